@@ -1,0 +1,119 @@
+// Package id holds the typed identifiers of everything Lanyard stores.
+//
+// An identifier reads `app_8fK2mQz7Lr0Xc41Z`: a word for its kind, an underscore and 16 base62 characters (95 bits) from
+// a cryptographic source. It is public: it may be shown, logged and sent in URLs. The 16 characters of a key's id are the
+// same 16 that stand inside the credential, so a key found in the wild names its own row.
+//
+// Every kind is a type of its own, so that an App cannot be passed where a User is wanted.
+package id
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Length is the number of base62 characters after the underscore.
+const Length = 16
+
+// The kinds. The zero value of each is "no such thing" and is never stored.
+type (
+	App     string // app_…: software that calls APIs
+	Key     string // key_…: an app's API key
+	Team    string // team_…: who owns apps and is billed
+	User    string // user_…: a person
+	Grant   string // grant_…: what one user allowed one app
+	Plan    string // plan_…: one immutable version of a plan
+	Node    string // node_…: one running server
+	Event   string // event_…: a line of the audit log
+	Message string // msg_…: something the outbox has to deliver
+)
+
+func (App) word() string     { return "app" }
+func (Key) word() string     { return "key" }
+func (Team) word() string    { return "team" }
+func (User) word() string    { return "user" }
+func (Grant) word() string   { return "grant" }
+func (Plan) word() string    { return "plan" }
+func (Node) word() string    { return "node" }
+func (Event) word() string   { return "event" }
+func (Message) word() string { return "msg" }
+
+// Kind is any of the identifier types of this package.
+type Kind interface {
+	~string
+	word() string
+}
+
+// New returns a fresh identifier from the system's random source, which does not fail (crypto/rand).
+func New[K Kind]() K {
+	k, err := NewFrom[K](rand.Reader)
+	if err != nil {
+		panic("id: the system's random source failed: " + err.Error())
+	}
+	return k
+}
+
+// NewFrom is New with its randomness given; it fails only if r does.
+func NewFrom[K Kind](r io.Reader) (K, error) {
+	chars, err := Base62(r, Length)
+	if err != nil {
+		return "", err
+	}
+	return Of[K](chars), nil
+}
+
+// Of makes an identifier of its 16 characters, such as those inside a credential. It does not look at them.
+func Of[K Kind](chars string) K {
+	var k K
+	return K(k.word() + "_" + chars)
+}
+
+// Parse accepts only the canonical text of the kind asked for.
+func Parse[K Kind](text string) (K, error) {
+	var k K
+	chars, ok := strings.CutPrefix(text, k.word()+"_")
+	if !ok || len(chars) != Length || !IsBase62(chars) {
+		return "", fmt.Errorf("%.40q is no %s id: want %s_ and %d letters or digits", text, k.word(), k.word(), Length)
+	}
+	return K(text), nil
+}
+
+// Chars returns the 16 characters after the underscore, or "" for the zero value.
+func Chars[K Kind](k K) string {
+	_, chars, _ := strings.Cut(string(k), "_")
+	return chars
+}
+
+const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// Base62 returns n characters drawn evenly from 0-9A-Za-z by rejection sampling.
+func Base62(r io.Reader, n int) (string, error) {
+	// 248 = 4*62: bytes from 248 up would favour the first letters, so they are drawn again.
+	const even = 248
+	out := make([]byte, 0, n)
+	buf := make([]byte, n+n/4+4)
+	for len(out) < n {
+		if _, err := io.ReadFull(r, buf); err != nil {
+			return "", fmt.Errorf("read randomness: %w", err)
+		}
+		for _, b := range buf {
+			if b < even && len(out) < n {
+				out = append(out, alphabet[b%62])
+			}
+		}
+	}
+	return string(out), nil
+}
+
+// IsBase62 says whether s consists of 0-9A-Za-z alone. The empty string does.
+func IsBase62(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,76 @@
+package archtest
+
+// line is one line of the house: packages that stand side by side.
+type line struct {
+	packages string // folders below prefix, separated by blanks; "." is the module root
+	prefix   string
+	order    order
+}
+
+// order says which packages of its own line one may import.
+type order int
+
+const (
+	strangers   order = iota // none: what two of them share belongs above them
+	leftToRight              // those to its left
+)
+
+// house lists every package of the module. A package may import those of the lines above its own.
+var house = []line{
+	// Typed ids; kinds of failure; credential bytes.
+	{prefix: "internal/", packages: "id fault secret", order: leftToRight},
+	// Pure: scopes, operations, restrictions, Evaluate.
+	{prefix: "internal/", packages: "policy"},
+	// Pure: which credential to take, the "If stolen" sentence, the texts of denials.
+	{prefix: "internal/", packages: "advice"},
+	// The public package.
+	{packages: "."},
+	{prefix: "examples/", packages: "weather mail postpal"},
+	// Actor, Reach, Event; the one guarded HTTP client.
+	{prefix: "internal/", packages: "audit outbound"},
+	{prefix: "internal/", packages: "keyring ratelimit"},
+	// The nouns: no SQL, no sibling.
+	{prefix: "internal/", packages: "app user team session factor upstream key grant token catalog usage billing leak outbox node"},
+	{prefix: "internal/", packages: "changes"},
+	// All SQL. The suite that runs it on both engines stands beside it.
+	{prefix: "internal/", packages: "pgtest store store/storetest", order: leftToRight},
+	{prefix: "internal/", packages: "verify signin"},
+	{prefix: "internal/", packages: "manage"},
+	{prefix: "internal/", packages: "notify"},
+	{prefix: "internal/", packages: "web config scan"},
+	// Surfaces.
+	{prefix: "internal/server/", packages: "oauth login portal rest doors extauthz"},
+	{prefix: "internal/", packages: "server"},
+	{prefix: "internal/", packages: "archtest servertest demo", order: leftToRight},
+	{prefix: "cmd/", packages: "lanyard"},
+	{packages: "e2e e2e/bench e2e/torture docs"},
+}
+
+// narrow lists packages that may import less of the module than their line allows, with all they may import.
+var narrow = map[string]string{
+	"internal/scan": "internal/secret",
+	// Everything a command does goes through these: no command has SQL or rules of its own.
+	"cmd/lanyard": ". internal/id internal/fault internal/secret internal/advice internal/audit internal/keyring " +
+		"internal/manage internal/config internal/scan internal/server internal/demo",
+}
+
+// guarded lists what only some packages may import. A path ending in "/..." stands for the package and all below it.
+var guarded = []struct {
+	what, who string
+}{
+	{"database/sql/...", "internal/store"},
+	{"net/http/...", "internal/web internal/outbound internal/notify internal/upstream internal/server/... internal/servertest " +
+		"internal/demo . cmd/lanyard examples/... e2e/..."},
+	{"internal/store", "internal/server internal/store/storetest"},
+	// Support of tests never becomes part of the product.
+	{"internal/pgtest", "internal/store/storetest internal/servertest e2e/..."},
+	{"internal/store/storetest", ""},
+	{"internal/servertest", "e2e/..."},
+	{"internal/archtest", ""},
+}
+
+// vague are names that say nothing about what a package owns.
+var vague = []string{"util", "utils", "common", "helper", "helpers", "base", "model", "models", "types"}
+
+// maxLines is where a file has become two.
+const maxLines = 600

@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -116,4 +117,20 @@ func IsBase62(s string) bool {
 		}
 	}
 	return true
+}
+
+// Revision is a position in the log of changes. On the wire it is opaque text; 0 is before every change.
+type Revision int64
+
+// String returns the wire form.
+func (r Revision) String() string { return "r" + strconv.FormatInt(int64(r), 10) }
+
+// ParseRevision reads the wire form.
+func ParseRevision(text string) (Revision, error) {
+	digits, ok := strings.CutPrefix(text, "r")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || err != nil || n < 0 || Revision(n).String() != text {
+		return 0, fmt.Errorf("%.40q is no revision", text)
+	}
+	return Revision(n), nil
 }

@@ -1,0 +1,25 @@
+// Package billing is the noun Subscription: which team has which plan for which API.
+package billing
+
+import (
+	"context"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// Subscription is a team's plan for an API. Where a team has none, the API's default plan applies.
+type Subscription struct {
+	Team id.Team
+	API  string
+	Plan string
+}
+
+// Store keeps subscriptions.
+type Store interface {
+	// Subscription returns the team's plan for the API; without one, a Subscription whose Plan is "".
+	Subscription(ctx context.Context, team id.Team, api string) (Subscription, error)
+	Subscriptions(ctx context.Context, reach audit.Reach, team id.Team) ([]Subscription, error)
+	// Subscribe sets the team's plan for the API, or with Plan "" takes it away. The plan must exist when it is set.
+	Subscribe(ctx context.Context, s Subscription, ev audit.Event) (id.Revision, error)
+}

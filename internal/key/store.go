@@ -1,0 +1,37 @@
+package key
+
+import (
+	"context"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// Store keeps keys. Methods take the reach; a row outside it is fault.NotFound.
+type Store interface {
+	// CreateKeys makes all or none of the keys. A digest that stands already is a conflict naming the key that has it.
+	CreateKeys(ctx context.Context, keys []*Key, ev audit.Event) (id.Revision, error)
+	Key(ctx context.Context, reach audit.Reach, key id.Key) (*Key, error)
+	Keys(ctx context.Context, reach audit.Reach, filter Filter) ([]*Key, error)
+	// UpdateKey applies change to the key as it is now, in one atomic step; an error from change changes nothing.
+	UpdateKey(ctx context.Context, reach audit.Reach, key id.Key, ev audit.Event, change func(*Key) error) (*Key, id.Revision, error)
+	// DigestTaken says which of the digests stand already, by index.
+	DigestTaken(ctx context.Context, digests [][]byte) (map[int]id.Key, error)
+	// UpgradeDigest replaces a digest made another way (imported, or under an old pepper) by a MAC. It changes nothing if the
+	// version no longer has the old digest. Housekeeping: no audit line, no change entry.
+	UpgradeDigest(ctx context.Context, key id.Key, version int, old []byte, now Version) error
+	// RotationsDue emits one key.rotation_due event into the outbox for every key whose schedule says so and that has none
+	// for its current version yet, and returns how many.
+	RotationsDue(ctx context.Context, now time.Time) (int, error)
+}
+
+// Filter narrows a list of keys. Before and BeforeID continue after the last one seen.
+type Filter struct {
+	App      id.App
+	Team     id.Team
+	Name     string
+	Before   time.Time
+	BeforeID string
+	Limit    int
+}

@@ -1,0 +1,34 @@
+// Package outbox is the noun Message: something that has to be told to somebody outside, written in the transaction of
+// what it tells and delivered later.
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// Kind says what happened. It is the event type that webhooks carry.
+type Kind string
+
+// The kinds.
+const (
+	KeyRotationDue Kind = "key.rotation_due" // a key's schedule asks for a rotation
+)
+
+// Message waits for delivery. Body is a JSON object without secrets.
+type Message struct {
+	ID        id.Message
+	Kind      Kind
+	Subject   string // what it is about; Kind and Subject together are unique, so that nothing is told twice
+	Team      id.Team
+	Body      string
+	CreatedAt time.Time
+}
+
+// Store keeps messages. They are written by the steps that cause them.
+type Store interface {
+	// Outbox lists what waits, oldest first.
+	Outbox(ctx context.Context, limit int) ([]Message, error)
+}

@@ -1,0 +1,59 @@
+// Package team is the noun Team: who owns apps and is billed, a person's own or a company with members.
+package team
+
+import (
+	"context"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// SystemName is the built-in team under which the server's own management keys live. Only its apps' credentials can hold
+// scopes of server reach.
+const SystemName = "system"
+
+// Team owns apps.
+type Team struct {
+	ID          id.Team
+	Name        string
+	System      bool // the built-in team; there is one
+	CreatedAt   time.Time
+	SuspendedAt time.Time // zero: active
+}
+
+// Member is a user in a team.
+type Member struct {
+	User id.User
+	Role audit.Role
+}
+
+// Store keeps teams and who is in them.
+type Store interface {
+	// CreateTeam makes a team; owner may be "".
+	CreateTeam(ctx context.Context, t *Team, owner id.User, ev audit.Event) (id.Revision, error)
+	Team(ctx context.Context, reach audit.Reach, team id.Team) (*Team, error)
+	Teams(ctx context.Context, reach audit.Reach, filter Filter) ([]*Team, error)
+	UpdateTeam(ctx context.Context, reach audit.Reach, team id.Team, ev audit.Event, change func(*Team) error) (*Team, id.Revision, error)
+	Members(ctx context.Context, reach audit.Reach, team id.Team) ([]Member, error)
+	// SetMember adds a member or changes their role. Taking the last owner's role away is a conflict.
+	SetMember(ctx context.Context, reach audit.Reach, team id.Team, m Member, ev audit.Event) (id.Revision, error)
+	// RemoveMember takes a user out. The last owner stays.
+	RemoveMember(ctx context.Context, reach audit.Reach, team id.Team, user id.User, ev audit.Event) (id.Revision, error)
+	// SystemTeam returns the built-in team with its built-in app, making both at the first call on a database.
+	SystemTeam(ctx context.Context, at time.Time) (id.Team, id.App, error)
+}
+
+// Filter narrows a list of teams. Before continues after that creation time and id.
+type Filter struct {
+	Name     string
+	Before   time.Time
+	BeforeID string
+	Limit    int
+}
+
+// ErrLastOwner is returned for an act that would leave a team without an owner.
+func ErrLastOwner() error {
+	return fault.New(fault.Conflict, "a team needs an owner: make somebody else one first")
+}

@@ -1,0 +1,55 @@
+// Package user is the noun User: a person, known by a mail address. How they prove who they are belongs elsewhere.
+package user
+
+import (
+	"context"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// User is a person.
+type User struct {
+	ID         id.User
+	Email      string // as given
+	EmailKey   string // canonical, unique: EmailKey(Email)
+	Name       string
+	Admin      bool
+	CreatedAt  time.Time
+	DisabledAt time.Time // zero: enabled
+}
+
+// Store keeps users. Reach does not apply: only server reach gets here, which package manage sees to.
+type Store interface {
+	// CreateUser makes a user; an address that is taken is a conflict.
+	CreateUser(ctx context.Context, u *User, ev audit.Event) (id.Revision, error)
+	User(ctx context.Context, user id.User) (*User, error)
+	Users(ctx context.Context, filter Filter) ([]*User, error)
+	UpdateUser(ctx context.Context, user id.User, ev audit.Event, change func(*User) error) (*User, id.Revision, error)
+}
+
+// Filter narrows a list of users.
+type Filter struct {
+	Email    string
+	Before   time.Time
+	BeforeID string
+	Limit    int
+}
+
+// CheckEmail refuses what is no plain mail address: a display name, comments, an IP host, control characters.
+func CheckEmail(email string) error {
+	addr, err := mail.ParseAddress(email)
+	at := strings.LastIndexByte(email, '@')
+	if err != nil || addr.Address != email || addr.Name != "" || at < 1 || len(email) > 254 || !strings.Contains(email[at:], ".") || strings.ContainsAny(email, "[]\"") {
+		return fault.Field("email", "must be a mail address such as ada@example.com")
+	}
+	return nil
+}
+
+// EmailKey is the form addresses are compared in: lower case, so that Bob@x and bob@x are one person
+// (SECURITY-CASES 82). Dots and plus signs mean what the mail host says they mean and stay.
+func EmailKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }

@@ -1,0 +1,197 @@
+package lanyard
+
+import "time"
+
+// API is one protected API as lanyard.yaml declares it. Unset fields have the defaults of CONTRACT.
+type API struct {
+	Name       string               `json:"name,omitempty" yaml:"-"`
+	Title      string               `json:"title,omitempty" yaml:"title,omitempty" maxLength:"100" doc:"How people call it"`
+	Identifier string               `json:"identifier,omitempty" yaml:"identifier,omitempty" maxLength:"500" doc:"The audience of its tokens"`
+	Upstream   string               `json:"upstream,omitempty" yaml:"upstream,omitempty" maxLength:"500"`
+	Routes     []Route              `json:"routes,omitempty" yaml:"routes,omitempty" maxItems:"50"`
+	Takes      string               `json:"takes,omitempty" yaml:"takes,omitempty" enum:"key,token,either,both"`
+	KeyIn      []string             `json:"key_in,omitempty" yaml:"key_in,omitempty" enum:"header,query"`
+	Metering   string               `json:"metering,omitempty" yaml:"metering,omitempty" enum:"exact,none"`
+	CORS       *CORS                `json:"cors,omitempty" yaml:"cors,omitempty"`
+	Token      *TokenRules          `json:"token,omitempty" yaml:"token,omitempty"`
+	Scopes     map[string]Scope     `json:"scopes,omitempty" yaml:"scopes,omitempty"`
+	Operations map[string]Operation `json:"operations,omitempty" yaml:"operations,omitempty"`
+	Plans      map[string]Plan      `json:"plans,omitempty" yaml:"plans,omitempty"`
+}
+
+// Route is a place at the gateway.
+type Route struct {
+	Host        string `json:"host,omitempty" yaml:"host,omitempty" maxLength:"253"`
+	Prefix      string `json:"prefix" yaml:"prefix" maxLength:"200"`
+	StripPrefix bool   `json:"strip_prefix,omitempty" yaml:"strip_prefix,omitempty"`
+}
+
+// CORS is which web origins browsers may call from.
+type CORS struct {
+	Origins []string `json:"origins" yaml:"origins" maxItems:"100"`
+}
+
+// TokenRules say how the API's access tokens are made.
+type TokenRules struct {
+	Format   string `json:"format,omitempty" yaml:"format,omitempty" enum:"jwt,opaque"`
+	Lifetime string `json:"lifetime,omitempty" yaml:"lifetime,omitempty" doc:"Such as 15m"`
+}
+
+// Scope is a named permission.
+type Scope struct {
+	Text        string   `json:"text" yaml:"text" maxLength:"120" doc:"A verb phrase: read your profile"`
+	Default     bool     `json:"default,omitempty" yaml:"default,omitempty"`
+	Writes      bool     `json:"writes,omitempty" yaml:"writes,omitempty"`
+	Includes    []string `json:"includes,omitempty" yaml:"includes,omitempty" maxItems:"50"`
+	GrantableBy string   `json:"grantable_by,omitempty" yaml:"grantable_by,omitempty" enum:"everyone,team_owner,admin"`
+}
+
+// Operation is what one method and path template asks. Cost absent is 1.
+type Operation struct {
+	Takes  string   `json:"takes,omitempty" yaml:"takes,omitempty" enum:"key,token,either,both"`
+	Scopes []string `json:"scopes,omitempty" yaml:"scopes,omitempty" maxItems:"20"`
+	Cost   *int64   `json:"cost,omitempty" yaml:"cost,omitempty" minimum:"0" maximum:"1000000"`
+}
+
+// Plan is limits and quota a team can be subscribed to. Limits read "60/minute", a quota "1000/month".
+type Plan struct {
+	Default bool     `json:"default,omitempty" yaml:"default,omitempty"`
+	Text    string   `json:"text,omitempty" yaml:"text,omitempty" maxLength:"200"`
+	Limits  []string `json:"limits,omitempty" yaml:"limits,omitempty" maxItems:"8"`
+	Quota   string   `json:"quota,omitempty" yaml:"quota,omitempty"`
+}
+
+// Brand is the provider's face.
+type Brand struct {
+	Name      string `json:"name,omitempty" yaml:"name,omitempty" maxLength:"60"`
+	KeyPrefix string `json:"key_prefix,omitempty" yaml:"key_prefix,omitempty"`
+	Logo      string `json:"logo,omitempty" yaml:"logo,omitempty" maxLength:"500"`
+	Color     string `json:"color,omitempty" yaml:"color,omitempty"`
+	Support   string `json:"support,omitempty" yaml:"support,omitempty" maxLength:"200"`
+	Terms     string `json:"terms,omitempty" yaml:"terms,omitempty" maxLength:"500"`
+	Privacy   string `json:"privacy,omitempty" yaml:"privacy,omitempty" maxLength:"500"`
+}
+
+// Catalog is lanyard.yaml. APIs it does not name are left alone.
+type Catalog struct {
+	Brand *Brand         `json:"brand,omitempty" yaml:"brand,omitempty"`
+	APIs  map[string]API `json:"apis,omitempty" yaml:"apis,omitempty"`
+}
+
+// CatalogDiff is what applying a catalog changes, or would.
+type CatalogDiff struct {
+	DryRun   bool            `json:"dry_run"`
+	Changes  []CatalogChange `json:"changes"`
+	Warnings []string        `json:"warnings,omitempty"`
+	Revision string          `json:"revision,omitempty"`
+}
+
+// CatalogChange is one difference.
+type CatalogChange struct {
+	Path   string `json:"path" doc:"Such as apis.weather.scopes.forecast.read.text"`
+	Action string `json:"action" enum:"add,change,remove"`
+	Before string `json:"before,omitempty"`
+	After  string `json:"after,omitempty"`
+}
+
+// Team owns apps and is billed.
+type Team struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Suspended bool      `json:"suspended"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// TeamInput makes a team.
+type TeamInput struct {
+	Name    string `json:"name" minLength:"1" maxLength:"100"`
+	OwnerID string `json:"owner_id,omitempty"`
+}
+
+// TeamPatch changes a team. Suspended teams' credentials are refused with owner_suspended.
+type TeamPatch struct {
+	Name      *string `json:"name,omitempty" minLength:"1" maxLength:"100"`
+	Suspended *bool   `json:"suspended,omitempty"`
+}
+
+// Member is a user in a team.
+type Member struct {
+	UserID string `json:"user_id"`
+	Role   string `json:"role" enum:"owner,developer,billing"`
+}
+
+// User is a person, by their mail address.
+type User struct {
+	ID        string    `json:"id"`
+	Email     string    `json:"email"`
+	Name      string    `json:"name,omitempty"`
+	Admin     bool      `json:"admin"`
+	Disabled  bool      `json:"disabled"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// UserInput makes a user.
+type UserInput struct {
+	Email string `json:"email" minLength:"3" maxLength:"254"`
+	Name  string `json:"name,omitempty" maxLength:"100"`
+	Admin bool   `json:"admin,omitempty"`
+}
+
+// UserPatch changes what it names.
+type UserPatch struct {
+	Name     *string `json:"name,omitempty" maxLength:"100"`
+	Disabled *bool   `json:"disabled,omitempty"`
+	Admin    *bool   `json:"admin,omitempty"`
+}
+
+// Subscription is which plan a team has for an API.
+type Subscription struct {
+	TeamID string `json:"team_id"`
+	API    string `json:"api"`
+	Plan   string `json:"plan"`
+}
+
+// UsageRow is counted calls of one stretch of time and the dimensions grouped by.
+type UsageRow struct {
+	Start     time.Time `json:"start"`
+	Team      string    `json:"team,omitempty"`
+	App       string    `json:"app,omitempty"`
+	Key       string    `json:"key,omitempty"`
+	API       string    `json:"api,omitempty"`
+	Operation string    `json:"operation,omitempty"`
+	Outcome   string    `json:"outcome,omitempty"`
+	Mode      string    `json:"mode,omitempty"`
+	Count     int64     `json:"count" doc:"Calls"`
+	Units     int64     `json:"units" doc:"Calls weighted by cost"`
+}
+
+// AuditEvent is one act of a person, a credential or a command.
+type AuditEvent struct {
+	ID      string            `json:"id"`
+	At      time.Time         `json:"at"`
+	Actor   string            `json:"actor" doc:"key_…, user_…, or the command's name"`
+	Action  string            `json:"action" doc:"Such as key.revoke"`
+	Target  string            `json:"target"`
+	TeamID  string            `json:"team_id,omitempty"`
+	Details map[string]string `json:"details,omitempty"`
+}
+
+// Change is one entry of the log of whatever can alter a decision.
+type Change struct {
+	Revision string    `json:"revision"`
+	Kind     string    `json:"kind" doc:"key, app, team, user, api, plan, subscription, …"`
+	ID       string    `json:"id"`
+	At       time.Time `json:"at"`
+}
+
+// Changes is a page of the log, oldest first; Cursor asks for what comes after it.
+type Changes struct {
+	Items  []Change `json:"items"`
+	Cursor string   `json:"cursor"`
+}
+
+// Page is a page of a list, newest first. NextCursor is absent on the last.
+type Page[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"next_cursor,omitempty"`
+}

@@ -1,0 +1,57 @@
+# The whole habit: make run test check bench fuzz e2e. `make` alone explains each.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+TOOL = $(GO) tool -modfile=tools/go.mod
+FUZZTIME ?= 20s
+KILLS ?= 200
+
+.PHONY: run test check bench fuzz e2e torture build clean help
+
+run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away directory
+	bin/lanyard demo
+
+# The tools are built before the tests that run them, so that compiling counts against no test's time limit.
+test: ## run every test, on real databases
+	tools/need postgres
+	$(TOOL) gitleaks version > /dev/null
+	$(GO) test -timeout 10m ./...
+
+check: ## lint, races, tidy modules, generated files
+	tools/need gcc postgres
+	@echo '== lint and format (.golangci.yml)'
+	$(TOOL) golangci-lint run ./...
+	@echo '== races (the short tests)'
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 15m ./...
+	@echo '== go.mod and go.sum are tidy, here and in tools'
+	$(GO) mod tidy -diff
+	cd tools && $(GO) mod tidy -diff
+	@echo '== generated files are up to date'
+	tools/generated
+	@echo '== all checks passed'
+
+bench: ## measure: the packages' benchmarks, then the server's table
+	$(GO) test -run=NONE -bench=. -benchmem ./internal/...
+	$(GO) run ./e2e/bench
+
+fuzz: ## run every fuzz target for FUZZTIME (20s) each
+	tools/fuzz $(FUZZTIME)
+
+e2e: ## run the end-to-end tests afresh
+	tools/need postgres
+	$(GO) test -count=1 -timeout 15m ./e2e/...
+
+torture: ## kill the server KILLS (200) times during traffic and compare acknowledged with counted
+	$(GO) run ./e2e/torture -kills $(KILLS)
+
+build: ## build bin/lanyard, one static program
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/lanyard ./cmd/lanyard
+
+clean: ## remove what the other targets made here
+	rm -rf bin coverage.out
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -36,8 +36,8 @@ func TestTablesAgree(t *testing.T) {
 	}
 	known := func(patterns string) {
 		for _, pattern := range strings.Fields(patterns) {
-			folder, all := strings.CutSuffix(pattern, "/...")
-			if !seen[folder] && !(all && folder == "examples") {
+			folder := strings.TrimSuffix(pattern, "/...")
+			if !seen[folder] && pattern != "examples/..." {
 				t.Errorf("%s is named in a rule but stands nowhere in the house", pattern)
 			}
 		}

@@ -81,7 +81,7 @@ func (c *cluster) start() error {
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}
-	defer log.Close()
+	defer log.Close() //nolint:errcheck // nothing is written here; the server has a handle of its own
 	args := append([]string{
 		"-D", c.data(), "-k", c.dir, "-p", strconv.Itoa(c.port.number),
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
@@ -218,7 +218,7 @@ func (c *cluster) log() string  { return filepath.Join(c.dir, "log") }
 // owner returns whom the server runs as: nil for the user of the test, or, since PostgreSQL refuses root, user postgres.
 func owner() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // nil is what exec takes for "no other user"
+		return nil, nil // what exec takes for "no other user"
 	}
 	account, err := user.Lookup("postgres")
 	if err != nil {

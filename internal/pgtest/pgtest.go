@@ -8,6 +8,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -160,7 +161,7 @@ func (c *cluster) exec(statement string) error {
 		return fmt.Errorf("connect for %q: %w", statement, err)
 	}
 	if _, err := conn.Exec(ctx, statement); err != nil {
-		return fmt.Errorf("%q: %w (closing: %v)", statement, err, conn.Close(ctx))
+		return errors.Join(fmt.Errorf("%q: %w", statement, err), conn.Close(ctx))
 	}
 	return conn.Close(ctx)
 }

@@ -20,8 +20,8 @@ const debian = "/usr/lib/postgresql/*/bin"
 // find returns the folder that holds postgres and initdb: the one on PATH, else the newest of those the pattern matches.
 func find(pattern string) (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil && executable(filepath.Join(filepath.Dir(real), "postgres")) {
-			return filepath.Dir(real), nil
+		if program, err := filepath.EvalSymlinks(path); err == nil && executable(filepath.Join(filepath.Dir(program), "postgres")) {
+			return filepath.Dir(program), nil
 		}
 	}
 	found, err := filepath.Glob(pattern)
@@ -115,7 +115,7 @@ func (c *cluster) watch() error {
 	if err != nil {
 		return fmt.Errorf("make lifeline: %w", err)
 	}
-	defer reader.Close()
+	defer reader.Close() //nolint:errcheck // the watchdog has a handle of its own
 	cmd := c.command("/bin/sh", "-c", watching, "pgtest", c.dir)
 	// Its output goes nowhere: go test waits for whoever holds the test's own.
 	cmd.Stdin = reader

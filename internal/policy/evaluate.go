@@ -20,14 +20,14 @@ type API struct {
 // Bearer is what one presented credential brings to a decision. Verify fills it from what it resolved.
 type Bearer struct {
 	Token        bool // an access or personal token; otherwise an API key
-	Test         bool // mode
+	Test         bool // mode: test; otherwise live
 	System       bool // its owner is the team `system`
 	Scopes       []string
 	Audience     string // tokens only: the API they were issued for
 	Restrictions *Restrictions
 }
 
-// Request is what a decision is about. Key or Token may be nil, not both.
+// Request is what a decision is about. Key or Token may be nil; without either nothing is allowed.
 type Request struct {
 	API        *API
 	Key, Token *Bearer
@@ -44,7 +44,7 @@ type Request struct {
 // Verdict is what the pure rules say.
 type Verdict struct {
 	Code          Code
-	DeniedBy      string   // what refused: "scope", "key.ip_allow", "plan", …; empty when valid
+	DeniedBy      string   // what refused: "audience", "mode", "key.ip_allow", "plan", …; empty when valid
 	MissingScopes []string // with InsufficientScope: all of them, so that one mending is enough
 	Operation     *Operation
 }
@@ -52,6 +52,9 @@ type Verdict struct {
 // Evaluate applies the rules in DESIGN's order and stops at the first that refuses.
 func Evaluate(r *Request) Verdict {
 	api := r.API
+	if r.Key == nil && r.Token == nil {
+		return Verdict{Code: Missing, DeniedBy: "credential"}
+	}
 	if r.Token != nil && r.Token.Audience != "" && r.Token.Audience != api.Identifier {
 		return Verdict{Code: AudienceMismatch, DeniedBy: "audience"}
 	}
@@ -88,7 +91,11 @@ func (r *Request) prohibitedMode() string {
 		if b == nil {
 			continue
 		}
-		if r.Mode == "live" && b.Test || r.Mode == "test" && !b.Test {
+		mode := "live"
+		if b.Test {
+			mode = "test"
+		}
+		if r.Mode != "" && r.Mode != mode {
 			return "mode"
 		}
 	}
@@ -110,9 +117,11 @@ func (r *Request) operation() (op *Operation, known bool) {
 	return op, op != nil
 }
 
-// prohibitedKind names the kind that is not accepted, or that is needed beside the one sent.
+// prohibitedKind names the kind that is not accepted ("key", "token"), or that does not do alone ("key_alone", "token_alone").
 func (r *Request) prohibitedKind(takes Takes) string {
 	switch takes {
+	case TakesEither, "": // CONTRACT: `takes` defaults to either
+		return ""
 	case TakesKey:
 		if r.Key == nil {
 			return "token"
@@ -128,34 +137,59 @@ func (r *Request) prohibitedKind(takes Takes) string {
 		if r.Token == nil {
 			return "key_alone"
 		}
-	case TakesEither:
+	default:
+		return "takes" // a word nobody declared accepts nothing
 	}
 	return ""
 }
 
-// missingScopes wants every scope of the operation and of the request from each credential sent: rights intersect.
+// missingScopes wants every scope of the operation and of the request from each credential sent: rights intersect. by says
+// whose scopes fall short, or who is kept to other operations; then no scope is missing, since none would help.
 func (r *Request) missingScopes(op *Operation) (missing []string, by string) {
-	for i, b := range [2]*Bearer{r.Key, r.Token} {
-		if b == nil {
-			continue
-		}
-		who := [2]string{"key", "token"}[i]
-		if b.Restrictions.forbidsOperation(op) {
-			return nil, who + ".operations"
-		}
-		need := func(scopes []string) {
-			for _, scope := range scopes {
-				if !r.API.Scopes.Covers(b.Scopes, scope, b.System) && !slices.Contains(missing, scope) {
-					missing, by = append(missing, scope), who+".scopes"
-				}
-			}
-		}
-		if op != nil {
-			need(op.Scopes)
-		}
-		need(r.Scopes)
+	if r.Key != nil && r.Key.Restrictions.forbidsOperation(op) {
+		return nil, "key.operations"
 	}
-	return missing, by
+	if r.Token != nil && r.Token.Restrictions.forbidsOperation(op) {
+		return nil, "token.operations"
+	}
+	missing = r.lacks(r.Key, op)
+	byKey := len(missing) > 0
+	// What the token lacks is looked at by itself: a scope that both lack must name both.
+	fromToken := r.lacks(r.Token, op)
+	for _, scope := range fromToken {
+		if !slices.Contains(missing, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	switch {
+	case byKey && len(fromToken) > 0:
+		return missing, "scopes"
+	case byKey:
+		return missing, "key.scopes"
+	case len(fromToken) > 0:
+		return missing, "token.scopes"
+	}
+	return nil, ""
+}
+
+// lacks returns the scopes asked that b does not give, each once.
+func (r *Request) lacks(b *Bearer, op *Operation) (missing []string) {
+	if b == nil {
+		return nil
+	}
+	if op != nil {
+		missing = r.appendUncovered(missing, b, op.Scopes)
+	}
+	return r.appendUncovered(missing, b, r.Scopes)
+}
+
+func (r *Request) appendUncovered(missing []string, b *Bearer, need []string) []string {
+	for _, scope := range need {
+		if !r.API.Scopes.Covers(b.Scopes, scope, b.System) && !slices.Contains(missing, scope) {
+			missing = append(missing, scope)
+		}
+	}
+	return missing
 }
 
 // prohibitedCaller looks at where the request comes from.

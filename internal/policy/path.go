@@ -9,7 +9,7 @@ import (
 
 // ErrAmbiguousPath is returned for a path that two programs could read as two places.
 var ErrAmbiguousPath = errors.New(`the path has more than one reading: it must begin with "/" and hold no empty, "." or ".." segment, ` +
-	`no ";", "#", "?", backslash or control character, also not percent-encoded, and no encoded slash`)
+	`no ";", "#", "?", backslash or control character, also not percent-encoded, no encoded slash or dot, and at most 8,192 bytes`)
 
 // NormalPath returns the one form of a path that is matched and forwarded alike: percent-decoded, so that equal places are
 // equal text. path is as it stood on the wire, without its query. A path that a proxy, a framework or a file system behind
@@ -25,7 +25,7 @@ func NormalPath(path string) (string, error) {
 	if strings.IndexByte(path, '%') < 0 {
 		return path, nil
 	}
-	if hasEncodedSlash(path) {
+	if hidesSeparator(path) {
 		return "", ErrAmbiguousPath
 	}
 	decoded, err := url.PathUnescape(path)
@@ -57,6 +57,8 @@ func unambiguous(path string) error {
 		switch c := path[i]; {
 		case c < 0x20, c == 0x7f, c == ';', c == '#', c == '?', c == '\\':
 			return ErrAmbiguousPath
+		case c == 0xc2 && i+1 < len(path) && path[i+1] < 0xa0: // U+0080 to U+009F: the other control characters
+			return ErrAmbiguousPath
 		}
 	}
 	if !utf8.ValidString(path) {
@@ -65,9 +67,15 @@ func unambiguous(path string) error {
 	return nil
 }
 
-func hasEncodedSlash(path string) bool {
+// hidesSeparator finds an encoded slash or dot. Nobody needs to encode a dot, and some programs take dot segments out
+// before they decode, some after.
+func hidesSeparator(path string) bool {
 	for i := 0; i+2 < len(path); i++ {
-		if path[i] == '%' && path[i+1] == '2' && (path[i+2] == 'f' || path[i+2] == 'F') {
+		if path[i] != '%' || path[i+1] != '2' {
+			continue
+		}
+		switch path[i+2] {
+		case 'f', 'F', 'e', 'E':
 			return true
 		}
 	}

@@ -35,7 +35,7 @@ const (
 	QuotaExceeded         Code = "quota_exceeded"
 )
 
-// Codes returns every outcome, in the order a decision can meet them.
+// Codes returns every outcome, in the order of DESIGN section 6.
 func Codes() []Code {
 	return []Code{
 		Valid, Missing, Malformed, NotFound, Expired, NotYetValid, Revoked, Rotated, Disabled, OwnerSuspended, AudienceMismatch,

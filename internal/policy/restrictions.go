@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,7 +21,7 @@ type Restrictions struct {
 
 // Empty reports whether nothing is restricted.
 func (r *Restrictions) Empty() bool {
-	return len(r.IPs) == 0 && len(r.Origins) == 0 && len(r.Operations) == 0
+	return r == nil || len(r.IPs) == 0 && len(r.Origins) == 0 && len(r.Operations) == 0
 }
 
 func (r *Restrictions) forbidsIP(ip netip.Addr) bool {
@@ -81,19 +83,59 @@ func ParseOrigin(text string) (string, error) {
 	if scheme != "https" && scheme != "http" {
 		return refuse("only https and http have origins a browser sends")
 	}
-	if host == "" || strings.HasSuffix(host, ".") || strings.HasSuffix(u.Host, ":") {
-		return refuse("the host is empty or ends in a dot or colon")
+	if host, err = originHost(host, strings.HasPrefix(u.Host, "[")); err != nil {
+		return refuse(err.Error())
 	}
-	for i := range len(host) {
-		if host[i] >= 0x80 {
-			return refuse("write an international name in its xn-- form, as browsers send it")
+	if strings.HasSuffix(u.Host, ":") {
+		return refuse("it ends in a colon")
+	}
+	if port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || port[0] == '0' {
+			return refuse("the port must be 1 to 65535 without leading zeros")
 		}
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
 	}
 	if port == "" || scheme == "https" && port == "443" || scheme == "http" && port == "80" {
 		return scheme + "://" + host, nil
 	}
 	return scheme + "://" + host + ":" + port, nil
+}
+
+// originHost returns a host, given in lower case, as browsers write it (WHATWG URL section 3.5), or says why it is none.
+// Forms a browser would rewrite, such as 127.1 for 127.0.0.1, are refused: a restriction on them would never match.
+func originHost(host string, bracketed bool) (string, error) {
+	if bracketed {
+		addr, err := netip.ParseAddr(host)
+		if err != nil || !addr.Is6() || addr.Is4In6() || addr.Zone() != "" {
+			return "", errors.New("the address in brackets is no plain IPv6 address")
+		}
+		return "[" + addr.String() + "]", nil
+	}
+	labels := strings.Split(host, ".")
+	for _, label := range labels {
+		if label == "" {
+			return "", errors.New("the host is empty, or begins or ends in a dot, or holds two in a row")
+		}
+		for i := range len(label) {
+			switch c := label[i]; {
+			case c >= 0x80:
+				return "", errors.New("write an international name in its xn-- form, as browsers send it")
+			case (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_':
+				return "", errors.New("the host may hold only letters, digits, '-', '_' and dots")
+			}
+		}
+	}
+	if last := labels[len(labels)-1]; endsInNumber(last) {
+		if addr, err := netip.ParseAddr(host); err != nil || !addr.Is4() {
+			return "", errors.New("write an IPv4 address as four numbers")
+		}
+	}
+	return host, nil
+}
+
+// endsInNumber reports whether a browser would read a host with this last label as an IPv4 address.
+func endsInNumber(last string) bool {
+	if hex, ok := strings.CutPrefix(last, "0x"); ok {
+		return strings.Trim(hex, "0123456789abcdef") == ""
+	}
+	return strings.Trim(last, "0123456789") == ""
 }

@@ -38,8 +38,8 @@ func NewScopes(scopes []Scope) (*Scopes, error) {
 		}
 		set.byName[s.Name] = &s
 	}
-	for name := range set.byName {
-		seen := map[string]bool{}
+	for i := range scopes { // in declared order, so that the same mistake gives the same error
+		name, seen := scopes[i].Name, map[string]bool{}
 		if err := set.collect(name, nil, seen); err != nil {
 			return nil, err
 		}
@@ -54,6 +54,9 @@ func NewScopes(scopes []Scope) (*Scopes, error) {
 func (s *Scopes) collect(name string, path []string, seen map[string]bool) error {
 	if slices.Contains(path, name) {
 		return fmt.Errorf("scopes include each other in a circle: %s", strings.Join(append(path, name), " → "))
+	}
+	if seen[name] { // by another way: without this, diamonds would cost exponential time
+		return nil
 	}
 	seen[name] = true
 	path = append(path, name)

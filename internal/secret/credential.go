@@ -82,7 +82,7 @@ var (
 //
 // Any well-formed prefix passes: which ones are this server's is the caller's to say.
 func Parse(text string) (Credential, error) {
-	c, _, err := split(text)
+	c, err := split(text)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -94,31 +94,30 @@ func Parse(text string) (Credential, error) {
 	return c, nil
 }
 
-// split takes a credential apart into its public part and its secret, without looking at the checksum.
-func split(text string) (c Credential, body string, err error) {
+// split returns the public part of a credential without looking at the checksum.
+func split(text string) (Credential, error) {
 	if text == "" {
-		return Credential{}, "", ErrEmpty
+		return Credential{}, ErrEmpty
 	}
 	if len(text) > maxLength {
-		return Credential{}, "", ErrTooLong
+		return Credential{}, ErrTooLong
 	}
 	prefix, rest, _ := strings.Cut(text, "_")
 	kind, rest, _ := strings.Cut(rest, "_")
 	mode, tail, ok := strings.Cut(rest, "_")
 	switch {
 	case !ok || !isPrefix(prefix):
-		return Credential{}, "", ErrShape
+		return Credential{}, ErrShape
 	case !Kind(kind).Known():
-		return Credential{}, "", ErrKind
+		return Credential{}, ErrKind
 	case !Mode(mode).Known():
-		return Credential{}, "", ErrMode
+		return Credential{}, ErrMode
 	case !id.IsBase62(tail):
-		return Credential{}, "", ErrShape
+		return Credential{}, ErrShape
 	case len(tail) != tailLength:
-		return Credential{}, "", ErrLength
+		return Credential{}, ErrLength
 	}
-	c = Credential{Prefix: prefix, Kind: Kind(kind), Mode: Mode(mode), ID: tail[:id.Length]}
-	return c, tail[id.Length : id.Length+BodyLength], nil
+	return Credential{Prefix: prefix, Kind: Kind(kind), Mode: Mode(mode), ID: tail[:id.Length]}, nil
 }
 
 // New makes a credential whose 32 secret characters are drawn evenly from random. idChars are the 16 characters of the
@@ -177,7 +176,7 @@ func isPrefix(s string) bool {
 func checksum(text string) [checkLength]byte {
 	crc := ^uint32(0)
 	for i := range len(text) {
-		crc = crc32.IEEETable[byte(crc)^text[i]] ^ crc>>8
+		crc = crc32.IEEETable[crc&0xff^uint32(text[i])] ^ crc>>8
 	}
 	crc = ^crc
 	var out [checkLength]byte

@@ -13,7 +13,7 @@ const ellipsis = "…"
 // that is all its public part: `lyd_key_live_8fK2mQz7Lr0Xc41Z…`. Of anything else longer than 12 bytes the first 4
 // characters, enough to tell `ghp_` from `eyJh`, and the length; of shorter texts only the length.
 func Hint(text string) string {
-	if c, _, err := split(text); err == nil {
+	if c, err := split(text); err == nil {
 		return c.Prefix + "_" + string(c.Kind) + "_" + string(c.Mode) + "_" + c.ID + ellipsis
 	}
 	length := fmt.Sprintf("(%d bytes)", len(text))

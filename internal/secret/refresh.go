@@ -10,7 +10,8 @@ import (
 // alphabet is package id's: digit values 0-9, A-Z, a-z.
 const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// RefreshMAC is the 144-bit MAC inside a refresh token. It proves the token genuine, so it prints `[redacted]`.
+// RefreshMAC is the 144-bit MAC inside a refresh token. It proves the token genuine, so it prints `[redacted]` (keep it out
+// of unexported fields, where fmt does not ask). Compare it with hmac.Equal, never with ==.
 type RefreshMAC [18]byte
 
 // Format implements fmt.Formatter for every verb.

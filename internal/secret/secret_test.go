@@ -14,7 +14,6 @@ import (
 type holder struct {
 	hidden Secret
 	list   []Secret
-	mac    *RefreshMAC
 }
 
 func TestSecretIsShownNowhere(t *testing.T) {

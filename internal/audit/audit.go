@@ -94,3 +94,12 @@ type Event struct {
 func (a Actor) New(at time.Time, action, target string, team id.Team, details map[string]string) Event {
 	return Event{ID: id.New[id.Event](), At: at, Actor: a.Label, Action: action, Target: target, Team: team, Details: details}
 }
+
+// Filter narrows the audit log. Before and BeforeID continue after the last line seen.
+type Filter struct {
+	Action   string
+	Target   string
+	Before   time.Time
+	BeforeID string
+	Limit    int
+}

@@ -1,0 +1,274 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+)
+
+// ManagementName is the name of Lanyard's own API. It cannot be declared.
+const ManagementName = "lanyard"
+
+const (
+	maxTokenLifetime = 24 * time.Hour
+	maxOperations    = 2000
+)
+
+var (
+	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9-]{1,62}$`)
+	planPattern  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
+	colorPattern = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
+	quotaPattern = regexp.MustCompile(`^([1-9][0-9]{0,14})/(day|month)$`)
+)
+
+// Normalise checks one API's declaration and returns it with every default written out. The first fault is returned as a
+// fault.Error whose field is the path below the API.
+func Normalise(name string, a lanyard.API) (lanyard.API, error) {
+	if !namePattern.MatchString(name) || name == ManagementName {
+		return a, fault.Field("", "API name %.80q must match [a-z][a-z0-9-]{1,62} and not be %q", name, ManagementName)
+	}
+	a.Name = name
+	setDefault(&a.Takes, string(policy.TakesEither))
+	setDefault(&a.Metering, "exact")
+	if len(a.KeyIn) == 0 {
+		a.KeyIn = []string{"header"}
+	}
+	token := lanyard.TokenRules{}
+	if a.Token != nil {
+		token = *a.Token
+	}
+	setDefault(&token.Format, "jwt")
+	setDefault(&token.Lifetime, map[string]string{"jwt": "15m", "opaque": "1h"}[token.Format])
+	a.Token = &token
+	for _, check := range []func(*lanyard.API) error{checkWords, checkPlaces, checkScopes, checkOperations, checkPlans} {
+		if err := check(&a); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+func setDefault(field *string, value string) {
+	if *field == "" {
+		*field = value
+	}
+}
+
+func checkWords(a *lanyard.API) error {
+	if !policy.Takes(a.Takes).Valid() {
+		return fault.Field("takes", "must be key, token, either or both, not %.40q", a.Takes)
+	}
+	if a.Metering != "exact" && a.Metering != "none" {
+		return fault.Field("metering", "must be exact or none, not %.40q", a.Metering)
+	}
+	for i, in := range a.KeyIn {
+		if in != "header" && in != "query" {
+			return fault.Field(fmt.Sprintf("key_in[%d]", i), "must be header or query, not %.40q", in)
+		}
+	}
+	if a.Title != "" {
+		if err := fault.CheckName("title", a.Title, 100); err != nil {
+			return err
+		}
+	}
+	if a.Token.Format != "jwt" && a.Token.Format != "opaque" {
+		return fault.Field("token.format", "must be jwt or opaque, not %.40q", a.Token.Format)
+	}
+	life, err := time.ParseDuration(a.Token.Lifetime)
+	if err != nil || life < time.Second || life > maxTokenLifetime {
+		return fault.Field("token.lifetime", "must be between 1s and 24h, such as 15m, not %.40q", a.Token.Lifetime)
+	}
+	return nil
+}
+
+func checkPlaces(a *lanyard.API) error {
+	if a.Identifier != "" && !absoluteURI(a.Identifier, "https", "http", "urn") {
+		return fault.Field("identifier", "must be an absolute URI without fragment, such as https://api.example/weather (RFC 8707 section 2)")
+	}
+	if a.Upstream != "" && !absoluteURI(a.Upstream, "https", "http") {
+		return fault.Field("upstream", "must be an http or https address, such as http://localhost:9001")
+	}
+	for i, r := range a.Routes {
+		field := fmt.Sprintf("routes[%d].prefix", i)
+		if _, err := policy.NormalPath(r.Prefix); err != nil || strings.ContainsRune(r.Prefix, '%') {
+			return fault.Field(field, `must be a plain path such as "/weather"`)
+		}
+		if r.Host != "" && (r.Host != strings.ToLower(r.Host) || strings.ContainsAny(r.Host, "/:@ *") || strings.HasSuffix(r.Host, ".")) {
+			return fault.Field(fmt.Sprintf("routes[%d].host", i), "must be a lower-case host name without port")
+		}
+	}
+	if a.CORS != nil {
+		for i, o := range a.CORS.Origins {
+			origin, err := policy.ParseOrigin(o)
+			if err != nil {
+				return fault.Field(fmt.Sprintf("cors.origins[%d]", i), "%s", err)
+			}
+			a.CORS.Origins[i] = origin
+		}
+	}
+	return nil
+}
+
+func absoluteURI(text string, schemes ...string) bool {
+	u, err := url.Parse(text)
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Fragment != "" || strings.Contains(text, "#") || u.User != nil {
+		return false
+	}
+	return u.Host != "" || u.Opaque != ""
+}
+
+func checkScopes(a *lanyard.API) error {
+	for _, name := range slices.Sorted(maps.Keys(a.Scopes)) {
+		s := a.Scopes[name]
+		field := "scopes." + name
+		if strings.HasPrefix(name, ManagementName+".") || name == ManagementName {
+			return fault.Field(field, `scopes that begin "lanyard." are the server's own`)
+		}
+		if err := fault.CheckName(field+".text", s.Text, 120); err != nil {
+			return err
+		}
+		setDefault(&s.GrantableBy, string(policy.GrantableByEveryone))
+		switch policy.Grantor(s.GrantableBy) {
+		case policy.GrantableByEveryone, policy.GrantableByTeamOwner, policy.GrantableByAdmin:
+		default:
+			return fault.Field(field+".grantable_by", "must be everyone, team_owner or admin, not %.40q", s.GrantableBy)
+		}
+		a.Scopes[name] = s
+	}
+	if _, err := policy.NewScopes(policyScopes(a.Scopes)); err != nil {
+		return fault.Field("scopes", "%s", err)
+	}
+	return nil
+}
+
+func checkOperations(a *lanyard.API) error {
+	if len(a.Operations) > maxOperations {
+		return fault.Field("operations", "must be at most %d", maxOperations)
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Operations)) {
+		op, field := a.Operations[name], "operations."+name
+		if op.Takes != "" && !policy.Takes(op.Takes).Valid() {
+			return fault.Field(field+".takes", "must be key, token, either or both, not %.40q", op.Takes)
+		}
+		for _, s := range op.Scopes {
+			if _, declared := a.Scopes[s]; !declared {
+				return fault.Field(field+".scopes", "%.80q is not declared under this API's scopes", s)
+			}
+		}
+		if op.Cost != nil && (*op.Cost < 0 || *op.Cost > 1_000_000) {
+			return fault.Field(field+".cost", "must be between 0 and 1000000")
+		}
+	}
+	if _, err := policy.NewOperations(policyOperations(a.Operations)); err != nil {
+		return fault.Field("operations", "%s", err)
+	}
+	return nil
+}
+
+func checkPlans(a *lanyard.API) error {
+	defaultPlan := ""
+	for _, name := range slices.Sorted(maps.Keys(a.Plans)) {
+		p, field := a.Plans[name], "plans."+name
+		if !planPattern.MatchString(name) {
+			return fault.Field(field, "a plan's name must match %s", planPattern)
+		}
+		if p.Default {
+			if defaultPlan != "" {
+				return fault.Field(field+".default", "plan %q is the default already; there can be one", defaultPlan)
+			}
+			defaultPlan = name
+		}
+		seen := map[time.Duration]bool{}
+		for i, text := range p.Limits {
+			l, err := ratelimit.ParseLimit(text)
+			if err != nil {
+				return fault.Field(fmt.Sprintf("%s.limits[%d]", field, i), "%s", err)
+			}
+			if seen[l.Window] {
+				return fault.Field(fmt.Sprintf("%s.limits[%d]", field, i), "there is a limit for this window already")
+			}
+			seen[l.Window] = true
+		}
+		if p.Quota != "" {
+			if _, _, err := ParseQuota(p.Quota); err != nil {
+				return fault.Field(field+".quota", "%s", err)
+			}
+		}
+	}
+	return nil
+}
+
+// ParseQuota reads "1000/month" or "1000/day".
+func ParseQuota(text string) (units int64, period string, err error) {
+	m := quotaPattern.FindStringSubmatch(text)
+	if m == nil {
+		return 0, "", fmt.Errorf("%.40q is no quota: write units per day or month, such as 1000/month", text)
+	}
+	units, err = strconv.ParseInt(m[1], 10, 64)
+	return units, m[2], err
+}
+
+// CheckBrand checks the provider's face.
+func CheckBrand(b lanyard.Brand) error {
+	if b.Name != "" {
+		if err := fault.CheckName("name", b.Name, 60); err != nil {
+			return err
+		}
+	}
+	if b.KeyPrefix != "" {
+		if err := secret.ValidPrefix(b.KeyPrefix); err != nil {
+			return fault.Field("key_prefix", "%s", err)
+		}
+	}
+	if b.Color != "" && !colorPattern.MatchString(b.Color) {
+		return fault.Field("color", `must read "#0a7" or "#00aa77"`)
+	}
+	for field, link := range map[string]string{"terms": b.Terms, "privacy": b.Privacy} {
+		if link != "" && !absoluteURI(link, "https", "http") {
+			return fault.Field(field, "must be an http or https address")
+		}
+	}
+	if len(b.Support) > 200 || len(b.Logo) > 500 {
+		return fault.Field("support", "is too long")
+	}
+	return nil
+}
+
+// Validate checks what holds between APIs: a scope and a route belong to one API only.
+func (s *State) Validate() error {
+	scopes, routes, audiences := map[string]string{}, map[lanyard.Route]string{}, map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(s.APIs)) {
+		a := s.APIs[name]
+		for _, scope := range slices.Sorted(maps.Keys(a.Scopes)) {
+			if other, taken := scopes[scope]; taken {
+				return fault.Field("apis."+name+".scopes."+scope, "API %q declares this scope already; a scope is unique on a server, so name it after the API, such as %s.%s", other, name, scope)
+			}
+			scopes[scope] = name
+		}
+		for i, r := range a.Routes {
+			place := lanyard.Route{Host: r.Host, Prefix: strings.TrimSuffix(r.Prefix, "/")}
+			if other, taken := routes[place]; taken {
+				return fault.Field(fmt.Sprintf("apis.%s.routes[%d]", name, i), "API %q stands at this place already", other)
+			}
+			routes[place] = name
+		}
+		if a.Identifier != "" {
+			if other, taken := audiences[a.Identifier]; taken {
+				return fault.Field("apis."+name+".identifier", "API %q has this identifier already", other)
+			}
+			audiences[a.Identifier] = name
+		}
+	}
+	return nil
+}

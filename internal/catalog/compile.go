@@ -1,0 +1,74 @@
+package catalog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+)
+
+// Compiled is an API ready to decide on.
+type Compiled struct {
+	Spec       lanyard.API
+	Policy     *policy.API
+	PlanLimits map[string][]ratelimit.Limit // by plan
+}
+
+// Compile turns a normalised declaration into its compiled form. identifier is used where the declaration names none.
+func Compile(a lanyard.API, identifier string) (*Compiled, error) {
+	scopes, err := policy.NewScopes(policyScopes(a.Scopes))
+	if err != nil {
+		return nil, fmt.Errorf("compile API %s: %w", a.Name, err)
+	}
+	operations, err := policy.NewOperations(policyOperations(a.Operations))
+	if err != nil {
+		return nil, fmt.Errorf("compile API %s: %w", a.Name, err)
+	}
+	c := &Compiled{Spec: a, PlanLimits: make(map[string][]ratelimit.Limit, len(a.Plans)), Policy: &policy.API{
+		Name: a.Name, Identifier: a.Identifier, Takes: policy.Takes(a.Takes), Unmetered: a.Metering == "none",
+		Scopes: scopes, Operations: operations, Plans: slices.Sorted(maps.Keys(a.Plans)),
+	}}
+	if c.Policy.Identifier == "" {
+		c.Policy.Identifier = identifier
+	}
+	for name, plan := range a.Plans {
+		if plan.Default {
+			c.Policy.DefaultPlan = name
+		}
+		for _, text := range plan.Limits {
+			l, err := ratelimit.ParseLimit(text)
+			if err != nil {
+				return nil, fmt.Errorf("compile API %s, plan %s: %w", a.Name, name, err)
+			}
+			c.PlanLimits[name] = append(c.PlanLimits[name], l)
+		}
+	}
+	return c, nil
+}
+
+func policyScopes(scopes map[string]lanyard.Scope) []policy.Scope {
+	out := make([]policy.Scope, 0, len(scopes))
+	for _, name := range slices.Sorted(maps.Keys(scopes)) {
+		s := scopes[name]
+		out = append(out, policy.Scope{
+			Name: name, Text: s.Text, Default: s.Default, Writes: s.Writes, Includes: s.Includes, GrantableBy: policy.Grantor(s.GrantableBy),
+		})
+	}
+	return out
+}
+
+func policyOperations(ops map[string]lanyard.Operation) []policy.Operation {
+	out := make([]policy.Operation, 0, len(ops))
+	for _, name := range slices.Sorted(maps.Keys(ops)) {
+		op := ops[name]
+		cost := int64(1)
+		if op.Cost != nil {
+			cost = *op.Cost
+		}
+		out = append(out, policy.Operation{Name: name, Takes: policy.Takes(op.Takes), Scopes: op.Scopes, Cost: cost})
+	}
+	return out
+}

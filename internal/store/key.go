@@ -1,0 +1,383 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
+)
+
+// CreateKeys implements key.Store.
+func (s *Store) CreateKeys(ctx context.Context, keys []*key.Key, ev audit.Event) (rev id.Revision, err error) {
+	err = s.step(ctx, "create keys", func(ctx context.Context, q querier) error {
+		altered := make([]change, 0, len(keys))
+		for _, k := range keys {
+			if err := insertKey(ctx, q, k); err != nil {
+				return err
+			}
+			altered = append(altered, change{changes.Key, string(k.ID)})
+		}
+		rev, err = s.finish(ctx, q, ev, altered...)
+		return err
+	})
+	return rev, err
+}
+
+func insertKey(ctx context.Context, q querier, k *key.Key) error {
+	c, err := encodeKey(k)
+	if err != nil {
+		return err
+	}
+	// The app must still be there: a key made while its app is deleted would outlive it.
+	result, err := q.ExecContext(ctx, `
+		INSERT INTO api_key (id, app_id, team_id, name, kind, mode, prefix, scopes, restrictions, apis, limits, metadata, rotate_every, rotate_due_at,
+			created_at, not_before, expires_at, disabled_at, revoked_at, revoke_reason, deleted_at)
+		SELECT $1, id, team_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), 0, 0, '', 0
+		FROM app WHERE id = $2 AND deleted_at = 0`,
+		string(k.ID), string(k.App), k.Name, string(k.Kind), string(k.Mode), k.Prefix, c.scopes, c.restrictions, c.apis, c.limits, c.metadata,
+		k.RotateEvery.Microseconds(), micros(k.RotationDueAt()), micros(k.CreatedAt), micros(k.NotBefore), micros(k.ExpiresAt))
+	if err := changedOne(result, err, fault.Missing("app", string(k.App))); err != nil {
+		return err
+	}
+	for i := range k.Versions {
+		if err := insertVersion(ctx, q, k.ID, &k.Versions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertVersion(ctx context.Context, q querier, keyID id.Key, v *key.Version) error {
+	result, err := q.ExecContext(ctx, `
+		INSERT INTO api_key_version (key_id, version, digest, scheme, pepper, imported, created_at, ends_at, revoked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (digest) DO NOTHING`,
+		string(keyID), v.Number, v.Digest, string(v.Scheme), v.Pepper, flag(v.Imported), micros(v.CreatedAt), micros(v.EndsAt), micros(v.RevokedAt))
+	taken := fault.New(fault.Conflict, "this credential is here already")
+	return changedOne(result, err, taken)
+}
+
+// keyColumnsJSON are the columns of a key that hold JSON.
+type keyColumnsJSON struct{ scopes, restrictions, apis, limits, metadata string }
+
+func encodeKey(k *key.Key) (c keyColumnsJSON, err error) {
+	if c.scopes, c.restrictions, err = encodeTwo(k.Scopes, k.Restrictions); err != nil {
+		return c, err
+	}
+	if c.apis, c.limits, err = encodeTwo(k.APIs, k.Limits); err != nil {
+		return c, err
+	}
+	c.metadata, err = encode(k.Metadata)
+	return c, err
+}
+
+const keySelect = `SELECT k.id, k.app_id, k.team_id, k.name, k.kind, k.mode, k.prefix, k.scopes, k.restrictions, k.apis, k.limits, k.metadata, k.rotate_every,
+	k.created_at, k.not_before, k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.deleted_at,
+	COALESCE(u.at, 0), COALESCE(u.network, ''), COALESCE(u.api, ''), COALESCE(u.operation, '')
+	FROM api_key k LEFT JOIN api_key_use u ON u.key_id = k.id `
+
+func scanKey(row scanner) (*key.Key, error) {
+	var k key.Key
+	var c keyColumnsJSON
+	var rotate, created, notBefore, expires, disabled, revoked, deleted, used int64
+	if err := row.Scan(&k.ID, &k.App, &k.Team, &k.Name, &k.Kind, &k.Mode, &k.Prefix, &c.scopes, &c.restrictions, &c.apis, &c.limits, &c.metadata, &rotate,
+		&created, &notBefore, &expires, &disabled, &revoked, &k.RevokeReason, &deleted,
+		&used, &k.LastUsed.Network, &k.LastUsed.API, &k.LastUsed.Operation); err != nil {
+		return nil, err
+	}
+	k.RotateEvery = time.Duration(rotate) * time.Microsecond
+	k.CreatedAt, k.NotBefore, k.ExpiresAt, k.DisabledAt = moment(created), moment(notBefore), moment(expires), moment(disabled)
+	k.RevokedAt, k.DeletedAt, k.LastUsed.At = moment(revoked), moment(deleted), moment(used)
+	return &k, errors.Join(decodeTwo(c.scopes, &k.Scopes, c.restrictions, &k.Restrictions), decodeTwo(c.apis, &k.APIs, c.limits, &k.Limits), decode(c.metadata, &k.Metadata))
+}
+
+// Key implements key.Store. A deleted key is not there.
+func (s *Store) Key(ctx context.Context, reach audit.Reach, keyID id.Key) (k *key.Key, err error) {
+	err = s.snapshot(ctx, "read a key", func(q querier) error {
+		k, err = oneKey(ctx, q, reach, keyID)
+		return err
+	})
+	return k, err
+}
+
+func oneKey(ctx context.Context, q querier, reach audit.Reach, keyID id.Key) (*key.Key, error) {
+	k, err := scanKey(q.QueryRowContext(ctx, keySelect+`WHERE k.id = $5 AND k.deleted_at = 0 AND `+within("k.team_id"), append(reachArgs(reach), string(keyID))...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.Missing("key", string(keyID))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return k, loadVersions(ctx, q, k)
+}
+
+// KeyByDigest finds the key that one of the digests belongs to: how a credential made elsewhere, which holds no id, is
+// recognised. It returns fault.NotFound when none does.
+func (s *Store) KeyByDigest(ctx context.Context, digests [][]byte) (keyID id.Key, err error) {
+	err = s.read(ctx, "find a key", func(q querier) error {
+		err := q.QueryRowContext(ctx, `SELECT key_id FROM api_key_version WHERE digest IN (`+placeholders(1, len(digests))+`) AND imported = 1`, anys(digests)...).Scan(&keyID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fault.New(fault.NotFound, "no key has this digest")
+		}
+		return err
+	})
+	return keyID, err
+}
+
+func loadVersions(ctx context.Context, q querier, keys ...*key.Key) error {
+	byID := make(map[id.Key]*key.Key, len(keys))
+	args := make([]any, len(keys))
+	for i, k := range keys {
+		byID[k.ID], args[i] = k, string(k.ID)
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := q.QueryContext(ctx, `SELECT key_id, version, digest, scheme, pepper, imported, created_at, ends_at, revoked_at
+		FROM api_key_version WHERE key_id IN (`+placeholders(1, len(keys))+`) ORDER BY key_id, version`, args...)
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, func() error {
+		var keyID id.Key
+		var v key.Version
+		var imported, created, ends, revoked int64
+		if err := rows.Scan(&keyID, &v.Number, &v.Digest, &v.Scheme, &v.Pepper, &imported, &created, &ends, &revoked); err != nil {
+			return err
+		}
+		v.Imported, v.CreatedAt, v.EndsAt, v.RevokedAt = imported == 1, moment(created), moment(ends), moment(revoked)
+		byID[keyID].Versions = append(byID[keyID].Versions, v)
+		return nil
+	})
+}
+
+// Keys implements key.Store.
+func (s *Store) Keys(ctx context.Context, reach audit.Reach, f key.Filter) (keys []*key.Key, err error) {
+	err = s.snapshot(ctx, "list keys", func(q querier) error {
+		before, beforeID := pageStart(f.Before, f.BeforeID)
+		rows, err := q.QueryContext(ctx, keySelect+`
+			WHERE `+within("k.team_id")+` AND k.deleted_at = 0 AND ($5 = '' OR k.app_id = $5) AND ($6 = '' OR k.team_id = $6) AND ($7 = '' OR k.name = $7)
+				AND (k.created_at < $8 OR k.created_at = $8 AND k.id < $9)
+			ORDER BY k.created_at DESC, k.id DESC LIMIT $10`,
+			append(reachArgs(reach), string(f.App), string(f.Team), f.Name, before, beforeID, f.Limit)...)
+		if err != nil {
+			return err
+		}
+		if err := scanAll(rows, func() error {
+			k, err := scanKey(rows)
+			keys = append(keys, k)
+			return err
+		}); err != nil {
+			return err
+		}
+		return loadVersions(ctx, q, keys...)
+	})
+	return keys, err
+}
+
+// UpdateKey implements key.Store. A revocation, of the key or of one version, also goes into the nodes' memory.
+func (s *Store) UpdateKey(ctx context.Context, reach audit.Reach, keyID id.Key, ev audit.Event, alter func(*key.Key) error) (k *key.Key, rev id.Revision, err error) {
+	err = s.step(ctx, "change a key", func(ctx context.Context, q querier) error {
+		if err := lockRow(ctx, q, "api_key", string(keyID)); err != nil {
+			return err
+		}
+		if k, err = oneKey(ctx, q, reach, keyID); err != nil {
+			return err
+		}
+		before := revokedSubjects(k)
+		if err := alter(k); err != nil {
+			return err
+		}
+		if err := writeKey(ctx, q, k); err != nil {
+			return err
+		}
+		altered := []change{{changes.Key, string(k.ID)}}
+		for subject := range revokedSubjects(k) {
+			if before[subject] {
+				continue
+			}
+			if err := s.revoke(ctx, q, subject, ev.At); err != nil {
+				return err
+			}
+			altered = append(altered, change{changes.Revocation, subject})
+		}
+		ev.Team = k.Team
+		rev, err = s.finish(ctx, q, ev, altered...)
+		return err
+	})
+	return k, rev, err
+}
+
+// revokedSubjects are what nodes remember as revoked of a key: itself, or "key_…#2" for a version.
+func revokedSubjects(k *key.Key) map[string]bool {
+	subjects := map[string]bool{}
+	if !k.RevokedAt.IsZero() {
+		subjects[string(k.ID)] = true
+	}
+	for i := range k.Versions {
+		if v := &k.Versions[i]; !v.RevokedAt.IsZero() {
+			subjects[VersionSubject(k.ID, v.Number)] = true
+		}
+	}
+	return subjects
+}
+
+// VersionSubject names one version of a key among the revocations.
+func VersionSubject(keyID id.Key, version int) string {
+	return string(keyID) + "#" + strconv.Itoa(version)
+}
+
+func writeKey(ctx context.Context, q querier, k *key.Key) error {
+	c, err := encodeKey(k)
+	if err != nil {
+		return err
+	}
+	if _, err := q.ExecContext(ctx, `
+		UPDATE api_key SET name = $2, prefix = $3, scopes = $4, restrictions = $5, apis = $6, limits = $7, metadata = $8, rotate_every = $9, rotate_due_at = $10,
+			not_before = $11, expires_at = $12, disabled_at = $13, revoked_at = $14, revoke_reason = $15, deleted_at = $16 WHERE id = $1`,
+		string(k.ID), k.Name, k.Prefix, c.scopes, c.restrictions, c.apis, c.limits, c.metadata, k.RotateEvery.Microseconds(), micros(k.RotationDueAt()),
+		micros(k.NotBefore), micros(k.ExpiresAt), micros(k.DisabledAt), micros(k.RevokedAt), k.RevokeReason, micros(k.DeletedAt)); err != nil {
+		return err
+	}
+	for i := range k.Versions {
+		v := &k.Versions[i]
+		result, err := q.ExecContext(ctx, `UPDATE api_key_version SET ends_at = $3, revoked_at = $4 WHERE key_id = $1 AND version = $2`,
+			string(k.ID), v.Number, micros(v.EndsAt), micros(v.RevokedAt))
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil {
+			return err
+		} else if n == 0 {
+			if err := insertVersion(ctx, q, k.ID, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// DigestTaken implements key.Store.
+func (s *Store) DigestTaken(ctx context.Context, digests [][]byte) (map[int]id.Key, error) {
+	taken := map[int]id.Key{}
+	at := make(map[string]int, len(digests))
+	for i, d := range digests {
+		at[hex.EncodeToString(d)] = i
+	}
+	err := s.read(ctx, "look for digests", func(q querier) error {
+		for rest := digests; len(rest) > 0; {
+			n := min(len(rest), 500)
+			rows, err := q.QueryContext(ctx, `SELECT digest, key_id FROM api_key_version WHERE digest IN (`+placeholders(1, n)+`)`, anys(rest[:n])...)
+			if err != nil {
+				return err
+			}
+			rest = rest[n:]
+			if err := scanAll(rows, func() error {
+				var digest []byte
+				var keyID id.Key
+				if err := rows.Scan(&digest, &keyID); err != nil {
+					return err
+				}
+				taken[at[hex.EncodeToString(digest)]] = keyID
+				return nil
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return taken, err
+}
+
+// UpgradeDigest implements key.Store.
+func (s *Store) UpgradeDigest(ctx context.Context, keyID id.Key, version int, old []byte, now key.Version) error {
+	if bytes.Equal(old, now.Digest) {
+		return nil
+	}
+	return s.step(ctx, "upgrade a digest", func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, `UPDATE api_key_version SET digest = $4, scheme = $5, pepper = $6 WHERE key_id = $1 AND version = $2 AND digest = $3`,
+			string(keyID), version, old, now.Digest, string(now.Scheme), now.Pepper)
+		return err
+	})
+}
+
+// RotationsDue implements key.Store. The message's subject is key and version, and a subject is told once.
+func (s *Store) RotationsDue(ctx context.Context, now time.Time) (told int, err error) {
+	err = s.step(ctx, "tell of rotations due", func(ctx context.Context, q querier) error {
+		told = 0
+		due, err := rotationsDue(ctx, q, now)
+		if err != nil {
+			return err
+		}
+		for _, m := range due {
+			result, err := q.ExecContext(ctx, `INSERT INTO outbox (id, kind, subject, team_id, body, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+				ON CONFLICT (kind, subject) DO NOTHING`, string(m.ID), string(m.Kind), m.Subject, string(m.Team), m.Body, micros(m.CreatedAt))
+			if err != nil {
+				return err
+			}
+			n, err := result.RowsAffected()
+			if err != nil {
+				return err
+			}
+			told += int(n)
+		}
+		_, err = q.ExecContext(ctx, `UPDATE api_key SET rotate_due_at = 0 WHERE rotate_due_at > 0 AND rotate_due_at <= $1`, micros(now))
+		return err
+	})
+	return told, err
+}
+
+func rotationsDue(ctx context.Context, q querier, now time.Time) (due []outbox.Message, err error) {
+	rows, err := q.QueryContext(ctx, `
+		SELECT k.id, k.app_id, k.team_id, k.name, k.rotate_due_at, (SELECT MAX(v.version) FROM api_key_version v WHERE v.key_id = k.id AND v.revoked_at = 0)
+		FROM api_key k WHERE k.rotate_due_at > 0 AND k.rotate_due_at <= $1 AND k.revoked_at = 0 AND k.deleted_at = 0`, micros(now))
+	if err != nil {
+		return nil, err
+	}
+	err = scanAll(rows, func() error {
+		var keyID, appID, name string
+		var teamID id.Team
+		var dueAt int64
+		var version sql.NullInt64
+		if err := rows.Scan(&keyID, &appID, &teamID, &name, &dueAt, &version); err != nil {
+			return err
+		}
+		body, err := encode(map[string]any{"key_id": keyID, "app_id": appID, "name": name, "version": version.Int64, "due_at": moment(dueAt).Format(time.RFC3339)})
+		due = append(due, outbox.Message{
+			ID: id.New[id.Message](), Kind: outbox.KeyRotationDue, Subject: fmt.Sprintf("%s#%d", keyID, version.Int64), Team: teamID, Body: body, CreatedAt: now,
+		})
+		return err
+	})
+	return due, err
+}
+
+// Outbox implements outbox.Store.
+func (s *Store) Outbox(ctx context.Context, limit int) (messages []outbox.Message, err error) {
+	err = s.read(ctx, "read the outbox", func(q querier) error {
+		rows, err := q.QueryContext(ctx, `SELECT id, kind, subject, team_id, body, created_at FROM outbox ORDER BY created_at, id LIMIT $1`, limit)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var m outbox.Message
+			var created int64
+			if err := rows.Scan(&m.ID, &m.Kind, &m.Subject, &m.Team, &m.Body, &created); err != nil {
+				return err
+			}
+			m.CreatedAt = moment(created)
+			messages = append(messages, m)
+			return nil
+		})
+	})
+	return messages, err
+}

@@ -1,0 +1,250 @@
+-- +goose Up
+-- Times are microseconds UTC, 0 for "never". JSON is TEXT. Both directories hold the same tables; a test compares them.
+
+CREATE TABLE setting (
+    name       TEXT NOT NULL PRIMARY KEY,
+    value      TEXT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+-- Keys of our own, wrapped under the master key. setting 'keyring' holds revision, master version and check value.
+CREATE TABLE keyring (
+    purpose        TEXT NOT NULL,
+    version        BIGINT NOT NULL,
+    master_version BIGINT NOT NULL,
+    wrapped        BYTEA NOT NULL,
+    state          TEXT NOT NULL,
+    created_at     BIGINT NOT NULL,
+    PRIMARY KEY (purpose, version)
+);
+
+-- The ordered log of whatever can alter a decision. The head row gives the revision, so revision order is commit order.
+CREATE TABLE change_head (
+    id       BIGINT NOT NULL PRIMARY KEY,
+    revision BIGINT NOT NULL
+);
+INSERT INTO change_head (id, revision) VALUES (1, 0);
+
+CREATE TABLE change_entry (
+    revision BIGINT NOT NULL PRIMARY KEY,
+    tag      BIGINT NOT NULL,
+    kind     TEXT NOT NULL,
+    entity   TEXT NOT NULL,
+    at       BIGINT NOT NULL
+);
+CREATE INDEX change_entry_at ON change_entry (at);
+
+CREATE TABLE revocation (
+    subject TEXT NOT NULL PRIMARY KEY,
+    at      BIGINT NOT NULL,
+    until   BIGINT NOT NULL
+);
+CREATE INDEX revocation_until ON revocation (until);
+
+CREATE TABLE node (
+    id         TEXT NOT NULL PRIMARY KEY,
+    name       TEXT NOT NULL,
+    started_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL,
+    applied    BIGINT NOT NULL
+);
+
+-- Answers to requests with an Idempotency-Key. reply is sealed and emptied after 10 minutes.
+CREATE TABLE answer (
+    id     TEXT NOT NULL PRIMARY KEY,
+    body   BYTEA NOT NULL,
+    status BIGINT NOT NULL,
+    reply  BYTEA,
+    target TEXT NOT NULL,
+    at     BIGINT NOT NULL
+);
+CREATE INDEX answer_at ON answer (at);
+
+CREATE TABLE audit_event (
+    id      TEXT NOT NULL PRIMARY KEY,
+    at      BIGINT NOT NULL,
+    actor   TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    target  TEXT NOT NULL,
+    team_id TEXT NOT NULL,
+    details TEXT NOT NULL
+);
+CREATE INDEX audit_event_at ON audit_event (at, id);
+CREATE INDEX audit_event_team ON audit_event (team_id, at, id);
+
+CREATE TABLE outbox (
+    id         TEXT NOT NULL PRIMARY KEY,
+    kind       TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    team_id    TEXT NOT NULL,
+    body       TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (kind, subject)
+);
+CREATE INDEX outbox_created ON outbox (created_at);
+
+CREATE TABLE users (
+    id          TEXT NOT NULL PRIMARY KEY,
+    email       TEXT NOT NULL,
+    email_key   TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL,
+    admin       BIGINT NOT NULL,
+    created_at  BIGINT NOT NULL,
+    disabled_at BIGINT NOT NULL
+);
+CREATE INDEX users_created ON users (created_at, id);
+
+CREATE TABLE team (
+    id           TEXT NOT NULL PRIMARY KEY,
+    name         TEXT NOT NULL,
+    system       BIGINT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    suspended_at BIGINT NOT NULL
+);
+CREATE INDEX team_created ON team (created_at, id);
+
+CREATE TABLE member (
+    team_id TEXT NOT NULL REFERENCES team (id),
+    user_id TEXT NOT NULL REFERENCES users (id),
+    role    TEXT NOT NULL,
+    PRIMARY KEY (team_id, user_id)
+);
+CREATE INDEX member_user ON member (user_id);
+
+CREATE TABLE app (
+    id           TEXT NOT NULL PRIMARY KEY,
+    team_id      TEXT NOT NULL REFERENCES team (id),
+    name         TEXT NOT NULL,
+    type         TEXT NOT NULL,
+    description  TEXT NOT NULL,
+    homepage_url TEXT NOT NULL,
+    limits       TEXT NOT NULL,
+    metadata     TEXT NOT NULL,
+    created_at   BIGINT NOT NULL,
+    disabled_at  BIGINT NOT NULL,
+    deleted_at   BIGINT NOT NULL
+);
+CREATE INDEX app_created ON app (created_at, id);
+CREATE INDEX app_team ON app (team_id, created_at, id);
+
+CREATE TABLE api_key (
+    id            TEXT NOT NULL PRIMARY KEY,
+    app_id        TEXT NOT NULL REFERENCES app (id),
+    team_id       TEXT NOT NULL REFERENCES team (id),
+    name          TEXT NOT NULL,
+    kind          TEXT NOT NULL,
+    mode          TEXT NOT NULL,
+    prefix        TEXT NOT NULL,
+    scopes        TEXT NOT NULL,
+    restrictions  TEXT NOT NULL,
+    apis          TEXT NOT NULL,
+    limits        TEXT NOT NULL,
+    metadata      TEXT NOT NULL,
+    rotate_every  BIGINT NOT NULL,
+    rotate_due_at BIGINT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    not_before    BIGINT NOT NULL,
+    expires_at    BIGINT NOT NULL,
+    disabled_at   BIGINT NOT NULL,
+    revoked_at    BIGINT NOT NULL,
+    revoke_reason TEXT NOT NULL,
+    deleted_at    BIGINT NOT NULL
+);
+CREATE INDEX api_key_created ON api_key (created_at, id);
+CREATE INDEX api_key_app ON api_key (app_id, created_at, id);
+CREATE INDEX api_key_team ON api_key (team_id, created_at, id);
+CREATE INDEX api_key_rotation ON api_key (rotate_due_at);
+
+CREATE TABLE api_key_version (
+    key_id     TEXT NOT NULL REFERENCES api_key (id),
+    version    BIGINT NOT NULL,
+    digest     BYTEA NOT NULL UNIQUE,
+    scheme     TEXT NOT NULL,
+    pepper     BIGINT NOT NULL,
+    imported   BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    ends_at    BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL,
+    PRIMARY KEY (key_id, version)
+);
+
+CREATE TABLE api_key_use (
+    key_id    TEXT NOT NULL PRIMARY KEY,
+    at        BIGINT NOT NULL,
+    network   TEXT NOT NULL,
+    api       TEXT NOT NULL,
+    operation TEXT NOT NULL
+);
+
+CREATE TABLE api (
+    name       TEXT NOT NULL PRIMARY KEY,
+    spec       TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+CREATE TABLE scope (
+    name TEXT NOT NULL PRIMARY KEY,
+    api  TEXT NOT NULL REFERENCES api (name)
+);
+
+CREATE TABLE subscription (
+    team_id TEXT NOT NULL REFERENCES team (id),
+    api     TEXT NOT NULL REFERENCES api (name),
+    plan    TEXT NOT NULL,
+    PRIMARY KEY (team_id, api)
+);
+CREATE INDEX subscription_plan ON subscription (api, plan);
+
+-- Absorbed segments are the ledger: rollups derive from them and can be counted anew.
+CREATE TABLE usage_segment (
+    node        TEXT NOT NULL,
+    epoch       TEXT NOT NULL,
+    segment     BIGINT NOT NULL,
+    sha256      BYTEA NOT NULL,
+    count       BIGINT NOT NULL,
+    units       BIGINT NOT NULL,
+    first_at    BIGINT NOT NULL,
+    last_at     BIGINT NOT NULL,
+    counted     BYTEA NOT NULL,
+    absorbed_at BIGINT NOT NULL,
+    PRIMARY KEY (node, epoch, segment)
+);
+CREATE INDEX usage_segment_time ON usage_segment (first_at, last_at);
+
+CREATE TABLE usage_rollup (
+    grain     TEXT NOT NULL,
+    start     BIGINT NOT NULL,
+    team_id   TEXT NOT NULL,
+    app_id    TEXT NOT NULL,
+    key_id    TEXT NOT NULL,
+    user_id   TEXT NOT NULL,
+    api       TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    outcome   TEXT NOT NULL,
+    mode      TEXT NOT NULL,
+    count     BIGINT NOT NULL,
+    units     BIGINT NOT NULL,
+    PRIMARY KEY (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode)
+);
+CREATE INDEX usage_rollup_team ON usage_rollup (grain, team_id, start);
+CREATE INDEX usage_rollup_app ON usage_rollup (grain, app_id, start);
+
+-- Digests of idempotency keys whose charge was counted.
+CREATE TABLE usage_charge (
+    digest BYTEA NOT NULL PRIMARY KEY,
+    at     BIGINT NOT NULL
+);
+CREATE INDEX usage_charge_at ON usage_charge (at);
+
+-- Unknown and malformed credentials by source and hour.
+CREATE TABLE attempt (
+    source  TEXT NOT NULL,
+    code    TEXT NOT NULL,
+    start   BIGINT NOT NULL,
+    count   BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    sample  TEXT NOT NULL,
+    PRIMARY KEY (source, code, start)
+);
+CREATE INDEX attempt_start ON attempt (start);

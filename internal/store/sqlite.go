@@ -1,0 +1,244 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	sqliteReaders  = 8
+	sqliteBusy     = 5 * time.Second
+	batchSteps     = 256                   // most steps that share a commit
+	batchTime      = 20 * time.Millisecond // most time steps of one batch run before it commits
+	sqliteQueueCap = 1024
+)
+
+// sqliteEngine commits in groups: one writer runs the queued steps one after the other, each in a savepoint of its own,
+// and commits them together. So many callers share one fsync, and each still gets its own answer or error.
+type sqliteEngine struct {
+	db     *sql.DB
+	queue  chan *queuedStep
+	done   chan struct{}
+	mu     sync.RWMutex // guards closed against sends
+	closed bool
+
+	hintMu sync.Mutex
+	hints  map[int]func()
+	hintID int
+}
+
+type queuedStep struct {
+	ctx    context.Context //nolint:containedctx // only asked whether the caller still waits, before the step begins
+	fn     func(context.Context, querier) error
+	err    error
+	answer chan struct{}
+}
+
+func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, error) {
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("a SQLite database needs a path, such as sqlite:./data/lanyard.db")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the database's directory: %w", err)
+	}
+	// SQLite gives its files the rights of the first process's umask; make it before, for its owner alone.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names this path
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	dsn := func(extra ...string) string {
+		q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
+			fmt.Sprintf("busy_timeout(%d)", sqliteBusy.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-16000)",
+		}, extra...)}
+		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+	}
+	writes, err := sql.Open("sqlite", dsn())
+	if err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	writes.SetMaxOpenConns(1)
+	if err := writes.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database %s: %w", filepath.Base(path), err), writes.Close())
+	}
+	readDSN := dsn("query_only(ON)")
+	reads, err := sql.Open("sqlite", readDSN)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open the database: %w", err), writes.Close())
+	}
+	reads.SetMaxOpenConns(sqliteReaders)
+	reads.SetMaxIdleConns(sqliteReaders)
+	e := &sqliteEngine{db: writes, queue: make(chan *queuedStep, sqliteQueueCap), done: make(chan struct{}), hints: map[int]func(){}}
+	go e.write()
+	return &Store{engine: e, reads: reads, log: log}, nil
+}
+
+func (e *sqliteEngine) name() string { return "sqlite" }
+
+func (e *sqliteEngine) clock() string { return `CAST(unixepoch('subsec') * 1000000 AS INTEGER)` }
+
+// step queues fn and waits for its answer. Once the step has begun the caller's context no longer matters: it waits for
+// what became of it.
+func (e *sqliteEngine) step(ctx context.Context, fn func(context.Context, querier) error) error {
+	s := &queuedStep{ctx: ctx, fn: fn, answer: make(chan struct{})}
+	e.mu.RLock()
+	if e.closed {
+		e.mu.RUnlock()
+		return sql.ErrConnDone
+	}
+	select {
+	case e.queue <- s:
+	case <-ctx.Done():
+		e.mu.RUnlock()
+		return ctx.Err()
+	}
+	e.mu.RUnlock()
+	<-s.answer
+	return s.err
+}
+
+func (e *sqliteEngine) close() error {
+	e.mu.Lock()
+	if !e.closed {
+		e.closed = true
+		close(e.queue)
+	}
+	e.mu.Unlock()
+	<-e.done
+	return e.db.Close()
+}
+
+// write is the one writer.
+func (e *sqliteEngine) write() {
+	defer close(e.done)
+	for first := range e.queue {
+		e.batch(first)
+	}
+}
+
+// batch runs first and whatever else is queued in one transaction, and answers each step after the commit.
+func (e *sqliteEngine) batch(first *queuedStep) {
+	ctx := context.Background() // not a caller's: one that gives up must not undo the others' steps
+	ran := []*queuedStep{first}
+	err := e.transaction(ctx, func(tx *sql.Tx) error {
+		if err := run(ctx, tx, first); err != nil {
+			return err
+		}
+		for began := time.Now(); len(ran) < batchSteps && time.Since(began) < batchTime; { //nolint:forbidigo // paces the disk, decides nothing
+			select {
+			case s, open := <-e.queue:
+				if !open {
+					return nil
+				}
+				ran = append(ran, s)
+				if err := run(ctx, tx, s); err != nil {
+					return err
+				}
+			default:
+				return nil
+			}
+		}
+		return nil
+	})
+	for _, s := range ran {
+		if err != nil && s.err == nil {
+			s.err = err
+		}
+		close(s.answer)
+	}
+	if err == nil {
+		e.hint()
+	}
+}
+
+func (e *sqliteEngine) transaction(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := e.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// run runs one step in its savepoint. Its own failure is kept in s.err; an error is returned only when the whole batch
+// cannot go on.
+func run(ctx context.Context, tx *sql.Tx, s *queuedStep) error {
+	if err := s.ctx.Err(); err != nil {
+		s.err = err // nobody waits any more
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `SAVEPOINT step`); err != nil {
+		return err
+	}
+	if s.err = guarded(ctx, tx, s.fn); s.err != nil {
+		if _, err := tx.ExecContext(ctx, `ROLLBACK TO step`); err != nil {
+			return err // SQLite has rolled back by itself (disk full, I/O error): the batch is gone
+		}
+	}
+	_, err := tx.ExecContext(ctx, `RELEASE step`)
+	return err
+}
+
+// guarded turns a panic of one step into its error, so that it takes nobody else along.
+func guarded(ctx context.Context, tx *sql.Tx, fn func(context.Context, querier) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a database step: %v", p)
+		}
+	}()
+	return fn(ctx, tx)
+}
+
+func (e *sqliteEngine) unavailable(err error) bool {
+	if errors.Is(err, sql.ErrConnDone) {
+		return true
+	}
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	switch se.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
+		sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT:
+		return true
+	}
+	return false
+}
+
+func (e *sqliteEngine) notify(context.Context, querier) error { return nil }
+
+// watch hints at every batch of this process; another process's writes are found by polling.
+func (e *sqliteEngine) watch(ctx context.Context, hint func()) {
+	e.hintMu.Lock()
+	e.hintID++
+	mine := e.hintID
+	e.hints[mine] = hint
+	e.hintMu.Unlock()
+	<-ctx.Done()
+	e.hintMu.Lock()
+	delete(e.hints, mine)
+	e.hintMu.Unlock()
+}
+
+func (e *sqliteEngine) hint() {
+	e.hintMu.Lock()
+	defer e.hintMu.Unlock()
+	for _, hint := range e.hints {
+		hint()
+	}
+}

@@ -1,0 +1,147 @@
+package usage
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+)
+
+// ChargeWindow is how long an idempotency key remembers that its call was paid for.
+const ChargeWindow = 10 * time.Minute
+
+// Row is what was counted under one key in one minute.
+type Row struct {
+	Minute    int64 // its start, microseconds since 1970, UTC
+	Team      id.Team
+	App       id.App
+	Key       id.Key
+	User      id.User
+	API       string
+	Operation string
+	Outcome   string
+	Mode      secret.Mode
+	Count     int64 // calls
+	Units     int64
+}
+
+// Charge is one event of a row that came with an idempotency key, so that the row can be had without it.
+type Charge struct {
+	Digest [16]byte
+	App    id.App
+	At     int64 // microseconds since 1970, UTC
+	Row    int   // index into Batch.Rows
+	Units  int64
+}
+
+// LastUse is the latest event that named a key, allowed or not.
+type LastUse struct {
+	Key       id.Key
+	At        int64 // microseconds since 1970, UTC
+	Network   string
+	Operation string
+}
+
+// Batch is what one segment or group brings to the database. The same events in any order give the same Rows and Charges.
+type Batch struct {
+	Rows     []Row     // sorted as EncodeRows wants them, none twice
+	Charges  []Charge  // by time: of two with one digest, the first was paid for
+	LastUsed []LastUse // by key, one each
+}
+
+// Without returns the rows with the given charges (indices into b.Charges, none twice) taken out, for those that turn out to be
+// repeats. Rows left without a call are gone. b stays as it is, for it may have to be offered again.
+func (b *Batch) Without(repeats []int) []Row {
+	rows := slices.Clone(b.Rows)
+	for _, i := range repeats {
+		c := b.Charges[i]
+		rows[c.Row].Count--
+		rows[c.Row].Units -= c.Units
+	}
+	return slices.DeleteFunc(rows, func(r Row) bool { return r.Count == 0 })
+}
+
+// Aggregate sums events into a Batch.
+func Aggregate(events []Event) *Batch {
+	a := newAggregator()
+	for i := range events {
+		a.add(&events[i])
+	}
+	return a.batch()
+}
+
+// aggregator sums events as they come.
+type aggregator struct {
+	rows    map[Row]int // by the row's key: count and units zero
+	sums    []Row
+	charges []Charge
+	last    map[id.Key]LastUse
+}
+
+func newAggregator() *aggregator {
+	return &aggregator{rows: map[Row]int{}, last: map[id.Key]LastUse{}}
+}
+
+func (a *aggregator) add(ev *Event) {
+	key := Row{
+		Minute: ev.At - ev.At%microsPerMinute, Team: ev.Team, App: ev.App, Key: ev.Key, User: ev.User,
+		API: ev.API, Operation: ev.Operation, Outcome: ev.Outcome, Mode: ev.Mode,
+	}
+	i, ok := a.rows[key]
+	if !ok {
+		i = len(a.sums)
+		a.rows[key] = i
+		a.sums = append(a.sums, key)
+	}
+	a.sums[i].Count++
+	a.sums[i].Units += ev.Units
+	if ev.Charge != ([16]byte{}) {
+		a.charges = append(a.charges, Charge{Digest: ev.Charge, App: ev.App, At: ev.At, Row: i, Units: ev.Units})
+	}
+	if ev.Key != "" && ev.At >= a.last[ev.Key].At {
+		a.last[ev.Key] = LastUse{Key: ev.Key, At: ev.At, Network: ev.Network, Operation: ev.Operation}
+	}
+}
+
+// batch returns the sums. The aggregator is spent.
+func (a *aggregator) batch() *Batch {
+	order := make([]int, len(a.sums))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return compareRows(&a.sums[i], &a.sums[j]) })
+	b := &Batch{Rows: make([]Row, len(order)), Charges: a.charges}
+	place := make([]int, len(order))
+	for to, from := range order {
+		b.Rows[to] = a.sums[from]
+		place[from] = to
+	}
+	for i := range b.Charges {
+		b.Charges[i].Row = place[b.Charges[i].Row]
+	}
+	slices.SortFunc(b.Charges, func(x, y Charge) int {
+		return cmp.Or(cmp.Compare(x.At, y.At), slices.Compare(x.Digest[:], y.Digest[:]), cmp.Compare(x.Row, y.Row), cmp.Compare(x.Units, y.Units))
+	})
+	for _, use := range a.last {
+		b.LastUsed = append(b.LastUsed, use)
+	}
+	slices.SortFunc(b.LastUsed, func(x, y LastUse) int { return cmp.Compare(x.Key, y.Key) })
+	return b
+}
+
+// compareRows orders rows by their keys; 0 means that they belong together.
+func compareRows(x, y *Row) int {
+	return cmp.Or(
+		cmp.Compare(x.Minute, y.Minute),
+		cmp.Compare(x.Team, y.Team),
+		cmp.Compare(x.App, y.App),
+		cmp.Compare(x.Key, y.Key),
+		cmp.Compare(x.User, y.User),
+		cmp.Compare(x.API, y.API),
+		cmp.Compare(x.Operation, y.Operation),
+		cmp.Compare(x.Outcome, y.Outcome),
+		cmp.Compare(x.Mode, y.Mode),
+	)
+}

@@ -195,3 +195,13 @@ type Page[T any] struct {
 	Items      []T    `json:"items"`
 	NextCursor string `json:"next_cursor,omitempty"`
 }
+
+// Attempt is how often credentials that nobody issued were presented from one source within an hour.
+type Attempt struct {
+	Source string    `json:"source" doc:"An address or its network; \"unknown\" when the asker named none"`
+	Code   string    `json:"code" enum:"malformed,not_found"`
+	Start  time.Time `json:"start"`
+	Count  int64     `json:"count"`
+	LastAt time.Time `json:"last_at"`
+	Sample string    `json:"sample,omitempty" doc:"The public part of the latest one"`
+}

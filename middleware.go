@@ -1,0 +1,217 @@
+package lanyard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/policy"
+)
+
+// gate is what Require was told.
+type gate struct {
+	client    *Client
+	api       string
+	scopes    []string
+	operation string
+	prefix    string
+	trusted   []netip.Prefix
+	queryKeys bool
+	preflight bool
+	health    health
+}
+
+// Require returns middleware that lets a request through when Lanyard allows it for the named API, and answers it otherwise:
+//
+//   - 400 when its path or its credentials have more than one reading;
+//   - 401, 403 or 429 as the decision says, with WWW-Authenticate, RateLimit and Retry-After headers;
+//   - 503 when there is no decision, whatever the reason: it fails closed.
+//
+// The body is a problem document. See the package comment for what the handler may rely on. A request without a credential
+// is answered without asking the server. Every request that carries one is asked about, and charged as its operation says.
+func Require(c *Client, api string, opts ...Option) func(http.Handler) http.Handler {
+	if c == nil {
+		c = &Client{} // every call of it says what is missing
+	}
+	g := &gate{client: c, api: api, health: health{log: slog.Default()}}
+	for _, opt := range opts {
+		opt(g)
+	}
+	if g.health.log == nil {
+		g.health.log = slog.New(slog.DiscardHandler)
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, next) })
+	}
+}
+
+func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	path, err := policy.NormalPath(r.URL.EscapedPath())
+	if err != nil {
+		g.ambiguous(w, err)
+		return
+	}
+	if g.preflight && isPreflight(r) {
+		next.ServeHTTP(w, strip(r.Context(), r, path))
+		return
+	}
+	credentials, err := FromRequest(r, CredentialOptions{Query: g.queryKeys})
+	if err != nil || credentials.None() {
+		g.unread(w, err)
+		return
+	}
+	below, ok := g.below(path)
+	if !ok {
+		g.newDenial(http.StatusForbidden, policy.OperationUnknown, "").Answer(w)
+		return
+	}
+	question := g.question(r, below)
+	credentials.Fill(&question)
+	decision, err := g.client.Verify(r.Context(), question)
+	if err != nil {
+		g.undecided(r.Context(), w, err)
+		return
+	}
+	g.health.good(r.Context(), g.api)
+	if !decision.Allowed {
+		g.deny(w, decision, credentials)
+		return
+	}
+	addHeaders(w.Header(), decision.HTTP.Headers)
+	if warning := credentials.Warning(); warning != "" {
+		w.Header().Add("Warning", "299 lanyard "+quoted(warning))
+	}
+	who := context.WithValue(r.Context(), identityKey{}, identityOf(decision))
+	next.ServeHTTP(w, strip(who, r, path))
+}
+
+// below returns the path without the prefix it is mounted at.
+func (g *gate) below(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, g.prefix)
+	switch {
+	case !ok || rest != "" && rest[0] != '/':
+		return "", false
+	case rest == "":
+		return "/", true
+	}
+	return rest, true
+}
+
+// question is about everything but the credential. What is absent fails the restrictions that need it.
+func (g *gate) question(r *http.Request, path string) VerifyRequest {
+	q := VerifyRequest{API: g.api, Operation: g.operation, Scopes: g.scopes}
+	if g.operation == "" {
+		q.Method, q.Path = r.Method, path
+	}
+	if ip := ClientIP(r, g.trusted); ip.IsValid() {
+		q.IP = ip.String()
+	}
+	// Longer than any origin, or sent twice: none that could be relied on.
+	if origin, ok, err := single(r.Header, "Origin"); ok && err == nil && len(origin) <= 512 && isVisible(origin) {
+		q.Origin = origin
+	}
+	return q
+}
+
+// isPreflight: Fetch standard, CORS-preflight request.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
+
+// strip returns the request as the handler may see it.
+func strip(ctx context.Context, r *http.Request, path string) *http.Request {
+	out := r.Clone(ctx)
+	StripHeaders(out.Header)
+	// Trailers arrive after the decision, with names nobody has looked at.
+	out.Trailer = nil
+	before := *out.URL
+	out.URL.Path, out.URL.RawPath = path, ""
+	StripQuery(out.URL)
+	if out.URL.RawQuery != before.RawQuery {
+		// Whoever parsed the form before us has a copy of the key.
+		dropKey(out.Form)
+	}
+	if out.URL.RawQuery != before.RawQuery || before.RawPath != "" {
+		out.RequestURI = out.URL.RequestURI()
+	}
+	return out
+}
+
+func dropKey(form url.Values) {
+	for name := range form {
+		if strings.EqualFold(name, keyParam) {
+			delete(form, name)
+		}
+	}
+}
+
+// addHeaders adds what a decision gives to the response, save what is the response's own.
+func addHeaders(to http.Header, from HTTPHeaders, secrets ...string) {
+	for name, value := range from {
+		switch name = http.CanonicalHeaderKey(name); name {
+		case "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Set-Cookie", "Trailer", "Transfer-Encoding", "Upgrade":
+			continue
+		}
+		to.Set(name, tame(value, secrets...))
+	}
+}
+
+func (g *gate) errorsURL() string { return strings.TrimRight(g.client.URL, "/") + "/errors" }
+
+func (g *gate) newDenial(status int, code policy.Code, detail string) Denial {
+	return newDenial(status, code, detail, g.errorsURL())
+}
+
+func (g *gate) ambiguous(w http.ResponseWriter, err error) {
+	Denial{Problem: Problem{
+		Type: g.errorsURL() + "/invalid_request", Title: "Ambiguous path", Status: http.StatusBadRequest, Code: "invalid_request", Detail: err.Error(),
+	}}.Answer(w)
+}
+
+// unread answers a request without a credential (err nil), or with what FromRequest refused.
+func (g *gate) unread(w http.ResponseWriter, err error) {
+	w.Header().Set("WWW-Authenticate", Challenge(g.api, err))
+	var refused *CredentialsError
+	if errors.As(err, &refused) {
+		g.newDenial(refused.Status, policy.Code(refused.Code), refused.Detail).Answer(w)
+		return
+	}
+	g.newDenial(http.StatusUnauthorized, policy.Missing, "").Answer(w)
+}
+
+func (g *gate) deny(w http.ResponseWriter, d Decision, sent Credentials) {
+	secrets := []string{sent.Token.Reveal(), sent.APIKey.Reveal()}
+	d.Message = tame(d.Message, secrets...)
+	h := w.Header()
+	addHeaders(h, d.HTTP.Headers, secrets...)
+	if d.HTTP.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
+		h.Set("WWW-Authenticate", Challenge(g.api, nil)+`, error="invalid_token"`)
+	}
+	if d.RetryAfterMS > 0 && h.Get("Retry-After") == "" {
+		h.Set("Retry-After", strconv.FormatInt((d.RetryAfterMS-1)/1000+1, 10))
+	}
+	NewDenial(d, g.errorsURL()).Answer(w)
+}
+
+// undecided answers 503: that there is no decision is never the caller's fault, and never a reason to let them in.
+func (g *gate) undecided(ctx context.Context, w http.ResponseWriter, err error) {
+	pause := time.Second
+	var p *ProblemError
+	if errors.As(err, &p) && p.RetryAfter > 0 {
+		pause = min(p.RetryAfter, time.Minute)
+	}
+	if ctx.Err() == nil { // else the caller left, which says nothing about Lanyard
+		g.health.bad(ctx, g.api, err)
+	}
+	w.Header().Set("Retry-After", strconv.FormatInt(int64(pause/time.Second), 10))
+	Denial{Problem: Problem{
+		Type: g.errorsURL() + "/unavailable", Title: "No decision", Status: http.StatusServiceUnavailable, Code: "unavailable",
+		Detail: "Whether this request may pass could not be decided just now, so it did not. That says nothing about your credential: try again in a moment.",
+	}}.Answer(w)
+}

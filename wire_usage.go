@@ -1,0 +1,27 @@
+package lanyard
+
+import "time"
+
+// Reconciliation is a recount of the ledger, compared with every sum that was shown.
+type Reconciliation struct {
+	LedgerCount int64             `json:"ledger_count" doc:"Calls in the ledger"`
+	Differences []UsageDifference `json:"differences" doc:"Empty is how it should be"`
+}
+
+// UsageDifference is a sum that does not say what the ledger says.
+type UsageDifference struct {
+	Granularity string    `json:"granularity" enum:"minute,hour,day"`
+	Start       time.Time `json:"start"`
+	Team        string    `json:"team,omitempty"`
+	App         string    `json:"app,omitempty"`
+	Key         string    `json:"key,omitempty"`
+	User        string    `json:"user,omitempty"`
+	API         string    `json:"api,omitempty"`
+	Operation   string    `json:"operation,omitempty"`
+	Outcome     string    `json:"outcome,omitempty"`
+	Mode        string    `json:"mode,omitempty"`
+	LedgerCount int64     `json:"ledger_count"`
+	LedgerUnits int64     `json:"ledger_units"`
+	RollupCount int64     `json:"rollup_count" doc:"What the sum says"`
+	RollupUnits int64     `json:"rollup_units"`
+}

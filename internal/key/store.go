@@ -2,6 +2,7 @@ package key
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -25,6 +26,9 @@ type Store interface {
 	// for its current version yet, and returns how many.
 	RotationsDue(ctx context.Context, now time.Time) (int, error)
 }
+
+// VersionSubject names one version of a key among the revocations that nodes remember.
+func VersionSubject(key id.Key, version int) string { return string(key) + "#" + strconv.Itoa(version) }
 
 // Filter narrows a list of keys. Before and BeforeID continue after the last one seen.
 type Filter struct {

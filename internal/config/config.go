@@ -1,0 +1,233 @@
+// Package config reads the settings of CONTRACT: flags over environment over `.env` in the working directory over
+// defaults. A secret can also come from a file, so that it stands in no process list and no shell history.
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/joho/godotenv"
+
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+)
+
+// Settings are what a server starts with.
+type Settings struct {
+	Listen            string         `env:"LANYARD_LISTEN" envDefault:"127.0.0.1:8420"`
+	PublicURL         string         `env:"LANYARD_PUBLIC_URL"`
+	DataDir           string         `env:"LANYARD_DATA_DIR" envDefault:"./data"`
+	DatabaseURL       secret.Secret  // LANYARD_DATABASE_URL: it may hold a password
+	MasterKey         secret.Secret  // LANYARD_MASTER_KEY
+	MasterKeyPrevious secret.Secret  // LANYARD_MASTER_KEY_PREVIOUS
+	KeyPrefix         string         `env:"LANYARD_KEY_PREFIX"`
+	MetricsListen     string         `env:"LANYARD_METRICS_LISTEN"`
+	TrustedProxies    []netip.Prefix `env:"LANYARD_TRUSTED_PROXIES"`
+	Durability        string         `env:"LANYARD_DURABILITY"`
+	MaxStaleness      time.Duration  `env:"LANYARD_MAX_STALENESS" envDefault:"750ms"`
+	TLSCertFile       string         `env:"LANYARD_TLS_CERT_FILE"`
+	TLSKeyFile        string         `env:"LANYARD_TLS_KEY_FILE"`
+	Log               string         `env:"LANYARD_LOG"`
+	LogLevel          string         `env:"LANYARD_LOG_LEVEL" envDefault:"info"`
+}
+
+// Durabilities.
+const (
+	Disk     = "disk"     // survives kill -9
+	Fsync    = "fsync"    // survives power loss
+	Database = "database" // survives the loss of the node's disk
+)
+
+// unbuilt are settings of CONTRACT that this version does not act on. Ignoring one silently could open what it was meant
+// to close, so a server refuses to start with it.
+var unbuilt = []string{
+	"LANYARD_REDIS_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "LANYARD_SMTP_URL", "LANYARD_MAIL_FROM", "LANYARD_SIGNUP",
+	"LANYARD_DCR", "LANYARD_OUTBOUND_ALLOW", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL", "LANYARD_ADMIN_PASSWORD", "OTEL_EXPORTER_OTLP_ENDPOINT",
+}
+
+var plain = []string{
+	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
+	"LANYARD_MAX_STALENESS", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL",
+}
+
+// Source is where settings come from. The zero value is the process's own environment and working directory.
+type Source struct {
+	Getenv func(string) string
+	Dir    string // of .env; empty: the working directory
+}
+
+// Environ returns a lookup over the environment and, below it, `.env`. An unreadable or malformed .env is an error: a
+// setting that is silently missing is worse.
+func (s Source) Environ() (func(string) string, error) {
+	getenv := s.Getenv
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	file, err := godotenv.Read(filepath.Join(s.Dir, ".env"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		// The parser's error may quote the line, and the line may hold a secret.
+		return nil, fault.New(fault.Invalid, "the file .env in the working directory cannot be read; each line reads NAME=value")
+	}
+	return func(name string) string {
+		if value := getenv(name); value != "" {
+			return value
+		}
+		return file[name]
+	}, nil
+}
+
+// Load reads and checks the settings.
+func Load(from Source) (Settings, error) {
+	var s Settings
+	getenv, err := from.Environ()
+	if err != nil {
+		return s, err
+	}
+	for _, name := range unbuilt {
+		if getenv(name) != "" {
+			return s, fault.New(fault.Invalid, "%s is set, but this version of Lanyard does not act on it yet; unset it", name)
+		}
+	}
+	values := map[string]string{}
+	for _, name := range plain {
+		if v := getenv(name); v != "" {
+			values[name] = v
+		}
+	}
+	if err := env.ParseWithOptions(&s, env.Options{Environment: values}); err != nil {
+		return s, fault.New(fault.Invalid, "a setting cannot be read: %s", strings.TrimPrefix(err.Error(), "env: "))
+	}
+	for name, into := range map[string]*secret.Secret{
+		"LANYARD_DATABASE_URL": &s.DatabaseURL, "LANYARD_MASTER_KEY": &s.MasterKey, "LANYARD_MASTER_KEY_PREVIOUS": &s.MasterKeyPrevious,
+	} {
+		if *into, err = Secret(getenv, name); err != nil {
+			return s, err
+		}
+	}
+	return s, s.complete()
+}
+
+// complete fills in what depends on other settings and refuses what cannot be.
+func (s *Settings) complete() error {
+	host, port, err := net.SplitHostPort(s.Listen)
+	if err != nil {
+		return fault.New(fault.Invalid, "LANYARD_LISTEN must read host:port, such as 127.0.0.1:8420, not %q", s.Listen)
+	}
+	if s.PublicURL == "" {
+		s.PublicURL = "http://localhost:" + port
+	}
+	if err := checkPublicURL(s.PublicURL); err != nil {
+		return err
+	}
+	_ = host
+	if s.DatabaseURL.IsZero() {
+		s.DatabaseURL = secret.Of("sqlite:" + filepath.Join(s.DataDir, "lanyard.db"))
+	}
+	if s.Durability == "" {
+		s.Durability = Disk
+		if s.Postgres() {
+			s.Durability = Database
+		}
+	}
+	switch {
+	case s.Durability != Disk && s.Durability != Fsync && s.Durability != Database:
+		return fault.New(fault.Invalid, "LANYARD_DURABILITY must be disk, fsync or database, not %.20q", s.Durability)
+	case s.MaxStaleness < 300*time.Millisecond || s.MaxStaleness > 10*time.Second:
+		return fault.New(fault.Invalid, "LANYARD_MAX_STALENESS must be between 300ms and 10s; a node looks for changes every 250ms")
+	case (s.TLSCertFile == "") != (s.TLSKeyFile == ""):
+		return fault.New(fault.Invalid, "LANYARD_TLS_CERT_FILE and LANYARD_TLS_KEY_FILE go together; one of them is missing")
+	case s.Log != "" && s.Log != "text" && s.Log != "json":
+		return fault.New(fault.Invalid, "LANYARD_LOG must be text or json, not %.20q", s.Log)
+	}
+	if s.KeyPrefix != "" {
+		if err := secret.ValidPrefix(s.KeyPrefix); err != nil {
+			return fault.New(fault.Invalid, "LANYARD_KEY_PREFIX: %s", err)
+		}
+	}
+	return nil
+}
+
+// checkPublicURL wants an origin and perhaps a path: clients build other addresses from it, some through a shell
+// (SECURITY-CASES 154), so nothing odd may stand in it.
+func checkPublicURL(text string) error {
+	u, err := url.Parse(text)
+	bad := err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		strings.HasSuffix(text, "/") || strings.ContainsAny(text, "\"'`$|&;<>(){}*?!# \\\t\r\n%")
+	if bad {
+		return fault.New(fault.Invalid, "LANYARD_PUBLIC_URL must be an address such as https://auth.example, without a final slash, not %.100q", text)
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return fault.New(fault.Invalid, "LANYARD_PUBLIC_URL must be https; http is accepted for localhost only")
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+}
+
+// Postgres reports whether the database is PostgreSQL.
+func (s *Settings) Postgres() bool { return strings.HasPrefix(s.DatabaseURL.Reveal(), "postgres") }
+
+// MasterKeyFile is where the master key of an own SQLite database lies.
+func (s *Settings) MasterKeyFile() string { return filepath.Join(s.DataDir, "master.key") }
+
+// SpoolDir is where uses wait to be counted.
+func (s *Settings) SpoolDir() string { return filepath.Join(s.DataDir, "spool") }
+
+// Secret reads a secret setting from $CREDENTIALS_DIRECTORY/NAME, the file that NAME_FILE names, or NAME itself. Two forms
+// at once are an error, since one of them would be ignored; none is the zero Secret.
+func Secret(getenv func(string) string, name string) (secret.Secret, error) {
+	var found secret.Secret
+	var from []string
+	take := func(source, text string) {
+		from, found = append(from, source), secret.Of(text)
+	}
+	if dir := getenv("CREDENTIALS_DIRECTORY"); dir != "" {
+		text, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // systemd names this directory
+		switch {
+		case err == nil:
+			take("$CREDENTIALS_DIRECTORY/"+name, strings.TrimSpace(string(text)))
+		case !errors.Is(err, fs.ErrNotExist):
+			return found, fault.New(fault.Invalid, "the credential %s cannot be read: %s", name, pathless(err))
+		}
+	}
+	if path := getenv(name + "_FILE"); path != "" {
+		text, err := os.ReadFile(path) //nolint:gosec // the operator names this file
+		if err != nil {
+			return found, fault.New(fault.Invalid, "the file named by %s_FILE cannot be read: %s", name, pathless(err))
+		}
+		take(name+"_FILE", strings.TrimSpace(string(text)))
+	}
+	if text := getenv(name); text != "" {
+		take(name, text)
+	}
+	if len(from) > 1 {
+		return secret.Secret{}, fault.New(fault.Invalid, "%s is given twice, as %s; keep one", name, strings.Join(from, " and as "))
+	}
+	if len(from) == 1 && found.IsZero() {
+		return secret.Secret{}, fault.New(fault.Invalid, "%s is empty", from[0])
+	}
+	return found, nil
+}
+
+func pathless(err error) string {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err.Error()
+	}
+	return fmt.Sprint(err)
+}
+
+var _ encoding.TextUnmarshaler = (*netip.Prefix)(nil) // how env reads LANYARD_TRUSTED_PROXIES

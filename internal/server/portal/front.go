@@ -1,0 +1,92 @@
+package portal
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/advice"
+)
+
+type frontPage struct {
+	frame
+	Key, Token pass // the two things a call may carry
+	APIs       []apiCard
+}
+
+// apiCard is an API as the front shows it.
+type apiCard struct {
+	Name   string // as it is addressed
+	Title  string
+	Takes  takes
+	Differ string   // how many operations take something else; empty: none
+	Lets   []string // what its scopes let an app do
+	More   int      // how many scopes are left out of Lets
+}
+
+// takes says in words what an API takes, and why.
+type takes struct {
+	Card, Badge bool
+	Text, Why   string
+}
+
+// front serves GET /.
+func (p *portal) front(w http.ResponseWriter, r *http.Request) error {
+	declared, err := p.APIs(r.Context())
+	if err != nil {
+		return fmt.Errorf("list the APIs for the front: %w", err)
+	}
+	page := frontPage{frame: p.frame(r, "", "/")}
+	page.Title = "Build with " + page.Face.Name
+	page.Key, page.Token = samples(advice.Table())
+	for _, api := range declared {
+		page.APIs = append(page.APIs, newAPICard(api))
+	}
+	return p.render(w, http.StatusOK, "front", page)
+}
+
+// maxLets is how many scopes a card names.
+const maxLets = 4
+
+func newAPICard(api lanyard.API) apiCard {
+	card := apiCard{Name: api.Name, Title: api.Title, Takes: inWords(api.Takes)}
+	if card.Title == "" {
+		card.Title = upper(api.Name)
+	}
+	differ := 0
+	for _, operation := range api.Operations {
+		if operation.Takes != "" && inWords(operation.Takes) != card.Takes {
+			differ++
+		}
+	}
+	switch differ {
+	case 0:
+	case 1:
+		card.Differ = "One operation takes something else; the refusal says what."
+	default:
+		card.Differ = fmt.Sprintf("%d operations take something else; the refusal says what.", differ)
+	}
+	for _, name := range slices.Sorted(maps.Keys(api.Scopes)) {
+		if len(card.Lets) == maxLets {
+			card.More = len(api.Scopes) - maxLets
+			break
+		}
+		card.Lets = append(card.Lets, api.Scopes[name].Text)
+	}
+	return card
+}
+
+// inWords reads the takes of a declaration, whose silence means either.
+func inWords(text string) takes {
+	switch text {
+	case "key":
+		return takes{true, false, "Takes an ID card (API key)", "Public data: it only needs to know which app is calling."}
+	case "token":
+		return takes{false, true, "Takes a visitor badge (access token)", "Private user data: it needs to know for whom an app is calling, and what that person allowed."}
+	case "both":
+		return takes{true, true, "Takes an ID card and a visitor badge, together", "Private user data, counted by app: it needs to know who is calling and for whom."}
+	}
+	return takes{true, true, "Takes an ID card or a visitor badge", "An ID card for what belongs to the app; a visitor badge for what belongs to a person."}
+}

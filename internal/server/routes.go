@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/keyring"
+	"github.com/lanyard-auth/lanyard/internal/server/portal"
+	"github.com/lanyard-auth/lanyard/internal/server/rest"
+)
+
+// quiet are the routes whose successes are not logged: there are too many of them, and usage counts them.
+var quiet = []string{"POST /v1/verify", "POST /v1/verify/batch", "GET /healthz", "GET /readyz"} //nolint:gochecknoglobals // constant
+
+// routes is every route of the main listener.
+func (s *Server) routes() (http.Handler, error) {
+	mux := http.NewServeMux()
+
+	// Health.
+	mux.HandleFunc("GET /healthz", s.kit.Handle(s.health))
+	mux.HandleFunc("GET /readyz", s.kit.Handle(s.ready))
+
+	// The JSON API: /v1/… and /openapi.yaml. Its list of operations stands in package rest, one file an endpoint group.
+	decisions := &rest.Decisions{Kit: s.kit, Verifier: s.Verifier, Management: s.Management, Authenticate: s.authenticate}
+	if err := rest.Register(mux, rest.Config{
+		Kit: s.kit, Service: s.Manage, Authenticate: s.authenticate, Verify: s.kit.Handle(decisions.Verify), VerifyBatch: s.kit.Handle(decisions.Batch),
+		Answers: s.Store, Seal: s.sealAnswer, Unseal: s.unsealAnswer, Next: s.Tail.Next, Now: s.opts.Now, Age: s.age,
+	}); err != nil {
+		return nil, err
+	}
+
+	// Pages: /, /which, /errors/…, /assets/….
+	portal.Register(mux, portal.Config{Brand: s.brand, APIs: s.apis, PublicURL: s.Settings.PublicURL, Log: s.log})
+
+	return s.kit.Wrap(s.kit.Mux(mux)), nil
+}
+
+// health says that the process lives.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
+	_, _ = w.Write([]byte("ok\n"))
+	return nil
+}
+
+// ready says whether requests should come here: database, changes and clock are as they must be.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := s.Ready(ctx); err != nil {
+		return err
+	}
+	_, _ = w.Write([]byte("ready\n"))
+	return nil
+}
+
+// bearer takes the credential of a call to Lanyard's own API: one, and as Bearer (RFC 6750 section 2.1).
+func bearer(r *http.Request) (string, error) {
+	lines := r.Header["Authorization"]
+	switch {
+	case len(lines) == 0 && len(r.Header["X-Api-Key"]) == 0:
+		return "", nil // missing: the decision says so
+	case len(lines) > 1 || len(r.Header["X-Api-Key"]) > 0:
+		return "", fault.New(fault.Unauthenticated, "send one credential, as Authorization: Bearer")
+	}
+	scheme, credential, ok := strings.Cut(lines[0], " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || credential == "" || strings.ContainsAny(credential, " ,\t") {
+		return "", fault.New(fault.Unauthenticated, "send one credential, as Authorization: Bearer")
+	}
+	return credential, nil
+}
+
+func answerPlace(key string) keyring.Place {
+	return keyring.Place{Table: "answer", Column: "reply", Row: key}
+}
+
+func (s *Server) sealAnswer(key string, reply []byte) ([]byte, error) {
+	return s.Ring.Seal(answerPlace(key), reply)
+}
+
+func (s *Server) unsealAnswer(key string, sealed []byte) ([]byte, error) {
+	return s.Ring.Unseal(answerPlace(key), sealed)
+}
+
+func (s *Server) brand(ctx context.Context) (lanyard.Brand, error) {
+	state, err := s.Store.Catalog(ctx)
+	return state.Brand, err
+}
+
+func (s *Server) apis(ctx context.Context) ([]lanyard.API, error) {
+	state, err := s.Store.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sortedAPIs(state.APIs), nil
+}

@@ -1,0 +1,275 @@
+// Package server wires everything once: New makes a server of its settings, Open what commands on the database need.
+// Every route stands in routes.go.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+	"github.com/lanyard-auth/lanyard/internal/verify"
+	"github.com/lanyard-auth/lanyard/internal/web"
+)
+
+const (
+	pollEvery     = 250 * time.Millisecond
+	maxSkew       = 500 * time.Millisecond
+	grace         = 10 * time.Second // for requests under way at the end
+	keepChanges   = 7 * 24 * time.Hour
+	keepReplies   = 10 * time.Minute
+	forgetNodes   = 24 * time.Hour
+	chores        = time.Minute
+	writeAttempts = 5 * time.Second
+)
+
+// Server is one running node.
+type Server struct {
+	*Core
+	Verifier *verify.Verifier
+	Tail     *changes.Tail
+	Node     id.Node
+	recorder recorder
+	kit      *web.Kit
+	handler  http.Handler
+	metrics  http.Handler
+	log      *slog.Logger
+}
+
+// recorder is a usage.Recorder with its life: Spool with Absorber, or Direct.
+type recorder interface {
+	usage.Recorder
+	Stats() usage.Stats
+	run(ctx context.Context) error
+	// flush brings what was recorded here into the database.
+	flush(ctx context.Context) error
+	close() error
+}
+
+type spooled struct {
+	*usage.Spool
+	absorber *usage.Absorber
+}
+
+func (s spooled) run(ctx context.Context) error   { return s.absorber.Run(ctx) }
+func (s spooled) flush(ctx context.Context) error { return s.absorber.Flush(ctx) }
+func (s spooled) close() error                    { return s.Spool.Close() }
+
+type direct struct{ *usage.Direct }
+
+func (d direct) run(ctx context.Context) error { return d.Direct.Run(ctx) }
+func (d direct) flush(context.Context) error   { return d.Direct.Flush() }
+func (d direct) close() error                  { return d.Direct.Close() }
+
+// New opens the database and wires a server. Nothing runs until Run, except that it is ready to decide.
+func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server, err error) {
+	core, err := Open(ctx, settings, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Core: core, Node: id.New[id.Node](), log: core.opts.Log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, core.Close())
+		}
+	}()
+	if s.recorder, err = s.newRecorder(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.recorder.close())
+		}
+	}()
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	now := core.opts.Now
+	s.Tail = &changes.Tail{
+		Store: core.Store, Beat: changes.Beat{Node: s.Node, Name: host, StartedAt: now()}, Every: pollEvery, MaxStaleness: settings.MaxStaleness, MaxSkew: maxSkew,
+		Now: now, Log: s.log,
+	}
+	s.Verifier = verify.New(verify.Config{
+		Store: core.Store, Ring: core.Ring, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Management: core.Management,
+		Identifier: s.identifier, Now: now, Log: s.log,
+	})
+	s.Verifier.SetSystemTeam(core.SystemTeam)
+	if err := s.Tail.Start(ctx); err != nil {
+		return nil, err
+	}
+	core.Manage.Flush, core.Manage.Wait = s.flush, s.Tail.Wait
+	s.kit = &web.Kit{PublicURL: settings.PublicURL, Proxies: settings.TrustedProxies, Quiet: quiet, Log: s.log, Now: now}
+	if s.handler, err = s.routes(); err != nil {
+		return nil, err
+	}
+	s.metrics = s.newMetrics()
+	return s, nil
+}
+
+func (s *Server) newRecorder() (recorder, error) {
+	if s.Settings.Durability == config.Database {
+		d, err := usage.NewDirect(usage.DirectOptions{Store: s.Store, Node: s.Node, Now: s.opts.Now, Rand: s.opts.Random})
+		return direct{d}, err
+	}
+	dir := s.Settings.SpoolDir()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the spool directory: %w", err)
+	}
+	spool, err := usage.Open(usage.Options{Dir: dir, Node: s.Node, Fsync: s.Settings.Durability == config.Fsync, Log: s.log, Rand: s.opts.Random})
+	if err != nil {
+		return nil, err
+	}
+	return spooled{spool, &usage.Absorber{Spool: spool, Store: s.Store, Log: s.log}}, nil
+}
+
+// flush brings this node's uses into the database, and the counts of unknown credentials, before they are shown.
+func (s *Server) flush(ctx context.Context) error {
+	return errors.Join(s.recorder.flush(ctx), s.Verifier.FlushAttempts(ctx))
+}
+
+// identifier is the audience of an API that declares none.
+func (s *Server) identifier(api lanyard.API) string {
+	return s.Settings.PublicURL + "/apis/" + api.Name
+}
+
+// Handler is the server's main surface, for tests and for whoever listens by themselves.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run listens and serves until ctx ends, then finishes what is under way. listening is called with the address once
+// requests are answered; it may be nil.
+func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Settings.Listen)
+	if err != nil {
+		return errors.Join(fault.New(fault.Unavailable, "cannot listen on %s: %s; set LANYARD_LISTEN to a free address", s.Settings.Listen, plainNet(err)), s.Close())
+	}
+	stop := s.Start(ctx)
+	srv := web.NewServer(s.handler, s.log)
+	if s.Settings.TLSCertFile != "" {
+		reload := &certificate{certFile: s.Settings.TLSCertFile, keyFile: s.Settings.TLSKeyFile, now: s.opts.Now, log: s.log}
+		if l, err = reload.listen(l); err != nil {
+			return errors.Join(err, stop())
+		}
+	}
+	metricsDone, err := s.serveMetrics(ctx)
+	if err != nil {
+		return errors.Join(err, l.Close(), stop())
+	}
+	if listening != nil {
+		listening(l.Addr())
+	}
+	err = web.Serve(ctx, srv, l, grace)
+	return errors.Join(err, <-metricsDone, stop())
+}
+
+// Start runs the server's background work. The returned function ends it, counts what is waiting and closes the database;
+// it is to be called once no more requests come.
+func (s *Server) Start(ctx context.Context) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	for _, work := range []func(context.Context){
+		s.Tail.Run,
+		s.Verifier.Upgrade,
+		func(ctx context.Context) { s.Verifier.RunGuard(ctx, writeAttempts) },
+		func(ctx context.Context) {
+			if err := s.recorder.run(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("counting stopped", "error", err)
+			}
+		},
+		s.chores,
+	} {
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			work(ctx)
+		}()
+	}
+	return func() error {
+		last, done := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer done()
+		err := s.recorder.flush(last)
+		if err != nil {
+			s.log.Warn("uses are still waiting to be counted; the next start counts them", "error", err)
+		}
+		cancel()
+		running.Wait()
+		return errors.Join(s.recorder.close(), s.Core.Close())
+	}
+}
+
+// chores are what has to be done every so often. On several nodes each does them: every one is a conditional statement.
+func (s *Server) chores(ctx context.Context) {
+	ticker := time.NewTicker(chores)
+	defer ticker.Stop()
+	for {
+		now := s.opts.Now()
+		for name, chore := range map[string]func() error{
+			"tell of rotations due":   func() error { _, err := s.Store.RotationsDue(ctx, now); return err },
+			"trim the changes":        func() error { return s.Store.TrimChanges(ctx, now.Add(-keepChanges)) },
+			"forget old answers":      func() error { return s.Store.ForgetReplies(ctx, now.Add(-keepReplies)) },
+			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },
+		} {
+			if err := chore(); err != nil && ctx.Err() == nil {
+				s.log.Warn("a chore failed; it is tried again in a minute", "chore", name, "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// authenticate finds out who asks the JSON API.
+func (s *Server) authenticate(r *http.Request) (audit.Actor, error) {
+	credential, err := bearer(r)
+	if err != nil {
+		return audit.Actor{}, err
+	}
+	ip := s.kit.Client(r)
+	return s.Verifier.Asker(r.Context(), credential, "", ip)
+}
+
+// Ready says why the node should get no requests, or nil.
+func (s *Server) Ready(ctx context.Context) error {
+	if err := s.Store.Ping(ctx); err != nil {
+		return err
+	}
+	return s.Tail.Ready()
+}
+
+// Spoiled lists files in the spool that could not be counted and were put aside for a person to look at.
+func Spoiled(settings config.Settings) ([]string, error) {
+	var found []string
+	for _, pattern := range []string{"*.corrupt", "*.aside"} {
+		names, err := filepath.Glob(filepath.Join(settings.SpoolDir(), pattern))
+		if err != nil {
+			return nil, fmt.Errorf("look through the spool: %w", err)
+		}
+		found = append(found, names...)
+	}
+	return found, nil
+}
+
+func plainNet(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err.Error()
+	}
+	return err.Error()
+}

@@ -8,7 +8,7 @@ import (
 )
 
 func TestHeaders(t *testing.T) {
-	burst, day := Limit{"burst", 100, time.Minute}, Limit{"per-day", 1000, 24 * time.Hour}
+	burst, day := Limit{Name: "burst", N: 100, Window: time.Minute}, Limit{Name: "per-day", N: 1000, Window: 24 * time.Hour}
 	now := time.Unix(1_800_000_000, 500_000_000)
 	for _, tc := range []struct {
 		name     string
@@ -77,7 +77,7 @@ func TestRetryAfterIsTheLongest(t *testing.T) {
 }
 
 func BenchmarkHeaders(b *testing.B) {
-	statuses := []Status{{Limit{"minute", 100, time.Minute}, 50, 30 * time.Second, 0}, {Limit{"day", 1000, 24 * time.Hour}, 49, time.Hour, 0}}
+	statuses := []Status{{Limit{Name: "minute", N: 100, Window: time.Minute}, 50, 30 * time.Second, 0}, {Limit{Name: "day", N: 1000, Window: 24 * time.Hour}, 49, time.Hour, 0}}
 	buf := make([]Header, 0, 6)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -29,12 +29,24 @@ type Limit struct {
 	Name   string // shown in headers and denials: [a-z][a-z0-9_-]{0,31}
 	N      int64  // 1 to MaxN; also the burst
 	Window time.Duration
+
+	// WhenUnavailable is what to do while a counter shared by several nodes is out of reach: Degrade, Closed or Open;
+	// "" is Degrade. It plays no part in Memory, which shares with nobody.
+	WhenUnavailable string
 }
+
+// What a limit can do while its shared counter is out of reach (DESIGN section 7).
+const (
+	Degrade = "degrade" // each node admits its part of the limit
+	Closed  = "closed"  // refuse
+	Open    = "open"    // admit
+)
 
 var validName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 
 // Validate returns a *fault.Error of kind Invalid unless the name is well formed, 1 <= N <= MaxN and Window is a whole
-// number of seconds from MinWindow to MaxWindow. Its Field is that of the JSON API: name, limit or window_seconds.
+// number of seconds from MinWindow to MaxWindow. Its Field is that of the JSON API: name, limit, window_seconds or
+// when_unavailable.
 func (l Limit) Validate() error {
 	switch {
 	case !validName.MatchString(l.Name):
@@ -43,6 +55,8 @@ func (l Limit) Validate() error {
 		return fault.Field("limit", "a limit allows 1 to %d per window, not %d", MaxN, l.N)
 	case l.Window < MinWindow || l.Window > MaxWindow || l.Window%time.Second != 0:
 		return fault.Field("window_seconds", "a window is a whole number of seconds from 1 second to 31 days, not %v", l.Window)
+	case l.WhenUnavailable != "" && l.WhenUnavailable != Degrade && l.WhenUnavailable != Closed && l.WhenUnavailable != Open:
+		return fault.Field("when_unavailable", "must be degrade, closed or open, not %.40q", l.WhenUnavailable)
 	}
 	return nil
 }

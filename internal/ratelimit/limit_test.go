@@ -38,7 +38,7 @@ func TestParseLimit(t *testing.T) {
 		{"1/744h", "1/744h", "per-744h", 1, MaxWindow},
 	} {
 		got, err := ParseLimit(tc.text)
-		if want := (Limit{tc.name, tc.n, tc.window}); err != nil || got != want {
+		if want := (Limit{Name: tc.name, N: tc.n, Window: tc.window}); err != nil || got != want {
 			t.Errorf("ParseLimit(%q) = %+v, %v, want %+v", tc.text, got, err, want)
 		}
 		if got.String() != tc.canonical {
@@ -53,6 +53,10 @@ func TestValidate(t *testing.T) {
 		field  string // "" when valid
 		change func(*Limit)
 	}{
+		{"", func(l *Limit) { l.WhenUnavailable = Degrade }},
+		{"", func(l *Limit) { l.WhenUnavailable = Closed }},
+		{"", func(l *Limit) { l.WhenUnavailable = Open }},
+		{"when_unavailable", func(l *Limit) { l.WhenUnavailable = "Open" }},
 		{"name", func(l *Limit) { l.Name = "" }},
 		{"name", func(l *Limit) { l.Name = "1st" }},
 		{"name", func(l *Limit) { l.Name = "Burst" }},

@@ -26,7 +26,7 @@ func drain(m *Memory, now time.Time, l Limit, subject string) (n int64) {
 }
 
 func TestSpendRefuses(t *testing.T) {
-	ten := Limit{"ten", 10, time.Minute}
+	ten := Limit{Name: "ten", N: 10, Window: time.Minute}
 	m := NewMemory(start)
 	for _, tc := range []struct {
 		name string
@@ -38,10 +38,10 @@ func TestSpendRefuses(t *testing.T) {
 		{"the most negative cost", Request{ten, "k", math.MinInt64}},
 		{"the zero limit", Request{Limit{}, "k", 1}},
 		{"a zero limit, cost 0", Request{Limit{}, "k", 0}},
-		{"N above its bound", Request{Limit{"x", MaxN + 1, time.Second}, "k", 1}},
-		{"a negative N", Request{Limit{"x", -5, time.Second}, "k", 1}},
-		{"no window", Request{Limit{"x", 5, 0}, "k", 1}},
-		{"an endless window", Request{Limit{"x", 5, math.MaxInt64}, "k", 1}},
+		{"N above its bound", Request{Limit{Name: "x", N: MaxN + 1, Window: time.Second}, "k", 1}},
+		{"a negative N", Request{Limit{Name: "x", N: -5, Window: time.Second}, "k", 1}},
+		{"no window", Request{Limit{Name: "x", N: 5, Window: 0}, "k", 1}},
+		{"an endless window", Request{Limit{Name: "x", N: 5, Window: math.MaxInt64}, "k", 1}},
 	} {
 		out := m.Spend(start, []Request{tc.req}, nil)
 		if out.Allowed || out.Denied != 0 || out.Statuses[0].RetryAfter != Never {
@@ -54,7 +54,7 @@ func TestSpendRefuses(t *testing.T) {
 }
 
 func TestSpendAtTheBoundaries(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute} // one unit every 6 s
+	l := Limit{Name: "ten", N: 10, Window: time.Minute} // one unit every 6 s
 	m := NewMemory(start)
 	if got := drain(m, start, l, "k"); got != 10 {
 		t.Fatalf("the burst is %d, want 10", got)
@@ -84,7 +84,7 @@ func TestSpendAtTheBoundaries(t *testing.T) {
 
 // 7 a second: the interval is 142857142.86 ns and must not be rounded down.
 func TestRoundingNeverAdmitsMore(t *testing.T) {
-	for _, l := range []Limit{{"a", 7, time.Second}, {"b", 3, time.Minute}, {"c", 999_983, time.Second}, {"d", MaxN, time.Second}, {"e", MaxN, 31 * time.Hour}, {"f", 1, MaxWindow}} {
+	for _, l := range []Limit{{Name: "a", N: 7, Window: time.Second}, {Name: "b", N: 3, Window: time.Minute}, {Name: "c", N: 999_983, Window: time.Second}, {Name: "d", N: MaxN, Window: time.Second}, {Name: "e", N: MaxN, Window: 31 * time.Hour}, {Name: "f", N: 1, Window: MaxWindow}} {
 		m := NewMemory(start)
 		out := m.Spend(start, ask(l, "k", l.N), nil)
 		if !out.Allowed || out.Statuses[0].Remaining != 0 {
@@ -103,7 +103,7 @@ func TestRoundingNeverAdmitsMore(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute}
+	l := Limit{Name: "ten", N: 10, Window: time.Minute}
 	m := NewMemory(start)
 	out := m.Spend(start, ask(l, "k", 4), nil)
 	want := Outcome{Allowed: true, Denied: -1, Statuses: []Status{{Limit: l, Remaining: 6, ResetAfter: 24 * time.Second}}}
@@ -127,7 +127,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestSpendIsAllOrNothing(t *testing.T) {
-	wide, narrow := Limit{"wide", 100, time.Hour}, Limit{"narrow", 2, time.Minute}
+	wide, narrow := Limit{Name: "wide", N: 100, Window: time.Hour}, Limit{Name: "narrow", N: 2, Window: time.Minute}
 	m := NewMemory(start)
 	reqs := []Request{{wide, "app", 1}, {narrow, "key", 1}, {wide, "team", 1}}
 	buf := make([]Status, 0, 3)
@@ -154,7 +154,7 @@ func TestSpendIsAllOrNothing(t *testing.T) {
 
 // The same cell twice in one call: neither alone is too much, both are.
 func TestSpendOfOneCellTwice(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute}
+	l := Limit{Name: "ten", N: 10, Window: time.Minute}
 	m := NewMemory(start)
 	twice := []Request{{l, "k", 6}, {l, "k", 6}}
 	if out := m.Spend(start, twice, nil); out.Allowed || out.Denied != 1 || out.Statuses[0].Remaining != 10 || out.Statuses[1].RetryAfter != 12*time.Second {
@@ -167,7 +167,7 @@ func TestSpendOfOneCellTwice(t *testing.T) {
 }
 
 func TestCheckSpendsNothing(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute}
+	l := Limit{Name: "ten", N: 10, Window: time.Minute}
 	m := NewMemory(start)
 	for range 20 {
 		if out := m.Check(start, ask(l, "k", 10), nil); !out.Allowed || out.Statuses[0].Remaining != 10 {
@@ -180,7 +180,7 @@ func TestCheckSpendsNothing(t *testing.T) {
 }
 
 func TestStatusesAreAppended(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute}
+	l := Limit{Name: "ten", N: 10, Window: time.Minute}
 	first := Status{Remaining: 42}
 	out := NewMemory(start).Spend(start, ask(l, "k", 1), []Status{first})
 	if len(out.Statuses) != 2 || out.Statuses[0] != first || out.Statuses[1].Remaining != 9 {
@@ -192,7 +192,7 @@ func TestStatusesAreAppended(t *testing.T) {
 }
 
 func TestRelease(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute} // one unit every 6 s
+	l := Limit{Name: "ten", N: 10, Window: time.Minute} // one unit every 6 s
 	for _, tc := range []struct {
 		name string
 		late time.Duration // between the spending and another one, then the release
@@ -225,21 +225,21 @@ func TestRelease(t *testing.T) {
 
 func TestChangedLimitKeepsWhatWasSpent(t *testing.T) {
 	m := NewMemory(start)
-	m.Spend(start, ask(Limit{"l", 10, time.Minute}, "k", 8), nil)
-	if got := m.Check(start, ask(Limit{"l", 100, time.Minute}, "k", 0), nil).Statuses[0].Remaining; got != 20 {
+	m.Spend(start, ask(Limit{Name: "l", N: 10, Window: time.Minute}, "k", 8), nil)
+	if got := m.Check(start, ask(Limit{Name: "l", N: 100, Window: time.Minute}, "k", 0), nil).Statuses[0].Remaining; got != 20 {
 		t.Errorf("remaining of 100 after 80%% of 10 was spent = %d, want 20", got)
 	}
-	m.Spend(start, ask(Limit{"l", 7, time.Minute}, "q", 7), nil)
-	if got := m.Check(start, ask(Limit{"l", 6, time.Minute}, "q", 0), nil).Statuses[0].Remaining; got != 0 {
+	m.Spend(start, ask(Limit{Name: "l", N: 7, Window: time.Minute}, "q", 7), nil)
+	if got := m.Check(start, ask(Limit{Name: "l", N: 6, Window: time.Minute}, "q", 0), nil).Statuses[0].Remaining; got != 0 {
 		t.Errorf("remaining of 6 after all of 7 was spent = %d, want 0", got)
 	}
-	if got := m.Check(start, ask(Limit{"l", 10, time.Hour}, "k", 0), nil).Statuses[0].Remaining; got != 10 {
+	if got := m.Check(start, ask(Limit{Name: "l", N: 10, Window: time.Hour}, "k", 0), nil).Statuses[0].Remaining; got != 10 {
 		t.Errorf("remaining with another window = %d, want 10", got)
 	}
 }
 
 func TestClockGoingBack(t *testing.T) {
-	l := Limit{"ten", 10, time.Minute}
+	l := Limit{Name: "ten", N: 10, Window: time.Minute}
 	m := NewMemory(start)
 	noon := start.Add(time.Hour)
 	if got := drain(m, noon, l, "k"); got != 10 {
@@ -263,7 +263,7 @@ func TestClockGoingBack(t *testing.T) {
 }
 
 func TestMemoryIsBoundedByTheLiving(t *testing.T) {
-	l := Limit{"one", 1, time.Second}
+	l := Limit{Name: "one", N: 1, Window: time.Second}
 	m := NewMemory(start)
 	const perSecond = 5000
 	for sec := range 20 {
@@ -292,7 +292,7 @@ func TestMemoryIsBoundedByTheLiving(t *testing.T) {
 }
 
 func TestLiveCellSurvivesTheSweeps(t *testing.T) {
-	l, day := Limit{"one", 1, time.Second}, Limit{"day", 1, 24 * time.Hour}
+	l, day := Limit{Name: "one", N: 1, Window: time.Second}, Limit{Name: "day", N: 1, Window: 24 * time.Hour}
 	m, now := NewMemory(start), start
 	m.Spend(now, ask(day, "patient", 1), nil)
 	for i := range 100_000 {
@@ -307,7 +307,7 @@ func TestLiveCellSurvivesTheSweeps(t *testing.T) {
 // With the clock frozen exactly N pass, however many try at once, alone and together with a wider limit in other shards.
 func TestParallelSpendsAdmitExactlyN(t *testing.T) {
 	const tries = 64
-	l, wide := Limit{"thousand", 1000, time.Hour}, Limit{"wide", MaxN, time.Hour}
+	l, wide := Limit{Name: "thousand", N: 1000, Window: time.Hour}, Limit{Name: "wide", N: MaxN, Window: time.Hour}
 	m := NewMemory(start)
 	var admitted, released atomic.Int64
 	var wg sync.WaitGroup
@@ -345,7 +345,7 @@ func TestParallelSpendsAdmitExactlyN(t *testing.T) {
 
 func TestSpendDoesNotAllocate(t *testing.T) {
 	m := NewMemory(start)
-	reqs := []Request{{Limit{"minute", 1000, time.Minute}, "key_A", 1}, {Limit{"day", 100000, 24 * time.Hour}, "app_B", 1}}
+	reqs := []Request{{Limit{Name: "minute", N: 1000, Window: time.Minute}, "key_A", 1}, {Limit{Name: "day", N: 100000, Window: 24 * time.Hour}, "app_B", 1}}
 	buf := make([]Status, 0, 2)
 	m.Spend(start, reqs, buf)
 	got := testing.AllocsPerRun(100, func() {
@@ -360,7 +360,7 @@ func TestSpendDoesNotAllocate(t *testing.T) {
 
 func BenchmarkSpendTwoLimits(b *testing.B) {
 	m := NewMemory(start)
-	reqs := []Request{{Limit{"second", MaxN, time.Second}, "key_A", 1}, {Limit{"day", MaxN, 24 * time.Hour}, "app_B", 1}}
+	reqs := []Request{{Limit{Name: "second", N: MaxN, Window: time.Second}, "key_A", 1}, {Limit{Name: "day", N: MaxN, Window: 24 * time.Hour}, "app_B", 1}}
 	buf := make([]Status, 0, 2)
 	now := start
 	b.ReportAllocs()

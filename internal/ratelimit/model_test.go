@@ -57,7 +57,7 @@ func keyOf(r Request) cellKey { return cellKey{r.Subject, r.Limit.Name, r.Limit.
 
 // Any sequence of spending, releasing and clock movement: Memory answers as the list does, and never admits more.
 func TestMemoryAgreesWithAList(t *testing.T) {
-	limits := []Limit{{"a", 1, time.Second}, {"b", 7, time.Second}, {"c", 10, time.Minute}, {"d", 3, 2 * time.Second}}
+	limits := []Limit{{Name: "a", N: 1, Window: time.Second}, {Name: "b", N: 7, Window: time.Second}, {Name: "c", N: 10, Window: time.Minute}, {Name: "d", N: 3, Window: 2 * time.Second}}
 	subjects := []string{"x", "y", "z"}
 	rapid.Check(t, func(t *rapid.T) {
 		m := NewMemory(start)

@@ -32,10 +32,13 @@ var (
 	quotaPattern = regexp.MustCompile(`^([1-9][0-9]{0,14})/(day|month)$`)
 )
 
-// Normalise checks one API's declaration and returns it with every default written out. The first fault is returned as a
-// fault.Error whose field is the path below the API.
+// ValidName reports whether an API can have the name. Lanyard's own API is not among them.
+func ValidName(name string) bool { return namePattern.MatchString(name) && name != ManagementName }
+
+// Normalise checks one API's declaration and returns it with every default written out; a is not changed. The first fault
+// is returned as a fault.Error whose field is the path below the API.
 func Normalise(name string, a lanyard.API) (lanyard.API, error) {
-	if !namePattern.MatchString(name) || name == ManagementName {
+	if !ValidName(name) {
 		return a, fault.Field("", "API name %.80q must match [a-z][a-z0-9-]{1,62} and not be %q", name, ManagementName)
 	}
 	a.Name = name
@@ -51,6 +54,7 @@ func Normalise(name string, a lanyard.API) (lanyard.API, error) {
 	setDefault(&token.Format, "jwt")
 	setDefault(&token.Lifetime, map[string]string{"jwt": "15m", "opaque": "1h"}[token.Format])
 	a.Token = &token
+	a.Scopes, a.Operations = maps.Clone(a.Scopes), maps.Clone(a.Operations)
 	for _, check := range []func(*lanyard.API) error{checkWords, checkPlaces, checkScopes, checkOperations, checkPlans} {
 		if err := check(&a); err != nil {
 			return a, err
@@ -109,13 +113,15 @@ func checkPlaces(a *lanyard.API) error {
 		}
 	}
 	if a.CORS != nil {
+		cors := lanyard.CORS{Origins: make([]string, 0, len(a.CORS.Origins))}
 		for i, o := range a.CORS.Origins {
 			origin, err := policy.ParseOrigin(o)
 			if err != nil {
 				return fault.Field(fmt.Sprintf("cors.origins[%d]", i), "%s", err)
 			}
-			a.CORS.Origins[i] = origin
+			cors.Origins = append(cors.Origins, origin)
 		}
+		a.CORS = &cors
 	}
 	return nil
 }
@@ -166,9 +172,13 @@ func checkOperations(a *lanyard.API) error {
 				return fault.Field(field+".scopes", "%.80q is not declared under this API's scopes", s)
 			}
 		}
-		if op.Cost != nil && (*op.Cost < 0 || *op.Cost > 1_000_000) {
+		if op.Cost == nil {
+			op.Cost = new(int64(1))
+		}
+		if *op.Cost < 0 || *op.Cost > 1_000_000 {
 			return fault.Field(field+".cost", "must be between 0 and 1000000")
 		}
+		a.Operations[name] = op
 	}
 	if _, err := policy.NewOperations(policyOperations(a.Operations)); err != nil {
 		return fault.Field("operations", "%s", err)

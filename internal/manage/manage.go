@@ -1,0 +1,141 @@
+// Package manage does every management act once: who may do it and to whose things (rights.go), which scopes may be handed
+// on (grant.go), what the input must look like, and what the audit log says about it. The JSON API, the portal and the
+// commands all call it, so that a rule cannot be forgotten on one of them.
+//
+// Every method of Service takes the asking audit.Actor and begins with its rights. It takes and returns the wire types of
+// package lanyard; ids are text, and a malformed one is fault.NotFound like one out of reach. What an act means for a thing
+// stays with the noun's package, how it is kept with package store.
+package manage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
+	"github.com/lanyard-auth/lanyard/internal/catalog"
+	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/team"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+	"github.com/lanyard-auth/lanyard/internal/user"
+)
+
+// Service does the acts. Fill in every field that is not said to be optional.
+type Service struct {
+	AppStore     app.Store
+	KeyStore     key.Store
+	TeamStore    team.Store
+	UserStore    user.Store
+	CatalogStore catalog.Store
+	BillingStore billing.Store
+	Usage        usage.Reader
+	Log          AuditLog
+	Changes      ChangeLog
+
+	// MAC is the digest that a credential is kept as, with its pepper's version (keyring.Ring.MAC). Cursors are
+	// authenticated by it too.
+	MAC func(credential string) (pepper int, digest [32]byte)
+	// Lookups are the digests under which a credential may stand already: one for each pepper.
+	Lookups func(credential string) [][]byte
+	// Flush absorbs this node's waiting usage before it is shown; may be nil.
+	Flush func(ctx context.Context) error
+	// Wait returns true once every node has applied the revision (changes.Tail.Wait); nil for commands on the database. The
+	// service itself never waits; it carries Wait for the surfaces that answer ?wait=.
+	Wait func(ctx context.Context, rev id.Revision, atMost time.Duration) (bool, error)
+	// Prefix is that of new credentials.
+	Prefix func(ctx context.Context) string
+
+	Management *policy.API      // catalog.Management
+	Now        func() time.Time // nil: the system's clock
+	Random     io.Reader        // nil: the system's source
+}
+
+// AuditLog reads what was written down.
+type AuditLog interface {
+	Audit(ctx context.Context, reach audit.Reach, filter audit.Filter) ([]audit.Event, error)
+}
+
+// ChangeLog reads the log of changes.
+type ChangeLog interface {
+	// ChangesAfter lists entries after a revision, oldest first.
+	ChangesAfter(ctx context.Context, after id.Revision, limit int) ([]changes.Entry, error)
+}
+
+// now is the time of an act, in the precision that is kept.
+func (s *Service) now() time.Time {
+	clock := s.Now
+	if clock == nil {
+		clock = time.Now //nolint:forbidigo // the clock field's zero value is the real clock
+	}
+	return clock().UTC().Truncate(time.Microsecond)
+}
+
+func (s *Service) random() io.Reader {
+	if s.Random == nil {
+		return rand.Reader
+	}
+	return s.Random
+}
+
+// details are what an audit line says of an act. Entries with an empty value are left out by said.
+type details map[string]string
+
+// said returns the details that say something.
+func said(d details) map[string]string {
+	for name, value := range d {
+		if value == "" {
+			delete(d, name)
+		}
+	}
+	return d
+}
+
+// parseID reads an id from outside. One that is malformed names nothing, so it is as missing as a foreign one. What was
+// pasted in its place may have been a credential: the answer does not repeat it.
+func parseID[K id.Kind](what, text string) (K, error) {
+	parsed, err := id.Parse[K](text)
+	if err != nil {
+		return "", fault.Missing(what, secret.Redact(text))
+	}
+	return parsed, nil
+}
+
+// under puts the field of an Invalid error, or of another fault about an input, below a prefix: "name" under "limits[0]"
+// is "limits[0].name".
+func under(prefix string, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err
+	}
+	moved := *f
+	switch {
+	case moved.Field == "":
+		moved.Field = prefix
+	case prefix != "":
+		moved.Field = prefix + "." + moved.Field
+	}
+	return &moved
+}
+
+// below is the way back from under: it takes a prefix off the field.
+func below(prefix string, err error) error {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Field == "" {
+		return err
+	}
+	moved := *f
+	if rest, inside := strings.CutPrefix(f.Field+".", prefix+"."); inside {
+		moved.Field = strings.TrimSuffix(rest, ".")
+	}
+	return &moved
+}

@@ -57,7 +57,8 @@ func (s *Store) App(ctx context.Context, reach audit.Reach, appID id.App) (a *ap
 }
 
 func oneApp(ctx context.Context, q querier, reach audit.Reach, appID id.App) (*app.App, error) {
-	a, err := scanApp(q.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app WHERE id = $5 AND deleted_at = 0 AND `+within("team_id"), append(reachArgs(reach), string(appID))...))
+	w := within("team_id", reach).and("id = ? AND deleted_at = 0", string(appID))
+	a, err := scanApp(q.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app`+w.String(), w.args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.Missing("app", string(appID))
 	}
@@ -67,11 +68,10 @@ func oneApp(ctx context.Context, q querier, reach audit.Reach, appID id.App) (*a
 // Apps implements app.Store.
 func (s *Store) Apps(ctx context.Context, reach audit.Reach, f app.Filter) (apps []*app.App, err error) {
 	err = s.read(ctx, "list apps", func(q querier) error {
-		before, beforeID := pageStart(f.Before, f.BeforeID)
-		rows, err := q.QueryContext(ctx, `SELECT `+appColumns+` FROM app
-			WHERE `+within("team_id")+` AND deleted_at = 0 AND ($5 = '' OR team_id = $5) AND ($6 = '' OR name = $6) AND (created_at < $7 OR created_at = $7 AND id < $8)
-			ORDER BY created_at DESC, id DESC LIMIT $9`,
-			append(reachArgs(reach), string(f.Team), f.Name, before, beforeID, f.Limit)...)
+		w := within("team_id", reach).and("deleted_at = 0").given("team_id = ?", string(f.Team)).given("name = ?", f.Name).
+			after("created_at, id", f.Before, f.BeforeID)
+		query := `SELECT ` + appColumns + ` FROM app` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)
+		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err
 		}

@@ -51,13 +51,10 @@ func (s *Store) append(ctx context.Context, q querier, at time.Time, altered ...
 		return 0, err
 	}
 	first := head - int64(len(altered)) + 1
-	for i, c := range altered {
-		if _, err := q.ExecContext(ctx, `INSERT INTO change_entry (revision, tag, kind, entity, at) VALUES ($1, $2, $3, $4, $5)`,
-			first+int64(i), tag(), string(c.kind), c.entity, micros(at)); err != nil {
-			return 0, err
-		}
-	}
-	return id.Revision(head), nil
+	err := s.insertRows(ctx, q, insert{into: `INSERT INTO change_entry (revision, tag, kind, entity, at)`, rows: len(altered), row: func(i int) []any {
+		return []any{first + int64(i), tag(), string(altered[i].kind), altered[i].entity, micros(at)}
+	}})
+	return id.Revision(head), err
 }
 
 // tag is random and never 0, so that an entry is told from another that took its number after a restore.

@@ -7,7 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -27,6 +27,11 @@ func (s *Store) CreateKeys(ctx context.Context, keys []*key.Key, ev audit.Event)
 				return err
 			}
 			altered = append(altered, change{changes.Key, string(k.ID)})
+		}
+		if slices.ContainsFunc(keys, func(k *key.Key) bool {
+			return slices.ContainsFunc(k.Versions, func(v key.Version) bool { return v.Imported })
+		}) {
+			altered = append(altered, change{changes.Import, ""})
 		}
 		rev, err = s.finish(ctx, q, ev, altered...)
 		return err
@@ -64,7 +69,13 @@ func insertVersion(ctx context.Context, q querier, keyID id.Key, v *key.Version)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (digest) DO NOTHING`,
 		string(keyID), v.Number, v.Digest, string(v.Scheme), v.Pepper, flag(v.Imported), micros(v.CreatedAt), micros(v.EndsAt), micros(v.RevokedAt))
 	taken := fault.New(fault.Conflict, "this credential is here already")
-	return changedOne(result, err, taken)
+	err = changedOne(result, err, taken)
+	if errors.Is(err, taken) {
+		if err := q.QueryRowContext(ctx, `SELECT key_id FROM api_key_version WHERE digest = $1`, v.Digest).Scan(&taken.ID); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
+	return err
 }
 
 // keyColumnsJSON are the columns of a key that hold JSON.
@@ -111,7 +122,8 @@ func (s *Store) Key(ctx context.Context, reach audit.Reach, keyID id.Key) (k *ke
 }
 
 func oneKey(ctx context.Context, q querier, reach audit.Reach, keyID id.Key) (*key.Key, error) {
-	k, err := scanKey(q.QueryRowContext(ctx, keySelect+`WHERE k.id = $5 AND k.deleted_at = 0 AND `+within("k.team_id"), append(reachArgs(reach), string(keyID))...))
+	w := within("k.team_id", reach).and("k.id = ? AND k.deleted_at = 0", string(keyID))
+	k, err := scanKey(q.QueryRowContext(ctx, keySelect+w.String(), w.args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.Missing("key", string(keyID))
 	}
@@ -164,12 +176,10 @@ func loadVersions(ctx context.Context, q querier, keys ...*key.Key) error {
 // Keys implements key.Store.
 func (s *Store) Keys(ctx context.Context, reach audit.Reach, f key.Filter) (keys []*key.Key, err error) {
 	err = s.snapshot(ctx, "list keys", func(q querier) error {
-		before, beforeID := pageStart(f.Before, f.BeforeID)
-		rows, err := q.QueryContext(ctx, keySelect+`
-			WHERE `+within("k.team_id")+` AND k.deleted_at = 0 AND ($5 = '' OR k.app_id = $5) AND ($6 = '' OR k.team_id = $6) AND ($7 = '' OR k.name = $7)
-				AND (k.created_at < $8 OR k.created_at = $8 AND k.id < $9)
-			ORDER BY k.created_at DESC, k.id DESC LIMIT $10`,
-			append(reachArgs(reach), string(f.App), string(f.Team), f.Name, before, beforeID, f.Limit)...)
+		w := within("k.team_id", reach).and("k.deleted_at = 0").given("k.app_id = ?", string(f.App)).given("k.team_id = ?", string(f.Team)).
+			given("k.name = ?", f.Name).after("k.created_at, k.id", f.Before, f.BeforeID)
+		query := keySelect + w.String() + ` ORDER BY k.created_at DESC, k.id DESC LIMIT ` + w.arg(f.Limit)
+		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err
 		}
@@ -226,15 +236,10 @@ func revokedSubjects(k *key.Key) map[string]bool {
 	}
 	for i := range k.Versions {
 		if v := &k.Versions[i]; !v.RevokedAt.IsZero() {
-			subjects[VersionSubject(k.ID, v.Number)] = true
+			subjects[key.VersionSubject(k.ID, v.Number)] = true
 		}
 	}
 	return subjects
-}
-
-// VersionSubject names one version of a key among the revocations.
-func VersionSubject(keyID id.Key, version int) string {
-	return string(keyID) + "#" + strconv.Itoa(version)
 }
 
 func writeKey(ctx context.Context, q querier, k *key.Key) error {
@@ -305,7 +310,9 @@ func (s *Store) UpgradeDigest(ctx context.Context, keyID id.Key, version int, ol
 		return nil
 	}
 	return s.step(ctx, "upgrade a digest", func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `UPDATE api_key_version SET digest = $4, scheme = $5, pepper = $6 WHERE key_id = $1 AND version = $2 AND digest = $3`,
+		// The same credential may have been imported twice, as a hash and as it is: then the other has the new digest.
+		_, err := q.ExecContext(ctx, `UPDATE api_key_version SET digest = $4, scheme = $5, pepper = $6 WHERE key_id = $1 AND version = $2 AND digest = $3
+			AND NOT EXISTS (SELECT 1 FROM api_key_version o WHERE o.digest = $4)`,
 			string(keyID), version, old, now.Digest, string(now.Scheme), now.Pepper)
 		return err
 	})

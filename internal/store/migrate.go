@@ -16,26 +16,39 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
+// migrateTries is how often a start that lost a race against another one tries again.
+const migrateTries = 4
+
 // migrate brings the schema up to this program's version. Nodes that start together take turns. A database that a newer
 // program has migrated is refused: this one would not know what it must keep.
 func (s *Store) migrate(ctx context.Context) error {
+	for try := 1; ; try++ {
+		err := s.migrateOnce(ctx)
+		// SQLite has no lock to take turns by. Each migration is one transaction, so who comes second fails on what the first
+		// has made, and goes on from there.
+		if err == nil || try == migrateTries || fault.Is(err, fault.Conflict) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (s *Store) migrateOnce(ctx context.Context) error {
 	provider, err := s.migrator()
 	if err != nil {
 		return err
 	}
-	sources := provider.ListSources()
-	newest := sources[len(sources)-1].Version
-	has, err := provider.GetDBVersion(ctx)
+	has, newest, err := provider.GetVersions(ctx)
 	if err != nil {
 		return s.failed("read the schema's version", err)
 	}
 	if has > newest {
 		return fault.New(fault.Conflict, "the database has schema version %d, but this program knows only %d: it is older than the one that last ran here; start that one, or a newer one", has, newest)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return s.failed("migrate the schema", err)
+	if has == newest {
+		return nil
 	}
-	return nil
+	_, err = provider.Up(ctx)
+	return s.failed("migrate the schema", err)
 }
 
 // SchemaVersion is the newest schema this program knows, and the one the database has.
@@ -44,9 +57,8 @@ func (s *Store) SchemaVersion(ctx context.Context) (known, has int64, err error)
 	if err != nil {
 		return 0, 0, err
 	}
-	sources := provider.ListSources()
-	has, err = provider.GetDBVersion(ctx)
-	return sources[len(sources)-1].Version, has, s.failed("read the schema's version", err)
+	has, known, err = provider.GetVersions(ctx)
+	return known, has, s.failed("read the schema's version", err)
 }
 
 func (s *Store) migrator() (*goose.Provider, error) {
@@ -58,7 +70,7 @@ func (s *Store) migrator() (*goose.Provider, error) {
 		db, dialect = e.db, goose.DialectSQLite3
 	case *postgresEngine:
 		db, dialect = e.db, goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // looked for every second, for five minutes
 		if err != nil {
 			return nil, fmt.Errorf("make the migration lock: %w", err)
 		}

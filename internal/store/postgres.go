@@ -80,7 +80,7 @@ func (e *postgresEngine) once(ctx context.Context, fn func(context.Context, quer
 	if err != nil {
 		return err
 	}
-	if err := fn(ctx, tx); err != nil {
+	if err := guarded(ctx, tx, fn); err != nil {
 		if rollback := tx.Rollback(); rollback != nil && !errors.Is(rollback, sql.ErrTxDone) {
 			return errors.Join(err, rollback)
 		}
@@ -94,6 +94,26 @@ func (e *postgresEngine) once(ctx context.Context, fn func(context.Context, quer
 func lostRace(err error) bool {
 	var pe *pgconn.PgError
 	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+}
+
+func (e *postgresEngine) kind(err error) fault.Kind {
+	var pe *pgconn.PgError
+	switch {
+	case errors.As(err, &pe) && pe.Code == "23505":
+		return fault.Conflict
+	case e.unavailable(err):
+		return fault.Unavailable
+	}
+	return ""
+}
+
+// paramsAtOnce saves round trips; the protocol's bound is 65,535.
+func (e *postgresEngine) paramsAtOnce() int { return 6000 }
+
+// lockOut lets others read on, and makes everything that writes or locks a row wait.
+func (e *postgresEngine) lockOut(ctx context.Context, q querier, tables []string) error {
+	_, err := q.ExecContext(ctx, `LOCK TABLE `+strings.Join(tables, ", ")+` IN EXCLUSIVE MODE`)
+	return err
 }
 
 func (e *postgresEngine) unavailable(err error) bool {

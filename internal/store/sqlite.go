@@ -14,6 +14,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 
 const (
@@ -154,8 +156,8 @@ func (e *sqliteEngine) batch(first *queuedStep) {
 		return nil
 	})
 	for _, s := range ran {
-		if err != nil && s.err == nil {
-			s.err = err
+		if err != nil {
+			s.err = err // a refusal too: it may rest on what an earlier step of this batch wrote, and that is gone
 		}
 		close(s.answer)
 	}
@@ -187,38 +189,45 @@ func run(ctx context.Context, tx *sql.Tx, s *queuedStep) error {
 	}
 	if s.err = guarded(ctx, tx, s.fn); s.err != nil {
 		if _, err := tx.ExecContext(ctx, `ROLLBACK TO step`); err != nil {
-			return err // SQLite has rolled back by itself (disk full, I/O error): the batch is gone
+			// SQLite has rolled back by itself (disk full, I/O error): the batch is gone. The step's error says why; the
+			// text only, since its kind is not that of the others.
+			return fmt.Errorf("%w: %s", errBatch, s.err.Error())
 		}
 	}
-	_, err := tx.ExecContext(ctx, `RELEASE step`)
-	return err
+	if _, err := tx.ExecContext(ctx, `RELEASE step`); err != nil {
+		return fmt.Errorf("%w: %s", errBatch, err.Error())
+	}
+	return nil
 }
 
-// guarded turns a panic of one step into its error, so that it takes nobody else along.
-func guarded(ctx context.Context, tx *sql.Tx, fn func(context.Context, querier) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic in a database step: %v", p)
-		}
-	}()
-	return fn(ctx, tx)
-}
+// errBatch says that a batch was undone whole, though most of its steps were sound: they may be tried again.
+var errBatch = errors.New("the database undid a group of changes")
 
-func (e *sqliteEngine) unavailable(err error) bool {
-	if errors.Is(err, sql.ErrConnDone) {
-		return true
+func (e *sqliteEngine) kind(err error) fault.Kind {
+	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, errBatch) {
+		return fault.Unavailable
 	}
 	var se *sqlite.Error
 	if !errors.As(err, &se) {
-		return false
+		return ""
 	}
-	switch se.Code() & 0xff {
+	if code := se.Code(); code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY {
+		return fault.Conflict
+	}
+	switch se.Code() & 0xff { // the primary code of an extended one
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
 		sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_INTERRUPT:
-		return true
+		return fault.Unavailable
 	}
-	return false
+	return ""
 }
+
+// paramsAtOnce asks for one row at a time: there is no round trip to save, and SQLite looks parameters up by name, one after
+// the other (measured: 124,000 upserts a second one by one, 18,000 in groups of 256).
+func (e *sqliteEngine) paramsAtOnce() int { return 1 }
+
+// lockOut has nothing to do: there is one writer at a time.
+func (e *sqliteEngine) lockOut(context.Context, querier, []string) error { return nil }
 
 func (e *sqliteEngine) notify(context.Context, querier) error { return nil }
 

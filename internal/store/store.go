@@ -32,8 +32,13 @@ type engine interface {
 	step(ctx context.Context, fn func(context.Context, querier) error) error
 	// clock is the SQL expression of the database's time in microseconds UTC.
 	clock() string
-	// unavailable says whether an error means that the database is out of reach or out of room, and not our mistake.
-	unavailable(err error) bool
+	// kind is fault.Unavailable for an error that means the database is out of reach or out of room, fault.Conflict for one
+	// about a row that has the same unique value, and "" for what is our mistake.
+	kind(err error) fault.Kind
+	// paramsAtOnce is how many parameters a statement for many rows should have.
+	paramsAtOnce() int
+	// lockOut keeps every other step from the tables until this one ends.
+	lockOut(ctx context.Context, q querier, tables []string) error
 	// watch calls hint when another process may have appended changes, until ctx ends.
 	watch(ctx context.Context, hint func())
 	// notify is run at the end of a step that appended changes; may do nothing.
@@ -123,8 +128,12 @@ func (s *Store) failed(op string, err error) error {
 	if errors.As(err, &known) {
 		return err
 	}
-	if s.engine.unavailable(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	kind := s.engine.kind(err)
+	switch {
+	case kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
 		return &fault.Error{Kind: fault.Unavailable, Detail: "the database is out of reach; try again", Err: fmt.Errorf("%s: %w", op, err)}
+	case kind == fault.Conflict:
+		return &fault.Error{Kind: fault.Conflict, Detail: "there is one with the same name or value already", Err: fmt.Errorf("%s: %w", op, err)}
 	}
 	return fmt.Errorf("store: %s: %w", op, err)
 }
@@ -143,6 +152,16 @@ func moment(us int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(us).UTC()
+}
+
+// guarded runs fn and turns its panic into an error: a panic in a step takes neither the others nor the connection along.
+func guarded(ctx context.Context, q querier, fn func(context.Context, querier) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in a database step: %v", p)
+		}
+	}()
+	return fn(ctx, q)
 }
 
 func flag(b bool) int64 {

@@ -6,6 +6,8 @@ CREATE TABLE setting (
     value      TEXT NOT NULL,
     updated_at BIGINT NOT NULL
 );
+-- The provider's face. Whoever changes the catalog, or what depends on it, locks this row first.
+INSERT INTO setting (name, value, updated_at) VALUES ('brand', '{}', 0);
 
 -- Keys of our own, wrapped under the master key. setting 'keyring' holds revision, master version and check value.
 CREATE TABLE keyring (
@@ -102,6 +104,7 @@ CREATE TABLE team (
     suspended_at BIGINT NOT NULL
 );
 CREATE INDEX team_created ON team (created_at, id);
+CREATE UNIQUE INDEX team_system ON team (system) WHERE system = 1; -- there is one
 
 CREATE TABLE member (
     team_id TEXT NOT NULL REFERENCES team (id),
@@ -168,6 +171,8 @@ CREATE TABLE api_key_version (
     PRIMARY KEY (key_id, version)
 );
 
+CREATE INDEX api_key_version_imported ON api_key_version (imported) WHERE imported = 1;
+
 CREATE TABLE api_key_use (
     key_id    TEXT NOT NULL PRIMARY KEY,
     at        BIGINT NOT NULL,
@@ -210,7 +215,7 @@ CREATE TABLE usage_segment (
     absorbed_at BIGINT NOT NULL,
     PRIMARY KEY (node, epoch, segment)
 );
-CREATE INDEX usage_segment_time ON usage_segment (first_at, last_at);
+CREATE INDEX usage_segment_time ON usage_segment (last_at, first_at);
 
 CREATE TABLE usage_rollup (
     grain     TEXT NOT NULL,
@@ -230,10 +235,12 @@ CREATE TABLE usage_rollup (
 CREATE INDEX usage_rollup_team ON usage_rollup (grain, team_id, start);
 CREATE INDEX usage_rollup_app ON usage_rollup (grain, app_id, start);
 
--- Digests of idempotency keys whose charge was counted.
+-- Digests of idempotency keys whose charge was counted, with the time of the use that was charged last.
 CREATE TABLE usage_charge (
-    digest BYTEA NOT NULL PRIMARY KEY,
-    at     BIGINT NOT NULL
+    app_id TEXT NOT NULL,
+    digest BYTEA NOT NULL,
+    at     BIGINT NOT NULL,
+    PRIMARY KEY (app_id, digest)
 );
 CREATE INDEX usage_charge_at ON usage_charge (at);
 
@@ -247,4 +254,4 @@ CREATE TABLE attempt (
     sample  TEXT NOT NULL,
     PRIMARY KEY (source, code, start)
 );
-CREATE INDEX attempt_start ON attempt (start);
+CREATE INDEX attempt_start ON attempt (start, source, code);

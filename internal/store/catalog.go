@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/catalog"
+	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// API implements catalog.Store.
+func (s *Store) API(ctx context.Context, name string) (a lanyard.API, err error) {
+	err = s.read(ctx, "read an API", func(q querier) error {
+		a, err = oneAPI(ctx, q, name)
+		return err
+	})
+	return a, err
+}
+
+func oneAPI(ctx context.Context, q querier, name string) (a lanyard.API, err error) {
+	var spec string
+	err = q.QueryRowContext(ctx, `SELECT spec FROM api WHERE name = $1`, name).Scan(&spec)
+	if errors.Is(err, sql.ErrNoRows) {
+		return a, fault.Missing("API", name)
+	}
+	if err != nil {
+		return a, err
+	}
+	return a, decode(spec, &a)
+}
+
+// Catalog implements catalog.Store.
+func (s *Store) Catalog(ctx context.Context) (state catalog.State, err error) {
+	err = s.snapshot(ctx, "read the catalog", func(q querier) error {
+		state, err = loadCatalog(ctx, q)
+		return err
+	})
+	return state, err
+}
+
+// lockCatalog keeps other steps from changing the catalog, and from subscribing to what is about to go.
+func lockCatalog(ctx context.Context, q querier) error {
+	_, err := q.ExecContext(ctx, `UPDATE setting SET name = name WHERE name = 'brand'`)
+	return err
+}
+
+func loadCatalog(ctx context.Context, q querier) (state catalog.State, err error) {
+	state = catalog.State{APIs: map[string]lanyard.API{}, Subscribers: map[string]map[string]int{}}
+	var brand string
+	if err := q.QueryRowContext(ctx, `SELECT value FROM setting WHERE name = 'brand'`).Scan(&brand); err != nil {
+		return state, err
+	}
+	if err := decode(brand, &state.Brand); err != nil {
+		return state, err
+	}
+	apis, err := q.QueryContext(ctx, `SELECT name, spec FROM api`)
+	if err != nil {
+		return state, err
+	}
+	if err := scanAll(apis, func() error {
+		var name, spec string
+		var a lanyard.API
+		if err := apis.Scan(&name, &spec); err != nil {
+			return err
+		}
+		err := decode(spec, &a)
+		state.APIs[name] = a
+		return err
+	}); err != nil {
+		return state, err
+	}
+	subscribers, err := q.QueryContext(ctx, `SELECT api, plan, COUNT(*) FROM subscription GROUP BY api, plan`)
+	if err != nil {
+		return state, err
+	}
+	return state, scanAll(subscribers, func() error {
+		var api, plan string
+		var n int
+		if err := subscribers.Scan(&api, &plan, &n); err != nil {
+			return err
+		}
+		if state.Subscribers[api] == nil {
+			state.Subscribers[api] = map[string]int{}
+		}
+		state.Subscribers[api][plan] = n
+		return nil
+	})
+}
+
+// catalogText is a catalog as it is stored: what tells whether something differs.
+type catalogText struct {
+	brand string
+	apis  map[string]string
+}
+
+func textOf(state *catalog.State) (text catalogText, err error) {
+	text.apis = make(map[string]string, len(state.APIs))
+	if text.brand, err = encode(state.Brand); err != nil {
+		return text, err
+	}
+	for name, a := range state.APIs {
+		a.Name = name
+		if text.apis[name], err = encode(a); err != nil {
+			return text, err
+		}
+	}
+	return text, nil
+}
+
+// UpdateCatalog implements catalog.Store. Taking an API away takes its scopes and subscriptions along.
+func (s *Store) UpdateCatalog(ctx context.Context, ev audit.Event, alter func(*catalog.State) error) (rev id.Revision, err error) {
+	err = s.step(ctx, "change the catalog", func(ctx context.Context, q querier) error {
+		rev = 0
+		if err := lockCatalog(ctx, q); err != nil {
+			return err
+		}
+		state, err := loadCatalog(ctx, q)
+		if err != nil {
+			return err
+		}
+		before, err := textOf(&state) // now: alter may reach into the maps
+		if err != nil {
+			return err
+		}
+		if err := alter(&state); err != nil {
+			return err
+		}
+		after, err := textOf(&state)
+		if err != nil {
+			return err
+		}
+		altered, err := s.writeCatalog(ctx, q, ev, before, after, state.APIs)
+		if err != nil || len(altered) == 0 {
+			return err
+		}
+		rev, err = s.finish(ctx, q, ev, altered...)
+		return err
+	})
+	return rev, err
+}
+
+// writeCatalog writes what differs and returns it.
+func (s *Store) writeCatalog(ctx context.Context, q querier, ev audit.Event, before, after catalogText, apis map[string]lanyard.API) (altered []change, err error) {
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(before.apis)), func(name string) bool { _, stays := after.apis[name]; return stays })
+	differ := slices.DeleteFunc(slices.Sorted(maps.Keys(after.apis)), func(name string) bool { return before.apis[name] == after.apis[name] })
+	// Scopes go first and come last, since one may move from an API to another.
+	for _, name := range slices.Concat(gone, differ) {
+		if _, err := q.ExecContext(ctx, `DELETE FROM scope WHERE api = $1`, name); err != nil {
+			return nil, err
+		}
+		altered = append(altered, change{changes.API, name})
+	}
+	for _, name := range gone {
+		if _, err := q.ExecContext(ctx, `DELETE FROM subscription WHERE api = $1`, name); err != nil {
+			return nil, err
+		}
+		if _, err := q.ExecContext(ctx, `DELETE FROM api WHERE name = $1`, name); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range differ {
+		if _, err := q.ExecContext(ctx, `INSERT INTO api (name, spec, created_at, updated_at) VALUES ($1, $2, $3, $3)
+			ON CONFLICT (name) DO UPDATE SET spec = excluded.spec, updated_at = excluded.updated_at`, name, after.apis[name], micros(ev.At)); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range differ {
+		scopes := slices.Sorted(maps.Keys(apis[name].Scopes))
+		if err := s.insertRows(ctx, q, insert{into: `INSERT INTO scope (name, api)`, rows: len(scopes), row: func(i int) []any { return []any{scopes[i], name} }}); err != nil {
+			return nil, err
+		}
+	}
+	if before.brand == after.brand {
+		return altered, nil
+	}
+	_, err = q.ExecContext(ctx, `UPDATE setting SET value = $1, updated_at = $2 WHERE name = 'brand'`, after.brand, micros(ev.At))
+	return append(altered, change{changes.Brand, "brand"}), err
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/team"
+)
+
+// Members implements team.Store, ordered by user.
+func (s *Store) Members(ctx context.Context, reach audit.Reach, teamID id.Team) (members []team.Member, err error) {
+	err = s.snapshot(ctx, "list members", func(q querier) error {
+		if _, err := oneTeam(ctx, q, reach, teamID); err != nil {
+			return err
+		}
+		rows, err := q.QueryContext(ctx, `SELECT user_id, role FROM member WHERE team_id = $1 ORDER BY user_id`, string(teamID))
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var m team.Member
+			err := rows.Scan(&m.User, &m.Role)
+			members = append(members, m)
+			return err
+		})
+	})
+	return members, err
+}
+
+// SetMember implements team.Store. What a member may do belongs to the user as much as to the team: both get an entry.
+func (s *Store) SetMember(ctx context.Context, reach audit.Reach, teamID id.Team, m team.Member, ev audit.Event) (rev id.Revision, err error) {
+	if !m.Role.Valid() {
+		return 0, fault.Field("role", "must be owner, developer or billing, not %.40q", m.Role)
+	}
+	err = s.step(ctx, "set a member", func(ctx context.Context, q querier) error {
+		rev, err = s.changeMembers(ctx, q, reach, teamID, m.User, ev, func() error {
+			return putMember(ctx, q, teamID, m)
+		})
+		return err
+	})
+	return rev, err
+}
+
+// RemoveMember implements team.Store.
+func (s *Store) RemoveMember(ctx context.Context, reach audit.Reach, teamID id.Team, userID id.User, ev audit.Event) (rev id.Revision, err error) {
+	err = s.step(ctx, "remove a member", func(ctx context.Context, q querier) error {
+		rev, err = s.changeMembers(ctx, q, reach, teamID, userID, ev, func() error {
+			result, err := q.ExecContext(ctx, `DELETE FROM member WHERE team_id = $1 AND user_id = $2`, string(teamID), string(userID))
+			return changedOne(result, err, fault.Missing("member", string(userID)))
+		})
+		return err
+	})
+	return rev, err
+}
+
+// changeMembers applies alter while nobody else changes the team, and refuses what takes its last owner.
+func (s *Store) changeMembers(ctx context.Context, q querier, reach audit.Reach, teamID id.Team, userID id.User, ev audit.Event, alter func() error) (id.Revision, error) {
+	if err := lockRow(ctx, q, "team", string(teamID)); err != nil {
+		return 0, err
+	}
+	if _, err := oneTeam(ctx, q, reach, teamID); err != nil {
+		return 0, err
+	}
+	before, err := owners(ctx, q, teamID)
+	if err != nil {
+		return 0, err
+	}
+	if err := alter(); err != nil {
+		return 0, err
+	}
+	after, err := owners(ctx, q, teamID)
+	if err != nil {
+		return 0, err
+	}
+	if before > 0 && after == 0 {
+		return 0, team.ErrLastOwner()
+	}
+	ev.Team = teamID
+	return s.finish(ctx, q, ev, change{changes.Team, string(teamID)}, change{changes.User, string(userID)})
+}
+
+func owners(ctx context.Context, q querier, teamID id.Team) (n int, err error) {
+	err = q.QueryRowContext(ctx, `SELECT COUNT(*) FROM member WHERE team_id = $1 AND role = 'owner'`, string(teamID)).Scan(&n)
+	return n, err
+}
+
+func putMember(ctx context.Context, q querier, teamID id.Team, m team.Member) error {
+	result, err := q.ExecContext(ctx, `
+		INSERT INTO member (team_id, user_id, role) SELECT $1, id, $3 FROM users WHERE id = $2
+		ON CONFLICT (team_id, user_id) DO UPDATE SET role = excluded.role`,
+		string(teamID), string(m.User), string(m.Role))
+	return changedOne(result, err, fault.Missing("user", string(m.User)))
+}

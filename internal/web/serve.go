@@ -1,0 +1,44 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// NewServer returns a server whose limits keep slow or greedy clients from holding it. It sets no time for a whole answer,
+// since streams have none: whoever reads a body (ReadBody) or writes a stream sets their own.
+func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// Serve serves until ctx ends, then lets requests under way finish for at most grace before it cuts them off. It returns nil
+// after an orderly end.
+func Serve(ctx context.Context, s *http.Server, l net.Listener, grace time.Duration) error {
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := s.Shutdown(ending)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = s.Close()
+	}
+	if served := <-failed; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+	return err
+}

@@ -19,7 +19,8 @@
 //
 // What a handler behind Require may rely on:
 //
-//   - every request was allowed by a decision made for its own method and path, or for the operation named by option;
+//   - every request was allowed by a decision made for its own method and path, or for the operation named by option
+//     (CORS preflights excepted, where WithPreflight lets them through);
 //   - no credential reaches it, nor any X-Lanyard-… header in any spelling, nor a header that overrides the method, nor
 //     Lanyard's own cookies, nor trailers;
 //   - r.URL.Path is the very text the decision was made on: a path with two readings is refused with 400 before asking.
@@ -32,9 +33,10 @@
 //
 // # Managing
 //
-// Client has a method for every endpoint of the JSON API (/v1). Refusals of the API itself are a *ProblemError; a refused
-// credential is no error but a Decision whose Allowed is false. Lists come as pages, or as iterators whose names begin
-// with All. A Client is safe for use by many goroutines and keeps its connections.
+// Client has methods for the JSON API (/v1): decisions, apps, keys, the catalog, teams and users, usage, audit and changes.
+// Refusals of the API itself are a *ProblemError; a refused credential is no error but a Decision whose Allowed is false.
+// Lists come as pages, or as iterators whose names begin with All. A Client is safe for use by many goroutines and keeps
+// its connections.
 //
 // The types of the wire stand in the files wire*.go and are those the server itself uses.
 package lanyard

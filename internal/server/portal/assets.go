@@ -23,13 +23,15 @@ type asset struct {
 	body []byte
 }
 
+func (a asset) path() string { return "/assets/" + a.name }
+
 func newAsset(stem, ending, body string) asset {
 	sum := sha256.Sum256([]byte(body))
 	kind := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}[ending]
 	return asset{name: stem + "-" + hex.EncodeToString(sum[:6]) + ending, kind: kind, body: []byte(body)}
 }
 
-// static returns the embedded assets by name.
+// static returns the embedded assets by the names of their files.
 func static() map[string]asset {
 	all := map[string]asset{}
 	files, err := fs.Glob(assets, "assets/*")
@@ -42,8 +44,7 @@ func static() map[string]asset {
 			panic("portal: " + err.Error()) // it was just listed
 		}
 		ending := path.Ext(file)
-		made := newAsset(strings.TrimSuffix(path.Base(file), ending), ending, string(body))
-		all[made.name] = made
+		all[path.Base(file)] = newAsset(strings.TrimSuffix(path.Base(file), ending), ending, string(body))
 	}
 	return all
 }
@@ -61,8 +62,10 @@ func brandAsset(main rgb, ending string) asset {
 
 // findAsset returns the asset of that exact name.
 func (p *portal) findAsset(name string) (asset, bool) {
-	if found, ok := p.static[name]; ok {
-		return found, true
+	for _, file := range p.static {
+		if file.name == name {
+			return file, true
+		}
 	}
 	digits, ok := strings.CutPrefix(name, "brand-")
 	if !ok || len(digits) < 6 {

@@ -20,7 +20,9 @@ var templates embed.FS
 
 // parse returns each page's template: the layout and the partials, with the page's own file as their content.
 func parse() map[string]*template.Template {
-	base := template.Must(template.ParseFS(templates, "templates/layout.html", "templates/partials.html"))
+	// A command is wrapped between its words only: never inside --scope.
+	words := func(command string) []string { return strings.Split(command, " ") }
+	base := template.Must(template.New("").Funcs(template.FuncMap{"words": words}).ParseFS(templates, "templates/layout.html", "templates/partials.html"))
 	names, err := fs.Glob(templates, "templates/pages/*.html")
 	if err != nil {
 		panic("portal: " + err.Error()) // the pattern is ours
@@ -68,6 +70,9 @@ type face struct {
 // link without an address is plain text; without a text there is none.
 type link struct{ Text, URL string }
 
+// alert says what is wrong on a page, with a link to where it is mended.
+type alert struct{ ID, Title, Text, URL string }
+
 // nameless is what a server is called whose provider has not said.
 const nameless = "Lanyard"
 
@@ -85,7 +90,7 @@ func (p *portal) frame(r *http.Request, title, here string) frame {
 	main := parseColor(brand.Color)
 	return frame{
 		Title: title, Here: here,
-		Sheet: "/assets/" + sheetName(p.static), BrandSheet: "/assets/" + brandAsset(main, ".css").name, Icon: "/assets/" + brandAsset(main, ".svg").name,
+		Sheet: p.static["portal.css"].path(), BrandSheet: brandAsset(main, ".css").path(), Icon: brandAsset(main, ".svg").path(),
 		Face: face{
 			Name: name, Initial: string(unicode.ToUpper(first)),
 			Support: contact(brand.Support), Terms: webLink("Terms", brand.Terms), Privacy: webLink("Privacy", brand.Privacy),

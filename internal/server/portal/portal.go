@@ -51,17 +51,17 @@ type portal struct {
 	Config
 	kit    *web.Kit
 	pages  map[string]*template.Template // by file name without its ending
-	static map[string]asset              // by name with hash
+	static map[string]asset              // by file name
 }
 
-// policy admits what stands in our own files and nothing else: no script, no inline style, no frame around us.
-const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// contentPolicy admits what stands in our own files and nothing else: no script, no inline style, no frame around us.
+const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // handle sets the headers every answer has, and is the one place where a failure becomes an answer.
 func (p *portal) handle(serve func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", contentPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Frame-Options", "DENY")

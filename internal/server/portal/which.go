@@ -14,8 +14,8 @@ type whichPage struct {
 	frame
 	Table     comparison
 	Questions []question
-	Unclear   *question // the first one without an answer among answered ones
-	Answer    *answer   // nil until all three are answered
+	Unclear   *alert  // one question at least has no answer, and one at least has
+	Answer    *answer // nil until all three are answered
 	All       []outcome
 }
 
@@ -61,7 +61,7 @@ func (p *portal) which(w http.ResponseWriter, r *http.Request) error {
 	case errors.As(err, &unclear):
 		for i := range page.Questions {
 			if page.Questions[i].ID == unclear.Field {
-				page.Unclear = &page.Questions[i]
+				page.Unclear = &alert{ID: "answer", Title: "One question has no answer yet:", Text: page.Questions[i].Text, URL: "#" + unclear.Field}
 			}
 		}
 		return p.render(w, http.StatusBadRequest, "which", page)

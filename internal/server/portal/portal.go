@@ -26,25 +26,17 @@ type Config struct {
 	Log       *slog.Logger                                 // nil: nothing is logged
 }
 
-// Route is a pattern of http.ServeMux and what answers it.
-type Route struct {
-	Pattern string
-	Handler http.Handler
-}
-
-// Routes returns every page and asset. All are public.
-func Routes(c Config) []Route {
+// Register adds every page and asset to mux. All are public.
+func Register(mux *http.ServeMux, c Config) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	p := &portal{Config: c, kit: &web.Kit{PublicURL: c.PublicURL, Log: c.Log}, pages: parse(), static: static()}
-	return []Route{
-		{"GET /{$}", p.handle(p.front)},
-		{"GET /which", p.handle(p.which)},
-		{"GET /errors/{$}", p.handle(p.listErrors)},
-		{"GET /errors/{code}", p.handle(p.explainError)},
-		{"GET /assets/{name}", p.handle(p.asset)},
-	}
+	mux.HandleFunc("GET /{$}", p.handle(p.front))
+	mux.HandleFunc("GET /which", p.handle(p.which))
+	mux.HandleFunc("GET /errors/{$}", p.handle(p.listErrors))
+	mux.HandleFunc("GET /errors/{code}", p.handle(p.explainError))
+	mux.HandleFunc("GET /assets/{name}", p.handle(p.asset))
 }
 
 type portal struct {

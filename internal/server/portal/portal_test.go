@@ -44,9 +44,7 @@ func acme() Config {
 func server(c Config) http.Handler {
 	kit := &web.Kit{PublicURL: c.PublicURL, Log: c.Log}
 	mux := http.NewServeMux()
-	for _, route := range Routes(c) {
-		mux.Handle(route.Pattern, route.Handler)
-	}
+	Register(mux, c)
 	return kit.Wrap(kit.Mux(mux))
 }
 

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	lanyard "github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"

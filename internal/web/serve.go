@@ -6,19 +6,33 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
 // NewServer returns a server whose limits keep slow or greedy clients from holding it. It sets no time for a whole answer,
 // since streams have none: whoever reads a body (ReadBody) or writes a stream sets their own.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
+	closing := make(chan struct{})
+	s := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.WithValue(context.Background(), closingKey{}, closing) },
 	}
+	s.RegisterOnShutdown(sync.OnceFunc(func() { close(closing) }))
+	return s
+}
+
+type closingKey struct{}
+
+// Closing returns a channel that is closed when the server of a request begins to shut down: streams end then, so that
+// whoever reads them finds another node at once. Outside a server of NewServer it is nil.
+func Closing(ctx context.Context) <-chan struct{} {
+	closing, _ := ctx.Value(closingKey{}).(chan struct{})
+	return closing
 }
 
 // Serve serves until ctx ends, then lets requests under way finish for at most grace before it cuts them off. It returns nil

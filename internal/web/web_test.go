@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	lanyard "github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 

@@ -1,0 +1,104 @@
+package rest
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/lanyard-auth/lanyard"
+)
+
+// exportPage is how many rows are read at a time.
+const exportPage = 200
+
+type exportQuery struct {
+	UsageFilter
+	Format string `query:"format" enum:"csv,jsonl" default:"csv" doc:"csv with a header line, or one JSON object a line"`
+}
+
+func (a *api) addExport() {
+	text := &huma.Schema{Type: huma.TypeString}
+	addStream(a, route{
+		id: "export-usage", method: http.MethodGet, path: "/v1/usage/export", tag: "usage", scopes: []string{usageRead},
+		summary: "Export counted calls", description: "Streamed, of any length. An export that breaks off ends with a broken connection, never with a whole answer.",
+		responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"text/csv": {Schema: text}, "application/jsonl": {Schema: text}}}},
+	}, a.export)
+}
+
+// export writes all rows. The first page is read before anything is written, so that a refusal is still a problem document.
+func (a *api) export(c *call, in *exportQuery) error {
+	q := in.query()
+	q.Limit = exportPage
+	out := bufio.NewWriterSize(c.w, 32<<10)
+	var rows rowWriter
+	for first := true; first || q.Cursor != ""; first = false {
+		page, err := a.Service.UsageRows(c.r.Context(), c.actor, q)
+		if err != nil {
+			return err
+		}
+		if first {
+			rows = newRowWriter(c.w.Header(), out, in.Format)
+		}
+		if err := rows.write(page.Items); err != nil {
+			return gone(c, err)
+		}
+		q.Cursor = page.NextCursor
+	}
+	return gone(c, out.Flush())
+}
+
+// gone is the error of a write: nobody's fault, but the rest must not be written either.
+func gone(c *call, err error) error {
+	if err != nil && c.r.Context().Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// rowWriter writes usage rows in one format.
+type rowWriter struct {
+	csv  *csv.Writer
+	json *json.Encoder
+}
+
+func newRowWriter(h http.Header, out io.Writer, format string) rowWriter {
+	if format == "jsonl" {
+		h.Set("Content-Type", "application/jsonl")
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		return rowWriter{json: enc}
+	}
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="usage.csv"`)
+	w := csv.NewWriter(out)
+	_ = w.Write([]string{"start", "team", "app", "key", "api", "operation", "outcome", "mode", "count", "units"}) // kept for write
+	return rowWriter{csv: w}
+}
+
+func (w rowWriter) write(rows []lanyard.UsageRow) error {
+	for _, r := range rows {
+		if w.json != nil {
+			if err := w.json.Encode(r); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.csv.Write([]string{
+			r.Start.UTC().Format(time.RFC3339), r.Team, r.App, r.Key, r.API, r.Operation, r.Outcome, r.Mode,
+			strconv.FormatInt(r.Count, 10), strconv.FormatInt(r.Units, 10),
+		}); err != nil {
+			return err
+		}
+	}
+	if w.csv == nil {
+		return nil
+	}
+	w.csv.Flush()
+	return w.csv.Error()
+}

@@ -281,6 +281,15 @@ func (t *Tail) Fresh(now time.Time) bool {
 	return now.Sub(*sent) < t.MaxStaleness && wall < t.MaxStaleness && wall > -t.MaxStaleness
 }
 
+// Age is how long ago the last confirmed poll was sent; before the first, a long time.
+func (t *Tail) Age(now time.Time) time.Duration {
+	sent := t.confirmed.Load()
+	if sent == nil {
+		return time.Hour
+	}
+	return now.Sub(*sent)
+}
+
 // Ready says why the node may not serve, or nil.
 func (t *Tail) Ready() error {
 	if !t.Fresh(t.Now()) {

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/server/portal"
@@ -27,7 +30,7 @@ func (s *Server) routes() (http.Handler, error) {
 	// The JSON API: /v1/… and /openapi.yaml. Its list of operations stands in package rest, one file an endpoint group.
 	decisions := &rest.Decisions{Kit: s.kit, Verifier: s.Verifier, Management: s.Management, Authenticate: s.authenticate}
 	if err := rest.Register(mux, rest.Config{
-		Kit: s.kit, Service: s.Manage, Authenticate: s.authenticate, Verify: s.kit.Handle(decisions.Verify), VerifyBatch: s.kit.Handle(decisions.Batch),
+		Kit: s.kit, Service: s.Manage, Authenticate: s.authenticate, Holder: s.holder, Verify: s.kit.Handle(decisions.Verify), VerifyBatch: s.kit.Handle(decisions.Batch),
 		Answers: s.Store, Seal: s.sealAnswer, Unseal: s.unsealAnswer, Next: s.Tail.Next, Now: s.opts.Now, Age: s.age,
 	}); err != nil {
 		return nil, err
@@ -72,6 +75,19 @@ func bearer(r *http.Request) (string, error) {
 	return credential, nil
 }
 
+// holder finds out whose secret was sent, as Bearer or in x-api-key: whoever found a key ends it as it is used.
+func (s *Server) holder(r *http.Request) (audit.Actor, error) {
+	credentials, err := lanyard.FromRequest(r, lanyard.CredentialOptions{})
+	if err != nil {
+		return audit.Actor{}, fault.New(fault.Unauthenticated, "send the key that is to end, once, as Authorization: Bearer or x-api-key")
+	}
+	credential := credentials.APIKey
+	if credential.IsZero() {
+		credential = credentials.Token
+	}
+	return s.Verifier.Holder(r.Context(), credential.Reveal(), "", s.kit.Client(r))
+}
+
 func answerPlace(key string) keyring.Place {
 	return keyring.Place{Table: "answer", Column: "reply", Row: key}
 }
@@ -94,5 +110,12 @@ func (s *Server) apis(ctx context.Context) ([]lanyard.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sortedAPIs(state.APIs), nil
+	list := make([]lanyard.API, 0, len(state.APIs))
+	for _, name := range slices.Sorted(maps.Keys(state.APIs)) {
+		list = append(list, state.APIs[name])
+	}
+	return list, nil
 }
+
+// age is how long ago this node knew to be up to date.
+func (s *Server) age() time.Duration { return s.Tail.Age(s.opts.Now()) }

@@ -67,6 +67,7 @@ type Verifier struct {
 	charges  *charges
 	upgrades chan upgradeJob
 	sysTeam  atomic.Pointer[id.Team]
+	decided  map[policy.Code]*atomic.Int64 // never changed after New
 }
 
 // New returns a Verifier and makes it the tail's listener.
@@ -88,6 +89,10 @@ func New(c Config) *Verifier {
 	v.imports = newCache[bool](1, c.Timeout, c.Now, applied)
 	v.guard = newGuard(c.Now())
 	v.charges = newCharges()
+	v.decided = make(map[policy.Code]*atomic.Int64, len(policy.Codes()))
+	for _, code := range policy.Codes() {
+		v.decided[code] = &atomic.Int64{}
+	}
 	c.Tail.Listener = v
 	return v
 }
@@ -100,6 +105,14 @@ func (v *Verifier) system() id.Team {
 		return *t
 	}
 	return "none" // no id reads so: without a system team nobody acts for the server
+}
+
+// Decided is how many decisions ended with the code since the start.
+func (v *Verifier) Decided(code policy.Code) int64 {
+	if n := v.decided[code]; n != nil {
+		return n.Load()
+	}
+	return 0
 }
 
 // Invalidate implements changes.Listener.

@@ -286,8 +286,11 @@ func (v *Verifier) event(req *Request, d *Decision, units int64) usage.Event {
 	return ev
 }
 
-// word gives the decision its sentence.
+// word gives the decision its sentence, and counts it.
 func (v *Verifier) word(d *Decision, req *Request) {
+	if n := v.decided[d.Code]; n != nil {
+		n.Add(1)
+	}
 	if d.Code == policy.Valid {
 		d.Message = "The request may pass."
 		return
@@ -367,9 +370,35 @@ func (v *Verifier) asker(ctx context.Context, req *Request, d *Decision) (audit.
 	default:
 		return audit.Actor{}, fault.New(fault.Unauthenticated, "%s", advice.Sentence(d.Code, advice.Case{DeniedBy: d.DeniedBy}))
 	}
+	return v.actor(e), nil
+}
+
+// Holder authenticates by the secret alone: whoever holds a key, even one that is disabled or restricted to another
+// address, may end it. The actor has no rights beyond that.
+func (v *Verifier) Holder(ctx context.Context, credential, source string, ip netip.Addr) (audit.Actor, error) {
+	d := Decision{At: v.Now()}
+	req := Request{Credential: credential, IP: ip, Source: source}
+	e, err := v.resolve(ctx, credential, &req, &d)
+	if err != nil {
+		return audit.Actor{}, err
+	}
+	if e == nil {
+		v.unknown(&req, &d)
+		if d.Code == policy.RateLimited {
+			return audit.Actor{}, fault.New(fault.TooMany, "too many unknown credentials came from your address; wait a minute")
+		}
+		return audit.Actor{}, fault.New(fault.Unauthenticated, "%s", advice.Sentence(d.Code, advice.Case{DeniedBy: d.DeniedBy}))
+	}
+	actor := v.actor(e)
+	actor.Scopes = nil
+	return actor, nil
+}
+
+// actor is a key as one who acts: for its team, or for the server if the team is `system`.
+func (v *Verifier) actor(e *keyEntry) audit.Actor {
 	actor := audit.Actor{Label: string(e.id), Key: e.id, App: e.app, Team: e.team, Reach: audit.TeamReach(e.team), Scopes: e.scopes, APIs: e.apis}
 	if e.team == v.system() {
 		actor.Reach, actor.Team = audit.ServerReach(), ""
 	}
-	return actor, nil
+	return actor
 }

@@ -532,3 +532,24 @@ func TestAsker(t *testing.T) {
 		t.Errorf("Asker of the system team = %+v, %v, want server reach", actor, err)
 	}
 }
+
+// TestHolder: the secret alone is enough to be told who one is, in every state of the key, and gives no rights.
+func TestHolder(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	k := w.key(keySpec{scopes: []string{"lanyard.verify"}, restrict: policy.Restrictions{IPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}})
+	from := netip.MustParseAddr("198.51.100.1")
+	for _, credential := range []string{"", "garbage", w.build(keySpec{}).credential} {
+		if _, err := w.v.Holder(ctx, credential, "", from); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("Holder(%.10q) error = %v, want unauthenticated", credential, err)
+		}
+	}
+	if _, err := w.v.Asker(ctx, k.credential, "", from); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("Asker from elsewhere error = %v, want unauthenticated", err)
+	}
+	w.alter(k.key.ID, func(k *key.Key) error { return k.Disable(w.clock.Now()) })
+	actor, err := w.v.Holder(ctx, k.credential, "", from)
+	if err != nil || actor.Key != k.key.ID || len(actor.Scopes) != 0 {
+		t.Errorf("Holder of a disabled, restricted key = %+v, %v, want it named and without scopes", actor, err)
+	}
+}

@@ -1,0 +1,226 @@
+// Command bench measures POST /v1/verify beside a bare net/http handler that decodes and encodes the same JSON, in one
+// run on one machine: requests per second, p50 and p99 at 16 and 64 connections, with one key and with a million stored.
+// Servers run in processes of their own; rounds take turns, and the middle one counts, because machines are noisy.
+//
+//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s]
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/server"
+	"github.com/lanyard-auth/lanyard/internal/web"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+type plan struct {
+	keys, asked, rounds int
+	during              time.Duration
+}
+
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	var p plan
+	flags.IntVar(&p.keys, "keys", 1_000_000, "keys stored in the large run")
+	flags.IntVar(&p.asked, "asked", 100_000, "keys that the large run asks about, uniformly")
+	flags.IntVar(&p.rounds, "rounds", 5, "rounds of each measurement; the middle one counts")
+	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
+	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch *serve {
+	case "":
+		return measure(ctx, p, out, progress)
+	case "bare":
+		return serveBare(ctx, out)
+	}
+	return serveLanyard(ctx, *serve, out)
+}
+
+// serveBare decodes and encodes the same JSON as /v1/verify with encoding/json, and does nothing else.
+func serveBare(ctx context.Context, out io.Writer) error {
+	var answer lanyard.Decision
+	if err := json.Unmarshal([]byte(sampleAnswer), &answer); err != nil {
+		return err
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in lanyard.VerifyRequest
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		body, err := json.Marshal(&answer)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // the client has gone otherwise
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(out, l.Addr())
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/verify", handler)
+	return web.Serve(ctx, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, l, time.Second)
+}
+
+const sampleAnswer = `{"allowed":true,"code":"valid","message":"The request may pass.","credential":{"id":"key_8fK2mQz7Lr0Xc41Z","kind":"key","mode":"live","version":1},` +
+	`"app":{"id":"app_8fK2mQz7Lr0Xc41Z","name":"WeatherDashboard"},"team":{"id":"team_8fK2mQz7Lr0Xc41Z"},"scopes":["forecast.read"],"limits":[],"http":{"status":200},"revision":"r1000123"}`
+
+func serveLanyard(ctx context.Context, dir string, out io.Writer) error {
+	s, err := server.New(ctx, settings(dir), server.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	return s.Run(ctx, func(a net.Addr) { fmt.Fprintln(out, a) })
+}
+
+func settings(dir string) config.Settings {
+	s, err := config.Load(config.Source{Dir: dir, Getenv: func(name string) string {
+		return map[string]string{"LANYARD_DATA_DIR": dir, "LANYARD_LISTEN": "127.0.0.1:0", "LANYARD_PUBLIC_URL": "http://localhost:8420"}[name]
+	}})
+	if err != nil {
+		panic(err) // constant input
+	}
+	return s
+}
+
+// child starts this program again as a server and returns its address.
+func child(ctx context.Context, what string) (address string, stop func() error, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-serve", what) //nolint:gosec // this program itself
+	cmd.Stderr = os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	stop = func() error { return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()) }
+	if err != nil {
+		return "", nil, errors.Join(fmt.Errorf("start %s: %w", what, err), stop())
+	}
+	return strings.TrimSpace(line), stop, nil
+}
+
+// subject is one server and the requests it is asked.
+type subject struct {
+	name    string
+	address string
+	next    func(conn, i int) []byte
+}
+
+func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "lanyard-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	bare, stopBare, err := child(ctx, "bare")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopBare()) }()
+
+	fmt.Fprintf(out, "%s, %d cores, %s; %d rounds of %s, the middle one counts\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, p.rounds, p.during)
+	fmt.Fprintf(out, "| keys stored | connections | what | requests/s | of bare | p50 | p99 |\n|---:|---:|---|---:|---:|---:|---:|\n")
+	for _, keys := range []int{1, p.keys} {
+		if err := measureKeys(ctx, p, keys, filepath.Join(dir, fmt.Sprint(keys)), bare, out, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, progress io.Writer) (err error) {
+	fmt.Fprintf(progress, "storing %d keys…\n", keys)
+	began := time.Now() //nolint:forbidigo // a benchmark measures real time
+	seeded, err := seed(ctx, settings(dir), keys, min(keys, p.asked))
+	if err != nil {
+		return fmt.Errorf("store %d keys: %w", keys, err)
+	}
+	fmt.Fprintf(progress, "stored %d keys in %s\n", keys, time.Since(began).Round(time.Second))
+	address, stop, err := child(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	subjects := []subject{
+		{"(a) bare handler", bare, seeded.requests(bare, "open")},
+		{"(b) /v1/verify, unmetered", address, seeded.requests(address, "open")},
+		{"(c) /v1/verify, metered (disk)", address, seeded.requests(address, "weather")},
+	}
+	// Warm up: every key that will be asked about, once on each API.
+	for _, s := range subjects[1:] {
+		if err := seeded.warm(s); err != nil {
+			return err
+		}
+	}
+	for _, connections := range []int{16, 64} {
+		rounds := make([][]result, len(subjects))
+		for range p.rounds {
+			for i, s := range subjects {
+				r, err := load(s.address, connections, p.during, s.next)
+				if err != nil {
+					return fmt.Errorf("%s: %w", s.name, err)
+				}
+				rounds[i] = append(rounds[i], r)
+			}
+		}
+		base := middle(rounds[0]).perSecond
+		for i, s := range subjects {
+			r := middle(rounds[i])
+			fmt.Fprintf(out, "| %d | %d | %s | %.0f | %.2f | %s | %s |\n", keys, connections, s.name, r.perSecond, r.perSecond/base, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+		}
+	}
+	return nil
+}
+
+func middle(rounds []result) result {
+	slices.SortFunc(rounds, func(a, b result) int {
+		if a.perSecond < b.perSecond {
+			return -1
+		}
+		return 1
+	})
+	return rounds[len(rounds)/2]
+}

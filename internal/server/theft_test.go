@@ -1,0 +1,150 @@
+package server_test
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha3"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"hash"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/server"
+	"github.com/lanyard-auth/lanyard/internal/servertest"
+)
+
+// TestStolenDatabase: a copy of the database file without the master key starts no server, and nothing in it is a
+// credential or any hash of one that could be computed without the pepper.
+func TestStolenDatabase(t *testing.T) {
+	dir := t.TempDir()
+	n := servertest.Start(t, servertest.Options{Dir: dir})
+	shop := n.Open(t)
+	secrets := []string{n.AdminKey}
+	for range 20 {
+		secrets = append(secrets, n.Key(t, shop).Secret)
+	}
+	rotated, err := n.Admin.RotateKey(t.Context(), keyOf(t, n, shop), lanyard.RotateInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets = append(secrets, rotated.Secret)
+	n.Stop()
+
+	var stolen []byte
+	loot := t.TempDir()
+	for _, name := range []string{"lanyard.db", "lanyard.db-wal"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		stolen = append(stolen, data...)
+		if err := os.WriteFile(filepath.Join(loot, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, err := server.New(t.Context(), servertest.Settings(t, servertest.Options{Dir: loot}), server.Options{}); err == nil {
+		t.Error("a server started on the stolen file without the master key", s.Close())
+	} else if !strings.Contains(err.Error(), "master key") {
+		t.Errorf("New on the stolen file error = %v, want a sentence about the master key", err)
+	}
+	if s, err := server.New(t.Context(), servertest.Settings(t, servertest.Options{Dir: loot, Master: servertest.Master(t)}), server.Options{}); err == nil {
+		t.Error("a server started on the stolen file with a master key of the thief's", s.Close())
+	}
+	hashes := map[string]func() hash.Hash{
+		"md5": md5.New, "sha1": sha1.New, "sha224": sha256.New224, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New, "sha512/256": sha512.New512_256,
+		"sha3-256": func() hash.Hash { return sha3.New256() }, "hmac-sha256 with no key": func() hash.Hash { return hmac.New(sha256.New, nil) },
+	}
+	for _, s := range secrets {
+		parts := strings.Split(s, "_")
+		body := parts[len(parts)-1]
+		texts := []string{s, body, body[:16], body[16:], body[16:48], body[:48]}
+		for _, clear := range []string{s, body[16:48]} {
+			if bytes.Contains(stolen, []byte(clear)) {
+				t.Errorf("the database holds a credential in clear text")
+			}
+		}
+		for name, make := range hashes {
+			for _, text := range texts[:1] {
+				h := make()
+				h.Write([]byte(text))
+				sum := h.Sum(nil)
+				for form, b := range map[string][]byte{"raw": sum, "hex": []byte(hex.EncodeToString(sum)), "base64": []byte(base64.StdEncoding.EncodeToString(sum)), "half": sum[:len(sum)/2]} {
+					if bytes.Contains(stolen, b) {
+						t.Errorf("the database holds %s of a credential (%s)", name, form)
+					}
+				}
+			}
+		}
+	}
+}
+
+func keyOf(t *testing.T, n *servertest.Node, shop servertest.Shop) string {
+	t.Helper()
+	page, err := n.Admin.Keys(t.Context(), lanyard.KeyQuery{AppID: shop.App.ID})
+	if err != nil || len(page.Items) == 0 {
+		t.Fatalf("Keys = %d, %v, want some", len(page.Items), err)
+	}
+	return page.Items[0].ID
+}
+
+// lines collects what is logged.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// TestNoSecretInLogs: at the most talkative level, through acts that succeed and fail, no issued secret and no master key
+// is logged (SECURITY-CASES 144).
+func TestNoSecretInLogs(t *testing.T) {
+	var logged lines
+	n := servertest.Start(t, servertest.Options{Log: slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	shop := n.Open(t)
+	k := n.Key(t, shop)
+	ctx := t.Context()
+	secrets := []string{n.AdminKey, k.Secret}
+	for _, credential := range []string{k.Secret, k.Secret + "x", k.Secret[:len(k.Secret)-1], ""} {
+		_, _ = n.Admin.Verify(ctx, lanyard.VerifyRequest{Credential: credential, API: "weather"})
+		_, _ = n.Admin.Verify(ctx, lanyard.VerifyRequest{Credential: credential, API: credential})
+		_, _ = n.Client(t, k.Secret).CreateApp(ctx, lanyard.AppInput{Name: credential})
+		_, _ = n.Admin.Key(ctx, credential)
+	}
+	rotated, err := n.Admin.RotateKey(ctx, k.ID, lanyard.RotateInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets = append(secrets, rotated.Secret)
+	foreign := "sk_other_vendor_0123456789abcdefghij"
+	if _, err := n.Admin.ImportKeys(ctx, lanyard.ImportInput{AppID: shop.App.ID, Keys: []lanyard.ImportKey{{Name: "old", Secret: foreign}}}); err != nil {
+		t.Fatal(err)
+	}
+	secrets = append(secrets, foreign)
+	n.Stop()
+	text := logged.buf.String()
+	if !strings.Contains(text, "POST /v1/") {
+		t.Fatal("nothing was logged about requests, so nothing is proven")
+	}
+	for _, s := range secrets {
+		if strings.Contains(text, s) {
+			t.Errorf("the log holds the credential that begins %.12s", s)
+		}
+	}
+}

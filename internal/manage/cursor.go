@@ -56,7 +56,8 @@ func (s *Service) openCursor(text, list string, filters []string) ([]byte, error
 		return nil, refused
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(sealed) <= cursorTag {
+	// Decoding skips line breaks, so the text is compared with what encoding makes of it.
+	if err != nil || len(sealed) <= cursorTag || base64.RawURLEncoding.EncodeToString(sealed) != text {
 		return nil, refused
 	}
 	payload := sealed[cursorTag:]

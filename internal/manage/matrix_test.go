@@ -1,0 +1,395 @@
+package manage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+func faultOf(err error) fault.Error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return *f
+	}
+	return fault.Error{}
+}
+
+// asker is one column of the matrix.
+type asker struct {
+	name  string
+	actor audit.Actor
+}
+
+// askers are the columns, in the order of the letters in row.own and row.foreign.
+func (w *world) askers() []asker {
+	none := w.a.keyActor
+	none.Scopes = nil
+	return []asker{
+		{"none", audit.Actor{}},
+		{"admin", w.admin},
+		{"key of A", w.a.keyActor},
+		{"key of A without scopes", none},
+		{"key of B", w.b.keyActor},
+		{"owner of A", userActor(w.a.owner, w.a.team, everyScope()...)},
+		{"developer of A", userActor(w.a.developer, w.a.team, everyScope()...)},
+		{"billing of A", userActor(w.a.billing, w.a.team, everyScope()...)},
+		{"owner of B", userActor(w.b.owner, w.b.team, everyScope()...)},
+	}
+}
+
+// What each asker gets for things of team A and of team B: o ok, s insufficient_scope, n not_found.
+type outcomes struct{ a, b string }
+
+var (
+	ofDevelopers = outcomes{"sooSnoonn", "sonSonnno"}
+	ofBilling    = outcomes{"sooSnonon", "sonSonnno"}
+	ofOwners     = outcomes{"soSSSonnn", "soSSSnnno"}
+	ofServer     = outcomes{"soSSSSSSS", "soSSSSSSS"}
+	ofEveryone   = outcomes{"sooSooooo", "sooSooooo"} // nothing owned is named; who holds the scope may ask
+	ofKeyHolders = outcomes{"sSoooSSSS", "sSoooSSSS"}
+)
+
+// row is one method. call uses the ids of the side it is given; renew says that success uses them up.
+type row struct {
+	want  outcomes
+	renew bool
+	ids   bool // takes ids: with ids of nothing it is not_found to an admin
+	call  func(ctx context.Context, s *Service, as audit.Actor, of side) error
+}
+
+// Every exported method of Service has a row: TestMatrix walks them by reflection.
+func matrix() map[string]row {
+	name := "renamed"
+	errOnly := func(_ any, err error) error { return err }
+	return map[string]row{
+		"CreateApp": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CreateApp(ctx, as, lanyard.AppInput{Name: "x", TeamID: of.team}))
+		}},
+		"App": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.App(ctx, as, of.app))
+		}},
+		"Apps": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Apps(ctx, as, of.team, "", List{}))
+		}},
+		"UpdateApp": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UpdateApp(ctx, as, of.app, lanyard.AppPatch{Name: &name}))
+		}},
+		"DeleteApp": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.DeleteApp(ctx, as, of.app))
+		}},
+		"CreateKey": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CreateKey(ctx, as, of.app, lanyard.KeyInput{Name: "x"}))
+		}},
+		"Key": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Key(ctx, as, of.key))
+		}},
+		"Keys": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			_, byTeam := s.Keys(ctx, as, KeysFilter{Team: of.team}, List{})
+			_, byApp := s.Keys(ctx, as, KeysFilter{App: of.app}, List{})
+			if fault.KindOf(byTeam) != fault.KindOf(byApp) {
+				return fmt.Errorf("by team %w, by app %w", byTeam, byApp)
+			}
+			return byApp
+		}},
+		"UpdateKey": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UpdateKey(ctx, as, of.key, lanyard.KeyPatch{Name: &name}))
+		}},
+		"DeleteKey": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.DeleteKey(ctx, as, of.key))
+		}},
+		"DisableKey": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.DisableKey(ctx, as, of.key))
+		}},
+		"EnableKey": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.EnableKey(ctx, as, of.key))
+		}},
+		"RotateKey": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RotateKey(ctx, as, of.key, lanyard.RotateInput{}))
+		}},
+		"UndoRotation": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			_, err := s.UndoRotation(ctx, as, of.key)
+			if f := faultOf(err); f.Kind == fault.Conflict && f.ID == of.key {
+				return nil // allowed, and there is no rotation to undo
+			}
+			return err
+		}},
+		"RevokeKey": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RevokeKey(ctx, as, of.key, lanyard.RevokeInput{}))
+		}},
+		"RevokeSelf": {want: ofKeyHolders, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.RevokeSelf(ctx, as, lanyard.RevokeInput{}))
+		}},
+		"ImportKeys": {want: ofServer, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			foreign := "foreign-" + string(id.New[id.Key]())
+			return errOnly(s.ImportKeys(ctx, as, lanyard.ImportInput{AppID: of.app, Keys: []lanyard.ImportKey{{Name: "x", Secret: foreign}}}))
+		}},
+		"CreateSystemKey": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.CreateSystemKey(ctx, as, "x", []string{"lanyard.keys.read"}))
+		}},
+		"CreateTeam": {want: ofServer, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CreateTeam(ctx, as, lanyard.TeamInput{Name: "x", OwnerID: of.owner}))
+		}},
+		"Team": {want: ofOwners, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Team(ctx, as, of.team))
+		}},
+		"Teams": {want: outcomes{"soSSSoooo", "soSSSoooo"}, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Teams(ctx, as, "", List{}))
+		}},
+		"UpdateTeam": {want: ofOwners, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UpdateTeam(ctx, as, of.team, lanyard.TeamPatch{Name: &name}))
+		}},
+		"Members": {want: ofOwners, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Members(ctx, as, of.team))
+		}},
+		"SetMember": {want: ofOwners, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.SetMember(ctx, as, of.team, lanyard.Member{UserID: of.developer, Role: "developer"}))
+		}},
+		"RemoveMember": {want: ofOwners, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RemoveMember(ctx, as, of.team, of.billing))
+		}},
+		"CreateUser": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.CreateUser(ctx, as, lanyard.UserInput{Email: id.Chars(id.New[id.User]()) + "@example.test"}))
+		}},
+		"User": {want: ofServer, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.User(ctx, as, of.owner))
+		}},
+		"Users": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Users(ctx, as, "", List{}))
+		}},
+		"UpdateUser": {want: ofServer, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UpdateUser(ctx, as, of.owner, lanyard.UserPatch{Name: &name}))
+		}},
+		"API": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.API(ctx, as, "weather"))
+		}},
+		"APIs": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.APIs(ctx, as))
+		}},
+		"Plans": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Plans(ctx, as, "weather"))
+		}},
+		"Catalog": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Catalog(ctx, as))
+		}},
+		"PutAPI": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.PutAPI(ctx, as, "extra", lanyard.API{}, false))
+		}},
+		"DeleteAPI": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			if as.Reach.Server() {
+				if _, err := s.PutAPI(ctx, as, "extra", lanyard.API{}, false); err != nil {
+					return err
+				}
+			}
+			return errOnly(s.DeleteAPI(ctx, as, "extra"))
+		}},
+		"ApplyCatalog": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.ApplyCatalog(ctx, as, lanyard.Catalog{}, false))
+		}},
+		"Subscriptions": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Subscriptions(ctx, as, of.team))
+		}},
+		"Subscribe": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Subscribe(ctx, as, of.team, "mail", "pro"))
+		}},
+		"UsageRows": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UsageRows(ctx, as, UsageQuery{Filter: map[string][]string{"team": {of.team}}}))
+		}},
+		"Reconcile": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Reconcile(ctx, as, begin, begin.Add(time.Hour)))
+		}},
+		"Audit": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Audit(ctx, as, "", "", List{}))
+		}},
+		"Attempts": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Attempts(ctx, as, List{}))
+		}},
+		"ChangesAfter": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.ChangesAfter(ctx, as, "", 0))
+		}},
+	}
+}
+
+var outcomeOf = map[rune]fault.Kind{'o': "", 's': fault.InsufficientScope, 'S': fault.InsufficientScope, 'n': fault.NotFound}
+
+// TestMatrix is role × reach × method of DESIGN section 3: what each asker gets with ids of either team, and that a
+// refusal changed nothing.
+func TestMatrix(t *testing.T) {
+	w := newWorld(t)
+	rows := matrix()
+	for method := range reflect.TypeFor[*Service]().Methods() {
+		r, there := rows[method.Name]
+		if !there {
+			t.Errorf("Service.%s has no row in the matrix: say who may call it", method.Name)
+			continue
+		}
+		delete(rows, method.Name)
+		askers := w.askers()
+		w.checkRow(method.Name+" on A", r, askers, r.want.a, &w.a)
+		w.checkRow(method.Name+" on B", r, askers, r.want.b, &w.b)
+		if r.ids {
+			w.checkNowhere(method.Name, r)
+		}
+	}
+	for name := range rows {
+		t.Errorf("the matrix has a row for Service.%s, which does not exist", name)
+	}
+}
+
+func (w *world) checkRow(what string, r row, askers []asker, want string, of *side) {
+	w.t.Helper()
+	if len(want) != len(askers) {
+		w.t.Fatalf("%s: %d outcomes for %d askers", what, len(want), len(askers))
+	}
+	before := w.trace()
+	for i, letter := range want {
+		err := r.call(w.t.Context(), w.svc, askers[i].actor, *of)
+		if got := fault.KindOf(err); got != outcomeOf[letter] || err != nil && got == "" {
+			w.t.Errorf("%s as %s = %v, want %q", what, askers[i].name, err, outcomeOf[letter])
+		}
+		if err != nil {
+			if after := w.trace(); after != before {
+				w.t.Errorf("%s as %s was refused and changed something: %+v, then %+v", what, askers[i].name, before, after)
+			}
+		}
+		if err != nil && !strings.Contains(faultOf(err).Detail, "scope lanyard.") && letter != 'n' && what[:6] != "Revoke" {
+			w.t.Errorf("%s as %s = %v, want the missing scope named", what, askers[i].name, err)
+		}
+		if err == nil && r.renew {
+			actor := of.keyActor
+			*of = w.renewed(*of)
+			of.keyActor = actor
+		}
+		if err == nil {
+			before = w.trace()
+		}
+	}
+}
+
+// renewed gives a side a new app, key and billing member after an act that used them up.
+func (w *world) renewed(s side) side {
+	s.app = w.newApp(s.team)
+	s.key = w.newKey(s.app, lanyard.KeyInput{}).ID
+	if _, err := w.svc.SetMember(w.t.Context(), w.admin, s.team, lanyard.Member{UserID: s.billing, Role: "billing"}); err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// checkNowhere calls with ids of nothing and with garbage: both are not_found, and a credential pasted as an id is not
+// repeated.
+func (w *world) checkNowhere(method string, r row) {
+	w.t.Helper()
+	credential := "acme_key_live_0000000000000000" + strings.Repeat("S", 38)
+	texts := []string{"x", "../../etc/passwd", "key_", "app_\x00000000000000000", "' OR 1=1 --", strings.Repeat("9", 5000), credential, "APP_0000000000000000"}
+	sides := []side{{
+		team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]()),
+		owner: string(id.New[id.User]()), developer: string(id.New[id.User]()), billing: string(id.New[id.User]()),
+	}}
+	for _, text := range texts {
+		sides = append(sides, side{team: text, app: text, key: text, owner: text, developer: text, billing: text})
+	}
+	before := w.trace()
+	for _, of := range sides {
+		err := r.call(w.t.Context(), w.svc, w.admin, of)
+		if !fault.Is(err, fault.NotFound) {
+			w.t.Errorf("%s(%.40q) = %v, want not_found", method, of.key, err)
+		}
+		if err != nil && strings.Contains(err.Error(), strings.Repeat("S", 10)) {
+			w.t.Errorf("%s repeats a credential: %v", method, err)
+		}
+	}
+	if w.trace() != before {
+		w.t.Errorf("%s with ids of nothing changed something", method)
+	}
+}
+
+// TestForeignLooksMissing: a foreign id and one of nothing get the same answer, so nobody can ask what exists
+// (SECURITY-CASES 98, 102, 110).
+func TestForeignLooksMissing(t *testing.T) {
+	w := newWorld(t)
+	nothing := side{team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]())}
+	nothing.owner, nothing.developer, nothing.billing = w.b.owner, w.b.developer, w.b.billing
+	erase := func(err error, s side) string {
+		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID").Replace(err.Error())
+	}
+	for name, r := range matrix() {
+		if r.want != ofDevelopers && r.want != ofBilling && r.want != ofOwners {
+			continue
+		}
+		actor := w.a.keyActor
+		if r.want == ofOwners {
+			actor = userActor(w.a.owner, w.a.team, everyScope()...)
+		}
+		foreign, missing := r.call(t.Context(), w.svc, actor, w.b), r.call(t.Context(), w.svc, actor, nothing)
+		if foreign == nil || missing == nil || erase(foreign, w.b) != erase(missing, nothing) {
+			t.Errorf("%s: foreign = %v, missing = %v, want the same", name, foreign, missing)
+		}
+	}
+}
+
+// TestListsStayWithinReach: without any filter, nothing of others is listed, and the number of items tells nothing.
+func TestListsStayWithinReach(t *testing.T) {
+	w := newWorld(t)
+	for _, as := range []audit.Actor{w.a.keyActor, userActor(w.a.developer, w.a.team, everyScope()...), userActor(w.a.owner, w.a.team, everyScope()...)} {
+		apps, err := w.svc.Apps(t.Context(), as, "", "", List{})
+		if err != nil || len(apps.Items) != 2 || slices.ContainsFunc(apps.Items, func(a lanyard.App) bool { return a.TeamID != w.a.team }) {
+			t.Errorf("Apps as %s = %v, %v, want the two of A", as.Label, apps.Items, err)
+		}
+		keys, err := w.svc.Keys(t.Context(), as, KeysFilter{}, List{})
+		if err != nil || len(keys.Items) != 2 || slices.ContainsFunc(keys.Items, func(k lanyard.Key) bool { return k.TeamID != w.a.team }) {
+			t.Errorf("Keys as %s = %v, %v, want the two of A", as.Label, keys.Items, err)
+		}
+	}
+	outsider := userActor(w.newUser("nobody"), "", everyScope()...)
+	keys, err := w.svc.Keys(t.Context(), outsider, KeysFilter{}, List{})
+	if err != nil || len(keys.Items) != 0 || keys.Items == nil {
+		t.Errorf("Keys of a user without teams = %v, %v, want an empty list", keys.Items, err)
+	}
+	teams, err := w.svc.Teams(t.Context(), userActor(w.a.owner, w.a.team, everyScope()...), "", List{})
+	if err != nil || len(teams.Items) != 1 || teams.Items[0].ID != w.a.team {
+		t.Errorf("Teams of A's owner = %v, %v, want A", teams.Items, err)
+	}
+	none, err := w.svc.Apps(t.Context(), audit.Actor{Scopes: everyScope()}, "", "", List{})
+	if err != nil || len(none.Items) != 0 {
+		t.Errorf("Apps with the zero reach = %v, %v, want none", none.Items, err)
+	}
+}
+
+// TestRoleIsLookedUpNow: who loses a role loses what it allowed with the next call.
+func TestRoleIsLookedUpNow(t *testing.T) {
+	w := newWorld(t)
+	dev := userActor(w.a.developer, w.a.team, everyScope()...)
+	if _, err := w.svc.Key(t.Context(), dev, w.a.key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.svc.SetMember(t.Context(), w.admin, w.a.team, lanyard.Member{UserID: w.a.developer, Role: "billing"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.svc.Key(t.Context(), dev, w.a.key)
+	wantFault(t, "Key after the role was taken", err, fault.NotFound, "")
+}
+
+// TestServerScopesNeedServerReach: a row that says lanyard.admin gives a team's key nothing.
+func TestServerScopesNeedServerReach(t *testing.T) {
+	w := newWorld(t)
+	as := w.a.keyActor
+	as.Scopes = []string{"lanyard.admin"}
+	for _, need := range everyScope() {
+		if w.svc.holds(as, need) {
+			t.Errorf("holds(lanyard.admin without server reach, %s) = true, want false", need)
+		}
+		if !w.svc.holds(w.admin, need) {
+			t.Errorf("holds(admin, %s) = false, want true", need)
+		}
+	}
+}

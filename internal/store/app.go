@@ -49,7 +49,7 @@ func scanApp(row scanner) (*app.App, error) {
 
 // App implements app.Store. A deleted app is not there.
 func (s *Store) App(ctx context.Context, reach audit.Reach, appID id.App) (a *app.App, err error) {
-	err = s.read(ctx, "read an app", func(q querier) error {
+	err = s.read("read an app", func(q querier) error {
 		a, err = oneApp(ctx, q, reach, appID)
 		return err
 	})
@@ -67,7 +67,7 @@ func oneApp(ctx context.Context, q querier, reach audit.Reach, appID id.App) (*a
 
 // Apps implements app.Store.
 func (s *Store) Apps(ctx context.Context, reach audit.Reach, f app.Filter) (apps []*app.App, err error) {
-	err = s.read(ctx, "list apps", func(q querier) error {
+	err = s.read("list apps", func(q querier) error {
 		w := within("team_id", reach).and("deleted_at = 0").given("team_id = ?", string(f.Team)).given("name = ?", f.Name).
 			after("created_at, id", f.Before, f.BeforeID)
 		query := `SELECT ` + appColumns + ` FROM app` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)

@@ -51,37 +51,30 @@ func (s *Store) AddAttempts(ctx context.Context, attempts []usage.Attempt) error
 	})
 }
 
-// Attempts implements usage.Reader, newest first. The cursor is an hour and a source, so the codes of one source within an
-// hour stay on one page, which may therefore hold a few more than limit.
+// Attempts implements usage.Reader, newest first. beforeSource is the source of the last one seen and, after a blank, its
+// code; without a code the list goes on behind all of that source's.
 func (s *Store) Attempts(ctx context.Context, before time.Time, beforeSource string, limit int) (attempts []usage.Attempt, err error) {
-	err = s.snapshot(ctx, "list attempts", func(q querier) error {
-		w := (&where{}).after("start, source", before, beforeSource)
-		page := w.String() + ` ORDER BY start DESC, source DESC, code DESC LIMIT ` + w.arg(limit)
-		if attempts, err = readAttempts(ctx, q, page, w.args); err != nil || len(attempts) == 0 {
+	err = s.read("list attempts", func(q querier) error {
+		w := &where{}
+		if !before.IsZero() {
+			source, code, _ := strings.Cut(beforeSource, " ")
+			w.and("(start, source, code) < (?, ?, ?)", micros(before), source, code)
+		}
+		query := `SELECT source, code, start, count, last_at, sample FROM attempt` + w.String() + ` ORDER BY start DESC, source DESC, code DESC LIMIT ` + w.arg(limit)
+		rows, err := q.QueryContext(ctx, query, w.args...)
+		if err != nil {
 			return err
 		}
-		last := attempts[len(attempts)-1]
-		w = (&where{}).and("start = ? AND source = ? AND code < ?", micros(last.Start), last.Source, last.Code)
-		rest, err := readAttempts(ctx, q, w.String()+` ORDER BY code DESC`, w.args)
-		attempts = append(attempts, rest...)
-		return err
+		return scanAll(rows, func() error {
+			var a usage.Attempt
+			var start, last int64
+			if err := rows.Scan(&a.Source, &a.Code, &start, &a.Count, &last, &a.Sample); err != nil {
+				return err
+			}
+			a.Start, a.LastAt = moment(start), moment(last)
+			attempts = append(attempts, a)
+			return nil
+		})
 	})
 	return attempts, err
-}
-
-func readAttempts(ctx context.Context, q querier, conditions string, args []any) (attempts []usage.Attempt, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT source, code, start, count, last_at, sample FROM attempt`+conditions, args...)
-	if err != nil {
-		return nil, err
-	}
-	return attempts, scanAll(rows, func() error {
-		var a usage.Attempt
-		var start, last int64
-		if err := rows.Scan(&a.Source, &a.Code, &start, &a.Count, &last, &a.Sample); err != nil {
-			return err
-		}
-		a.Start, a.LastAt = moment(start), moment(last)
-		attempts = append(attempts, a)
-		return nil
-	})
 }

@@ -20,7 +20,7 @@ func writeAudit(ctx context.Context, q querier, ev audit.Event) error {
 
 // Audit lists the log, newest first.
 func (s *Store) Audit(ctx context.Context, reach audit.Reach, f audit.Filter) (events []audit.Event, err error) {
-	err = s.read(ctx, "read the audit log", func(q querier) error {
+	err = s.read("read the audit log", func(q querier) error {
 		w := within("team_id", reach).given("action = ?", f.Action).given("target = ?", f.Target).after("at, id", f.Before, f.BeforeID)
 		query := `SELECT id, at, actor, action, target, team_id, details FROM audit_event` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ` + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)

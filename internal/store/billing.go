@@ -15,7 +15,7 @@ import (
 // Subscription implements billing.Store.
 func (s *Store) Subscription(ctx context.Context, teamID id.Team, api string) (billing.Subscription, error) {
 	sub := billing.Subscription{Team: teamID, API: api}
-	err := s.read(ctx, "read a subscription", func(q querier) error {
+	err := s.read("read a subscription", func(q querier) error {
 		err := q.QueryRowContext(ctx, `SELECT plan FROM subscription WHERE team_id = $1 AND api = $2`, string(teamID), api).Scan(&sub.Plan)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil

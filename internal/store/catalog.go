@@ -17,7 +17,7 @@ import (
 
 // API implements catalog.Store.
 func (s *Store) API(ctx context.Context, name string) (a lanyard.API, err error) {
-	err = s.read(ctx, "read an API", func(q querier) error {
+	err = s.read("read an API", func(q querier) error {
 		a, err = oneAPI(ctx, q, name)
 		return err
 	})
@@ -60,7 +60,7 @@ func loadCatalog(ctx context.Context, q querier) (state catalog.State, err error
 	if err := decode(brand, &state.Brand); err != nil {
 		return state, err
 	}
-	apis, err := q.QueryContext(ctx, `SELECT name, spec FROM api`)
+	apis, err := q.QueryContext(ctx, `SELECT name, spec FROM api`) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return state, err
 	}
@@ -76,7 +76,7 @@ func loadCatalog(ctx context.Context, q querier) (state catalog.State, err error
 	}); err != nil {
 		return state, err
 	}
-	subscribers, err := q.QueryContext(ctx, `SELECT api, plan, COUNT(*) FROM subscription GROUP BY api, plan`)
+	subscribers, err := q.QueryContext(ctx, `SELECT api, plan, COUNT(*) FROM subscription GROUP BY api, plan`) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return state, err
 	}

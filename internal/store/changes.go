@@ -60,8 +60,8 @@ func (s *Store) append(ctx context.Context, q querier, at time.Time, altered ...
 // tag is random and never 0, so that an entry is told from another that took its number after a restore.
 func tag() int64 {
 	var b [8]byte
-	_, _ = rand.Read(b[:]) // does not fail (crypto/rand)
-	return int64(binary.LittleEndian.Uint64(b[:])>>1 | 1)
+	_, _ = rand.Read(b[:])                                // does not fail (crypto/rand)
+	return int64(binary.LittleEndian.Uint64(b[:])>>1 | 1) // #nosec G115 -- shifted: 63 bits
 }
 
 // Poll implements changes.Store.
@@ -109,7 +109,7 @@ func (s *Store) ChangesSnapshot(ctx context.Context) (changes.Snapshot, error) {
 
 // ChangesAfter implements changes.Store.
 func (s *Store) ChangesAfter(ctx context.Context, after id.Revision, limit int) (entries []changes.Entry, err error) {
-	err = s.read(ctx, "read changes", func(q querier) error {
+	err = s.read("read changes", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT revision, tag, kind, entity, at FROM change_entry WHERE revision > $1 ORDER BY revision LIMIT $2`, int64(after), limit)
 		if err != nil {
 			return err
@@ -130,7 +130,7 @@ func (s *Store) ChangesAfter(ctx context.Context, after id.Revision, limit int) 
 
 // RevocationsOf implements changes.Store.
 func (s *Store) RevocationsOf(ctx context.Context, subjects []string) (found []changes.Revoked, err error) {
-	err = s.read(ctx, "read revocations", func(q querier) error {
+	err = s.read("read revocations", func(q querier) error {
 		for len(subjects) > 0 {
 			n := min(len(subjects), 500)
 			part, err := revocations(ctx, q, `SELECT subject, until FROM revocation WHERE subject IN (`+placeholders(1, n)+`)`, anys(subjects[:n])...)
@@ -164,7 +164,7 @@ func revocations(ctx context.Context, q querier, query string, args ...any) (fou
 
 // Behind implements changes.Store.
 func (s *Store) Behind(ctx context.Context, rev id.Revision, within time.Duration) (nodes []changes.NodeState, err error) {
-	err = s.read(ctx, "look for nodes behind", func(q querier) error {
+	err = s.read("look for nodes behind", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT id, applied FROM node WHERE applied < $1 AND seen_at > `+s.engine.clock()+` - $2`, int64(rev), within.Microseconds())
 		if err != nil {
 			return err

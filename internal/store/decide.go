@@ -27,7 +27,7 @@ func (s *Store) KeyForDecision(ctx context.Context, keyID id.Key) (k *key.Key, e
 
 // HasImports reports whether any credential was made elsewhere.
 func (s *Store) HasImports(ctx context.Context) (has bool, err error) {
-	err = s.read(ctx, "look for imported keys", func(q querier) error {
+	err = s.read("look for imported keys", func(q querier) error {
 		var one int
 		err := q.QueryRowContext(ctx, `SELECT 1 FROM api_key_version WHERE imported = 1 LIMIT 1`).Scan(&one)
 		if errors.Is(err, sql.ErrNoRows) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -136,7 +135,7 @@ func oneKey(ctx context.Context, q querier, reach audit.Reach, keyID id.Key) (*k
 // KeyByDigest finds the key that one of the digests belongs to: how a credential made elsewhere, which holds no id, is
 // recognised. It returns fault.NotFound when none does.
 func (s *Store) KeyByDigest(ctx context.Context, digests [][]byte) (keyID id.Key, err error) {
-	err = s.read(ctx, "find a key", func(q querier) error {
+	err = s.read("find a key", func(q querier) error {
 		err := q.QueryRowContext(ctx, `SELECT key_id FROM api_key_version WHERE digest IN (`+placeholders(1, len(digests))+`) AND imported = 1`, anys(digests)...).Scan(&keyID)
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "no key has this digest")
@@ -275,14 +274,14 @@ func writeKey(ctx context.Context, q querier, k *key.Key) error {
 // DigestTaken implements key.Store.
 func (s *Store) DigestTaken(ctx context.Context, digests [][]byte) (map[int]id.Key, error) {
 	taken := map[int]id.Key{}
-	at := make(map[string]int, len(digests))
+	at := make(map[string][]int, len(digests)) // one may stand there twice
 	for i, d := range digests {
-		at[hex.EncodeToString(d)] = i
+		at[string(d)] = append(at[string(d)], i)
 	}
-	err := s.read(ctx, "look for digests", func(q querier) error {
+	err := s.read("look for digests", func(q querier) error {
 		for rest := digests; len(rest) > 0; {
 			n := min(len(rest), 500)
-			rows, err := q.QueryContext(ctx, `SELECT digest, key_id FROM api_key_version WHERE digest IN (`+placeholders(1, n)+`)`, anys(rest[:n])...)
+			rows, err := q.QueryContext(ctx, `SELECT digest, key_id FROM api_key_version WHERE digest IN (`+placeholders(1, n)+`)`, anys(rest[:n])...) //nolint:sqlclosecheck // scanAll closes them
 			if err != nil {
 				return err
 			}
@@ -293,7 +292,9 @@ func (s *Store) DigestTaken(ctx context.Context, digests [][]byte) (map[int]id.K
 				if err := rows.Scan(&digest, &keyID); err != nil {
 					return err
 				}
-				taken[at[hex.EncodeToString(digest)]] = keyID
+				for _, i := range at[string(digest)] {
+					taken[i] = keyID
+				}
 				return nil
 			}); err != nil {
 				return err
@@ -370,7 +371,7 @@ func rotationsDue(ctx context.Context, q querier, now time.Time) (due []outbox.M
 
 // Outbox implements outbox.Store.
 func (s *Store) Outbox(ctx context.Context, limit int) (messages []outbox.Message, err error) {
-	err = s.read(ctx, "read the outbox", func(q querier) error {
+	err = s.read("read the outbox", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT id, kind, subject, team_id, body, created_at FROM outbox ORDER BY created_at, id LIMIT $1`, limit)
 		if err != nil {
 			return err

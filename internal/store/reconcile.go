@@ -62,7 +62,7 @@ func reconcile(ctx context.Context, q querier, from, to time.Time, grains ...usa
 }
 
 func eachLedgerRow(ctx context.Context, q querier, from, to time.Time, visit func(usage.Row)) error {
-	segments, err := q.QueryContext(ctx, `SELECT node, epoch, segment, counted FROM usage_segment WHERE last_at >= $1 AND first_at < $2`, micros(from), micros(to))
+	segments, err := q.QueryContext(ctx, `SELECT node, epoch, segment, counted FROM usage_segment WHERE last_at >= $1 AND first_at < $2`, micros(from), micros(to)) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return err
 	}

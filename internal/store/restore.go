@@ -169,8 +169,9 @@ func (r *restore) checkColumns(ctx context.Context, t backupTable) error {
 	if err != nil {
 		return err
 	}
+	defer rows.Close()
 	has, err := rows.Columns()
-	if err := errors.Join(err, rows.Close(), rows.Err()); err != nil {
+	if err := errors.Join(err, rows.Err()); err != nil {
 		return err
 	}
 	for i, column := range t.Columns {

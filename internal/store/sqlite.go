@@ -84,7 +84,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	reads.SetMaxOpenConns(sqliteReaders)
 	reads.SetMaxIdleConns(sqliteReaders)
 	e := &sqliteEngine{db: writes, queue: make(chan *queuedStep, sqliteQueueCap), done: make(chan struct{}), hints: map[int]func(){}}
-	go e.write()
+	go e.write() //nolint:contextcheck // the writer lives as long as the Store, not as the call that opens it
 	return &Store{engine: e, reads: reads, log: log}, nil
 }
 
@@ -180,8 +180,8 @@ func (e *sqliteEngine) transaction(ctx context.Context, fn func(*sql.Tx) error) 
 // run runs one step in its savepoint. Its own failure is kept in s.err; an error is returned only when the whole batch
 // cannot go on.
 func run(ctx context.Context, tx *sql.Tx, s *queuedStep) error {
-	if err := s.ctx.Err(); err != nil {
-		s.err = err // nobody waits any more
+	if s.ctx.Err() != nil {
+		s.err = s.ctx.Err() // nobody waits any more
 		return nil
 	}
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT step`); err != nil {

@@ -101,7 +101,7 @@ func (s *Store) step(ctx context.Context, op string, fn func(context.Context, qu
 }
 
 // read runs fn on a connection for reads.
-func (s *Store) read(ctx context.Context, op string, fn func(querier) error) error {
+func (s *Store) read(op string, fn func(querier) error) error {
 	return s.failed(op, fn(s.reads))
 }
 

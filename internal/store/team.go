@@ -49,7 +49,7 @@ func scanTeam(row scanner) (*team.Team, error) {
 
 // Team implements team.Store.
 func (s *Store) Team(ctx context.Context, reach audit.Reach, teamID id.Team) (t *team.Team, err error) {
-	err = s.read(ctx, "read a team", func(q querier) error {
+	err = s.read("read a team", func(q querier) error {
 		t, err = oneTeam(ctx, q, reach, teamID)
 		return err
 	})
@@ -67,7 +67,7 @@ func oneTeam(ctx context.Context, q querier, reach audit.Reach, teamID id.Team) 
 
 // Teams implements team.Store.
 func (s *Store) Teams(ctx context.Context, reach audit.Reach, f team.Filter) (teams []*team.Team, err error) {
-	err = s.read(ctx, "list teams", func(q querier) error {
+	err = s.read("list teams", func(q querier) error {
 		w := within("id", reach).given("name = ?", f.Name).after("created_at, id", f.Before, f.BeforeID)
 		query := `SELECT ` + teamColumns + ` FROM team` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
@@ -108,7 +108,7 @@ func (s *Store) UpdateTeam(ctx context.Context, reach audit.Reach, teamID id.Tea
 // SystemTeam implements team.Store. The unique index on the built-in team decides the race of two first calls: who loses
 // waits for the other and finds what it made. Housekeeping: no audit line.
 func (s *Store) SystemTeam(ctx context.Context, at time.Time) (teamID id.Team, appID id.App, err error) {
-	err = s.read(ctx, "look for the system team", func(q querier) error {
+	err = s.read("look for the system team", func(q querier) error {
 		teamID, appID, err = systemTeam(ctx, q)
 		return err
 	})

@@ -56,7 +56,7 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 	by := strings.Join(columns, ", ")
 	text := `SELECT ` + by + `, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT) FROM usage_rollup` + w.String() +
 		` GROUP BY ` + by + ` ORDER BY ` + by + ` LIMIT ` + w.arg(limit) + ` OFFSET ` + w.arg(query.Offset)
-	err = s.read(ctx, "sum up usage", func(q querier) error {
+	err = s.read("sum up usage", func(q querier) error {
 		rows, err := q.QueryContext(ctx, text, w.args...)
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func scanUser(row scanner) (*user.User, error) {
 
 // User implements user.Store.
 func (s *Store) User(ctx context.Context, userID id.User) (u *user.User, err error) {
-	err = s.read(ctx, "read a user", func(q querier) error {
+	err = s.read("read a user", func(q querier) error {
 		u, err = oneUser(ctx, q, userID)
 		return err
 	})
@@ -62,7 +62,7 @@ func oneUser(ctx context.Context, q querier, userID id.User) (*user.User, error)
 
 // Users implements user.Store.
 func (s *Store) Users(ctx context.Context, f user.Filter) (users []*user.User, err error) {
-	err = s.read(ctx, "list users", func(q querier) error {
+	err = s.read("list users", func(q querier) error {
 		w := (&where{}).given("email_key = ?", user.EmailKey(f.Email)).after("created_at, id", f.Before, f.BeforeID)
 		query := `SELECT ` + userColumns + ` FROM users` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)

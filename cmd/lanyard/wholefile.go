@@ -1,0 +1,40 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// wholeFile is a file that is there whole or not at all.
+type wholeFile struct {
+	path    string
+	mode    os.FileMode
+	replace bool // what stands at path
+}
+
+// write fills the file beside its place and moves it there when it is on the disk.
+func (f wholeFile) write(fill func(io.Writer) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*") // made 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(file.Name()))
+		}
+	}()
+	err = fill(file)
+	if err = errors.Join(err, file.Chmod(f.mode), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if f.replace {
+		return os.Rename(file.Name(), f.path)
+	}
+	// A link fails where something stands, and cannot lose the race against whoever puts it there.
+	if err := os.Link(file.Name(), f.path); err != nil {
+		return err
+	}
+	return os.Remove(file.Name())
+}

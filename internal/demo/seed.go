@@ -1,0 +1,161 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/manage"
+)
+
+// catalog is lanyard.yaml of CONTRACT.
+func catalog() lanyard.Catalog {
+	return lanyard.Catalog{
+		Brand: &lanyard.Brand{Name: "Acme", Color: "#0a7", Support: "help@acme.example"},
+		APIs: map[string]lanyard.API{
+			"weather": {
+				Title: "Weather", Identifier: "https://api.acme.example/weather", Takes: "key", Metering: "exact",
+				Routes: []lanyard.Route{{Prefix: "/weather", StripPrefix: true}},
+				Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts", Default: true}},
+				Operations: map[string]lanyard.Operation{
+					"GET /v1/forecast": {Scopes: []string{"forecast.read"}}, "GET /v1/alerts": {Scopes: []string{"forecast.read"}},
+				},
+				Plans: map[string]lanyard.Plan{
+					"free": {Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, "pro": {Limits: []string{"600/minute"}},
+				},
+			},
+			"mail": {
+				Title: "Mail", Identifier: "https://api.acme.example/mail", Takes: "token", Token: &lanyard.TokenRules{Format: "jwt", Lifetime: "15m"},
+				Routes: []lanyard.Route{{Prefix: "/mail", StripPrefix: true}},
+				Scopes: map[string]lanyard.Scope{
+					"profile.read":  {Text: "read your profile", Default: true},
+					"messages.read": {Text: "read your messages"},
+					"posts.write":   {Text: "post for you", Writes: true},
+				},
+				Operations: map[string]lanyard.Operation{
+					"GET /v1/me": {Scopes: []string{"profile.read"}}, "GET /v1/messages": {Scopes: []string{"messages.read"}}, "POST /v1/posts": {Scopes: []string{"posts.write"}},
+				},
+			},
+		},
+	}
+}
+
+// planter makes what is not there yet, as a command on the database.
+type planter struct {
+	*manage.Service
+	actor audit.Actor
+}
+
+// seed fills the demo and returns the credential of the middleware. Secrets are shown once, so on a directory that was kept the
+// keys get new ones.
+func seed(ctx context.Context, service *manage.Service, places *Places) (guard string, err error) {
+	p := planter{service, audit.Command("demo")}
+	if _, err := p.ApplyCatalog(ctx, p.actor, catalog(), false); err != nil {
+		return "", err
+	}
+	if _, err := p.user(ctx, lanyard.UserInput{Email: "admin@demo.test", Name: "Amina", Admin: true}); err != nil {
+		return "", err
+	}
+	if _, err := p.user(ctx, lanyard.UserInput{Email: "ada@demo.test", Name: "Ada"}); err != nil {
+		return "", err
+	}
+	dev, err := p.user(ctx, lanyard.UserInput{Email: "dev@demo.test", Name: "Dara"})
+	if err != nil {
+		return "", err
+	}
+	sunny, err := p.team(ctx, "Sunny", dev.ID)
+	if err != nil {
+		return "", err
+	}
+	dashboard := lanyard.AppInput{Name: "WeatherDashboard", TeamID: sunny.ID, Description: "Weather on the office wall"}
+	production := lanyard.KeyInput{Name: "production", Scopes: []string{"forecast.read"}}
+	if places.Key, places.KeyID, err = p.appKey(ctx, dashboard, production); err != nil {
+		return "", err
+	}
+	report := lanyard.AppInput{Name: "nightly-report", TeamID: sunny.ID, Description: "Mails the forecast every morning"}
+	cron := lanyard.KeyInput{Name: "cron", Scopes: []string{"forecast.read"}, IPAllow: []string{"127.0.0.0/8"}}
+	if places.ReportKey, _, err = p.appKey(ctx, report, cron); err != nil {
+		return "", err
+	}
+	admin, err := p.systemKey(ctx, "demo admin", "lanyard.admin")
+	if err != nil {
+		return "", err
+	}
+	places.TokenFile = filepath.Join(places.Dir, "admin.token")
+	if err := os.WriteFile(places.TokenFile, []byte(admin+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("write the admin token: %w", err)
+	}
+	return p.systemKey(ctx, "demo middleware", "lanyard.verify")
+}
+
+func (p planter) user(ctx context.Context, in lanyard.UserInput) (lanyard.User, error) {
+	there, err := p.Users(ctx, p.actor, in.Email, manage.List{Limit: 1})
+	if err != nil {
+		return lanyard.User{}, err
+	}
+	if len(there.Items) > 0 {
+		return there.Items[0], nil
+	}
+	return p.CreateUser(ctx, p.actor, in)
+}
+
+func (p planter) team(ctx context.Context, name, owner string) (lanyard.Team, error) {
+	there, err := p.Teams(ctx, p.actor, name, manage.List{Limit: 1})
+	if err != nil {
+		return lanyard.Team{}, err
+	}
+	if len(there.Items) > 0 {
+		return there.Items[0], nil
+	}
+	return p.CreateTeam(ctx, p.actor, lanyard.TeamInput{Name: name, OwnerID: owner})
+}
+
+// appKey returns the secret and the id of a key of the app.
+func (p planter) appKey(ctx context.Context, app lanyard.AppInput, key lanyard.KeyInput) (secret, keyID string, err error) {
+	there, err := p.Apps(ctx, p.actor, app.TeamID, app.Name, manage.List{Limit: 1})
+	if err != nil {
+		return "", "", err
+	}
+	if len(there.Items) > 0 {
+		return p.key(ctx, there.Items[0], key)
+	}
+	made, err := p.CreateApp(ctx, p.actor, app)
+	if err != nil {
+		return "", "", err
+	}
+	return p.key(ctx, made, key)
+}
+
+// key gives the app's working key of that name a new secret, or makes one.
+func (p planter) key(ctx context.Context, app lanyard.App, in lanyard.KeyInput) (secret, keyID string, err error) {
+	there, err := p.Keys(ctx, p.actor, manage.KeysFilter{App: app.ID, Name: in.Name}, manage.List{})
+	if err != nil {
+		return "", "", err
+	}
+	for _, k := range there.Items {
+		if k.Status == "valid" {
+			rotated, err := p.RotateKey(ctx, p.actor, k.ID, lanyard.RotateInput{OverlapSeconds: new(int64)})
+			return rotated.Secret, k.ID, err
+		}
+	}
+	made, err := p.CreateKey(ctx, p.actor, app.ID, in)
+	return made.Secret, made.ID, err
+}
+
+func (p planter) systemKey(ctx context.Context, name, scope string) (secret string, err error) {
+	there, err := p.Keys(ctx, p.actor, manage.KeysFilter{Name: name}, manage.List{})
+	if err != nil {
+		return "", err
+	}
+	for _, k := range there.Items {
+		if k.Status == "valid" && len(k.Scopes) == 1 && k.Scopes[0] == scope {
+			rotated, err := p.RotateKey(ctx, p.actor, k.ID, lanyard.RotateInput{OverlapSeconds: new(int64)})
+			return rotated.Secret, err
+		}
+	}
+	made, err := p.CreateSystemKey(ctx, p.actor, name, []string{scope})
+	return made.Secret, err
+}

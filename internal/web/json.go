@@ -37,7 +37,8 @@ func CheckJSON(data []byte) error {
 }
 
 // DecodeStrict reads one JSON object into v, a pointer to a struct. Beyond what CheckJSON refuses, it refuses members that
-// v does not have; names are case-sensitive (CVE-2026-27896).
+// v does not have (names are case-sensitive, CVE-2026-27896) and null, which one reader takes for "clear it" and another
+// for "leave it".
 func DecodeStrict(data []byte, v any) error {
 	if err := CheckJSON(data); err != nil {
 		return err
@@ -47,6 +48,26 @@ func DecodeStrict(data []byte, v any) error {
 	}
 	if err := json.Unmarshal(data, v, json.RejectUnknownMembers(true)); err != nil {
 		return mismatch(err)
+	}
+	return checkNull(data)
+}
+
+// checkNull refuses null. data is known to be JSON, so outside strings only null has an n that follows no letter.
+func checkNull(data []byte) error {
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i = max(i, stringEnd(data, i+1))
+		case 't', 'f': // true and false
+			i += 3
+		case 'n':
+			d := jsontext.NewDecoder(bytes.NewBuffer(data))
+			for {
+				if token, err := d.ReadToken(); err != nil || token.Kind() == 'n' {
+					return fault.Field(Path(d.StackPointer()), "is null; leave it out instead")
+				}
+			}
+		}
 	}
 	return nil
 }

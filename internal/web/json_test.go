@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,10 @@ func TestDecodeStrictRefuses(t *testing.T) {
 		{`{"at":5}`, "at"},
 		{`{"meta":{"a":1}}`, "meta.a"},
 		{`{"on":"true"}`, "on"},
+		{`{"at":null}`, "at"},
+		{`{"name":"null","on":true,"limits":null}`, "limits"},
+		{`{"limits":[{"window_seconds":1},{"window_seconds":null}],"on":false}`, "limits[1].window_seconds"},
+		{`{"meta":{"null":null}}`, "meta.null"},
 		{`[]`, ""}, {`null`, ""}, {`"{}"`, ""}, {`5`, ""},
 	} {
 		err := DecodeStrict([]byte(test.body), &sample{})
@@ -113,8 +118,8 @@ func TestDecodeStrictRefuses(t *testing.T) {
 
 func TestDecodeStrictReads(t *testing.T) {
 	var got sample
-	err := DecodeStrict([]byte(`{"name":"a","limits":[{"window_seconds":60}],"at":"2026-11-23T10:00:00Z","meta":{"k":"v"},"on":true}`), &got)
-	if err != nil || got.Name != "a" || len(got.Limits) != 1 || got.Limits[0].Window != 60 || got.At == nil || got.Meta["k"] != "v" || !got.On {
+	err := DecodeStrict([]byte(`{"name":"a","limits":[{"window_seconds":60}],"at":"2026-11-23T10:00:00Z","meta":{"null":"n\"ull"},"on":true}`), &got)
+	if err != nil || got.Name != "a" || len(got.Limits) != 1 || got.Limits[0].Window != 60 || got.At == nil || got.Meta["null"] != `n"ull` || !got.On {
 		t.Errorf("DecodeStrict(all fields) = %+v, %v", got, err)
 	}
 }
@@ -138,11 +143,22 @@ func TestPathIsCut(t *testing.T) {
 	}
 }
 
-func TestCheckJSONAllocates(t *testing.T) {
-	body := []byte(`{"credential":"lyd_key_live_x","api":"weather","method":"GET","path":"/v1/forecast","scopes":["a","b"],"cost":1}`)
-	if got := testing.AllocsPerRun(100, func() { _ = CheckJSON(body) }); got > 0 {
-		t.Errorf("CheckJSON allocates %v times, want 0", got)
+func FuzzDecodeStrict(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"name":null}`, `{"name":"a","limits":[{"window_seconds":1}]}`, `{"Name":"a"}`, `{"at":"2026-11-23T10:00:00Z"}`} {
+		f.Add([]byte(seed))
 	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var strict, plain sample
+		if err := DecodeStrict(data, &strict); err != nil {
+			if !fault.Is(err, fault.Invalid) {
+				t.Fatalf("DecodeStrict(%q) = %v, want kind %s", data, err, fault.Invalid)
+			}
+			return
+		}
+		if err := json.Unmarshal(data, &plain); err != nil || !reflect.DeepEqual(strict, plain) {
+			t.Fatalf("DecodeStrict(%q) reads %+v, encoding/json %+v, %v", data, strict, plain, err)
+		}
+	})
 }
 
 func FuzzCheckJSON(f *testing.F) {

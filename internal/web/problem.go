@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
 // statuses is the one table from kinds of failure to HTTP (CONTRACT, "HTTP: JSON API").
@@ -84,12 +85,13 @@ func (k *Kit) Problem(h http.Header, r *http.Request, err error) lanyard.Problem
 		Title:  advice.Denial(policy.Code(e.Kind), advice.Case{}).Title,
 		Status: statuses[e.Kind],
 		Code:   string(e.Kind),
-		Detail: e.Detail,
-		ID:     e.ID,
+		// Both may repeat what came from outside, where somebody may have pasted a credential.
+		Detail: secret.Redact(e.Detail),
+		ID:     secret.Redact(e.ID),
 	}
 	if e.Field != "" {
-		p.Detail = e.Field + ": " + e.Detail
-		p.Errors = []lanyard.ProblemField{{Field: e.Field, Detail: e.Detail}}
+		p.Errors = []lanyard.ProblemField{{Field: e.Field, Detail: p.Detail}}
+		p.Detail = e.Field + ": " + p.Detail
 	}
 	var several *Invalid
 	if errors.As(err, &several) {
@@ -146,6 +148,12 @@ func (k *Kit) write(w http.ResponseWriter, r *http.Request, p lanyard.Problem) {
 
 // Guard sets the headers of answers that are data: never stored, never rendered as a page.
 func Guard(h http.Header) {
-	h["Cache-Control"] = []string{"no-store"}
-	h["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
+	h["Cache-Control"] = noStore
+	h["Content-Security-Policy"] = noPage
 }
+
+// Values of headers that every answer has; net/http does not change them.
+var (
+	noStore = []string{"no-store"}                                   //nolint:gochecknoglobals // constant
+	noPage  = []string{"default-src 'none'; frame-ancestors 'none'"} //nolint:gochecknoglobals // constant
+)

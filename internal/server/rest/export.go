@@ -14,8 +14,10 @@ import (
 	"github.com/lanyard-auth/lanyard"
 )
 
-// exportPage is how many rows are read at a time.
-const exportPage = 200
+const (
+	exportPage  = 200              // rows read at a time
+	exportWrite = 30 * time.Second // for a page to be taken
+)
 
 type exportQuery struct {
 	UsageFilter
@@ -36,6 +38,8 @@ func (a *api) export(c *call, in *exportQuery) error {
 	q := in.query()
 	q.Limit = exportPage
 	out := bufio.NewWriterSize(c.w, 32<<10)
+	control := http.NewResponseController(c.w)
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // the connection may be used again
 	var rows rowWriter
 	for first := true; first || q.Cursor != ""; first = false {
 		page, err := a.Service.UsageRows(c.r.Context(), c.actor, q)
@@ -45,6 +49,8 @@ func (a *api) export(c *call, in *exportQuery) error {
 		if first {
 			rows = newRowWriter(c.w.Header(), out, in.Format)
 		}
+		// A writer without deadlines is one of a test.
+		_ = control.SetWriteDeadline(a.Now().Add(exportWrite))
 		if err := rows.write(page.Items); err != nil {
 			return gone(c, err)
 		}

@@ -28,7 +28,7 @@ func (a *api) once(w http.ResponseWriter, r *http.Request, actor audit.Actor, ke
 	}
 	claim := node.Answer{
 		Key:  digestOf(actor.Label, r.Method, r.URL.Path, keys[0]),
-		Body: sha256.Sum256(append([]byte(r.URL.RawQuery+"\n"), body...)),
+		Body: bodyDigest(r.URL.RawQuery, body),
 		At:   a.Now(),
 	}
 	there, err := a.Answers.ClaimAnswer(r.Context(), claim)
@@ -87,6 +87,11 @@ func (a *api) repeat(w http.ResponseWriter, claim node.Answer, there *node.Answe
 	w.WriteHeader(there.Status)
 	_, _ = w.Write(reply) // who does not read it has gone
 	return nil
+}
+
+// bodyDigest tells one request from another under the same key.
+func bodyDigest(query string, body []byte) [32]byte {
+	return sha256.Sum256(append([]byte(query+"\n"), body...))
 }
 
 func validOnce(key string) bool {

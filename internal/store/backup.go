@@ -25,7 +25,7 @@ const (
 	backupVersion = 1
 )
 
-// backedUp are the tables of a backup, each after those it refers to, the log of changes last (see Restore). node and answer
+// backedUp are the tables of a backup, each after those it refers to. node and answer
 // are left out: they belong to servers that run.
 var backedUp = []string{
 	"setting", "keyring", "revocation", "audit_event", "outbox",

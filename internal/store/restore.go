@@ -61,6 +61,13 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 	return report, nil
 }
 
+// lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
+// them, but seldom both, which PostgreSQL takes a second to notice.
+var lockOrder = []string{
+	"answer", "setting", "keyring", "outbox", "scope", "subscription", "api", "api_key", "app", "team", "member", "users", "api_key_version",
+	"usage_segment", "usage_charge", "usage_rollup", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
+}
+
 // restore is one restoration under way.
 type restore struct {
 	*Store
@@ -75,8 +82,7 @@ type restore struct {
 }
 
 func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
-	// In this order those who write wait for us and we for them, but not both: all end with the log of changes.
-	if err := r.engine.lockOut(ctx, r.q, slices.Concat([]string{"answer"}, backedUp)); err != nil {
+	if err := r.engine.lockOut(ctx, r.q, lockOrder); err != nil {
 		return err
 	}
 	if r.before, err = r.look(ctx); err != nil {

@@ -83,7 +83,7 @@ CREATE TABLE outbox (
     created_at BIGINT NOT NULL,
     UNIQUE (kind, subject)
 );
-CREATE INDEX outbox_created ON outbox (created_at);
+CREATE INDEX outbox_created ON outbox (created_at, id);
 
 CREATE TABLE users (
     id          TEXT NOT NULL PRIMARY KEY,

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/pgtest"
+	"github.com/lanyard-auth/lanyard/internal/team"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+	"github.com/lanyard-auth/lanyard/internal/user"
+)
+
+// recorder is a driver that notes the queries it passes on.
+type recorder struct {
+	to  driver.Driver
+	url string
+
+	mu      sync.Mutex
+	queries []recorded
+}
+
+type recorded struct {
+	text string
+	args []any
+}
+
+func (r *recorder) Connect(context.Context) (driver.Conn, error) {
+	c, err := r.to.Open(r.url)
+	return recordedConn{c, r}, err
+}
+
+func (r *recorder) Driver() driver.Driver { return r.to }
+
+type recordedConn struct {
+	driver.Conn
+	r *recorder
+}
+
+func (c recordedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	values := make([]any, len(args))
+	for i, a := range args {
+		values[i] = a.Value
+	}
+	c.r.mu.Lock()
+	c.r.queries = append(c.r.queries, recorded{query, values})
+	c.r.mu.Unlock()
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c recordedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, opts)
+}
+
+// Every list finds its rows by an index and, for the server and for a team, in the order asked for: none reads or sorts a
+// whole table for one page.
+func TestListsUseIndexes(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "lanyard.db")
+	for _, db := range []struct{ url, driver, dsn, explain string }{
+		{"sqlite:" + path, "sqlite", path, "EXPLAIN QUERY PLAN "},
+		{pgtest.Start(t), "pgx", "", "EXPLAIN "},
+	} {
+		st, err := Open(ctx, db.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if db.dsn == "" {
+			db.dsn = db.url
+		}
+		r := &recorder{to: driverOf(t, db.driver, db.dsn), url: db.dsn}
+		plain := st.reads
+		st.reads = sql.OpenDB(r)
+		askLists(t, st)
+		if err := st.reads.Close(); err != nil {
+			t.Error(err)
+		}
+		st.reads = plain
+		if len(r.queries) < 20 {
+			t.Errorf("%s: %d queries were recorded, want those of all lists", db.driver, len(r.queries))
+		}
+		for _, query := range r.queries {
+			plan := explain(t, plain, db.driver, db.explain, query)
+			if scans.MatchString(plan) {
+				t.Errorf("%s reads a whole table:\n%s\nargs %v\n%s", db.driver, query.text, query.args, plan)
+			}
+			if sorts.MatchString(plan) && !strings.Contains(query.text, "m.user_id") {
+				t.Errorf("%s sorts a whole answer:\n%s\nargs %v\n%s", db.driver, query.text, query.args, plan)
+			}
+		}
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+var (
+	scans = regexp.MustCompile(`SCAN [a-z_]+(\n|$)|Seq Scan`)
+	sorts = regexp.MustCompile(`TEMP B-TREE FOR ORDER BY|Sort Key: (created_at|k\.created_at|at|start)\b`)
+)
+
+func driverOf(t *testing.T, name, dsn string) driver.Driver {
+	t.Helper()
+	db, err := sql.Open(name, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	return db.Driver()
+}
+
+// askLists asks for a second page of each list, in every way it can be asked for.
+func askLists(t *testing.T, st *Store) {
+	t.Helper()
+	ctx, now := context.Background(), time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	appID, teamID := id.New[id.App](), id.New[id.Team]()
+	var errs []error
+	for _, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(teamID), audit.UserReach(id.New[id.User]()).As(audit.RoleDeveloper)} {
+		for _, of := range []id.App{"", appID} {
+			_, err := st.Keys(ctx, reach, key.Filter{App: of, Before: now, BeforeID: "x", Limit: 50})
+			errs = append(errs, err)
+		}
+		_, err := st.Apps(ctx, reach, app.Filter{Before: now, BeforeID: "x", Limit: 50})
+		errs = append(errs, err)
+		_, err = st.Teams(ctx, reach, team.Filter{Before: now, BeforeID: "x", Limit: 50})
+		errs = append(errs, err)
+		_, err = st.Audit(ctx, reach, audit.Filter{Before: now, BeforeID: "x", Limit: 50})
+		errs = append(errs, err)
+		for _, filter := range []map[usage.Dimension][]string{nil, {usage.ByApp: {string(appID)}}} {
+			_, err = st.UsageSums(ctx, reach, usage.Query{From: now, To: now.AddDate(0, 0, 1), Granularity: usage.Hour, Filter: filter})
+			errs = append(errs, err)
+		}
+	}
+	_, err := st.Users(ctx, user.Filter{Before: now, BeforeID: "x", Limit: 50})
+	errs = append(errs, err)
+	_, err = st.Users(ctx, user.Filter{Email: "ada@example.com", Limit: 50})
+	errs = append(errs, err)
+	_, err = st.Attempts(ctx, now, "x", 50)
+	errs = append(errs, err)
+	_, err = st.Outbox(ctx, 50)
+	errs = append(errs, err)
+	_, err = st.ChangesAfter(ctx, 5, 50)
+	errs = append(errs, err)
+	_, err = st.RevocationsOf(ctx, []string{"a", "b"})
+	errs = append(errs, err)
+	_, err = st.DigestTaken(ctx, [][]byte{{1}, {2}})
+	if err := errors.Join(append(errs, err)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// explain returns the plan of a query. PostgreSQL is told not to read whole tables where it can avoid it: these are empty.
+func explain(t *testing.T, db *sql.DB, driver, how string, query recorded) string {
+	t.Helper()
+	ctx := context.Background()
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	if driver == "pgx" {
+		for _, setting := range []string{`SET LOCAL enable_seqscan = off`, `SET LOCAL enable_bitmapscan = off`, `SET LOCAL enable_sort = off`} {
+			if _, err := tx.ExecContext(ctx, setting); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rows, err := tx.QueryContext(ctx, how+query.text, query.args...)
+	if err != nil {
+		t.Fatalf("explain %s: %v", query.text, err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plan strings.Builder
+	for rows.Next() {
+		values, into := make([]any, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&plan, values[len(values)-1])
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return plan.String()
+}

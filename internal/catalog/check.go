@@ -23,6 +23,9 @@ const ManagementName = "lanyard"
 const (
 	maxTokenLifetime = 24 * time.Hour
 	maxOperations    = 2000
+	maxScopes        = 500
+	maxPlans         = 50
+	maxURI           = 500
 )
 
 var (
@@ -55,7 +58,7 @@ func Normalise(name string, a lanyard.API) (lanyard.API, error) {
 	setDefault(&token.Lifetime, map[string]string{"jwt": "15m", "opaque": "1h"}[token.Format])
 	a.Token = &token
 	a.Scopes, a.Operations = maps.Clone(a.Scopes), maps.Clone(a.Operations)
-	for _, check := range []func(*lanyard.API) error{checkWords, checkPlaces, checkScopes, checkOperations, checkPlans} {
+	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkPlans} {
 		if err := check(&a); err != nil {
 			return a, err
 		}
@@ -67,6 +70,43 @@ func setDefault(field *string, value string) {
 	if *field == "" {
 		*field = value
 	}
+}
+
+// checkSizes holds the bounds that the wire types' tags promise, for declarations that come another way.
+func checkSizes(a *lanyard.API) error {
+	type size struct {
+		field   string
+		n, most int
+	}
+	sizes := []size{
+		{"identifier", len(a.Identifier), maxURI},
+		{"upstream", len(a.Upstream), maxURI},
+		{"routes", len(a.Routes), 50},
+		{"scopes", len(a.Scopes), maxScopes},
+		{"operations", len(a.Operations), maxOperations},
+		{"plans", len(a.Plans), maxPlans},
+	}
+	for i, r := range a.Routes {
+		sizes = append(sizes, size{fmt.Sprintf("routes[%d].host", i), len(r.Host), 253}, size{fmt.Sprintf("routes[%d].prefix", i), len(r.Prefix), 200})
+	}
+	if a.CORS != nil {
+		sizes = append(sizes, size{"cors.origins", len(a.CORS.Origins), 100})
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Scopes)) {
+		sizes = append(sizes, size{"scopes." + name + ".includes", len(a.Scopes[name].Includes), 50})
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Operations)) {
+		sizes = append(sizes, size{"operations." + name, len(name), 512}, size{"operations." + name + ".scopes", len(a.Operations[name].Scopes), 20})
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Plans)) {
+		sizes = append(sizes, size{"plans." + name + ".limits", len(a.Plans[name].Limits), 8})
+	}
+	for _, s := range sizes {
+		if s.n > s.most {
+			return fault.Field(s.field, "is too large: at most %d", s.most)
+		}
+	}
+	return nil
 }
 
 func checkWords(a *lanyard.API) error {
@@ -100,8 +140,9 @@ func checkPlaces(a *lanyard.API) error {
 	if a.Identifier != "" && !absoluteURI(a.Identifier, "https", "http", "urn") {
 		return fault.Field("identifier", "must be an absolute URI without fragment, such as https://api.example/weather (RFC 8707 section 2)")
 	}
-	if a.Upstream != "" && !absoluteURI(a.Upstream, "https", "http") {
-		return fault.Field("upstream", "must be an http or https address, such as http://localhost:9001")
+	// No query: keys for the upstream would stand there, and the catalog is shown.
+	if a.Upstream != "" && (!absoluteURI(a.Upstream, "https", "http") || strings.Contains(a.Upstream, "?")) {
+		return fault.Field("upstream", "must be an http or https address without query, such as http://localhost:9001")
 	}
 	for i, r := range a.Routes {
 		field := fmt.Sprintf("routes[%d].prefix", i)
@@ -159,9 +200,6 @@ func checkScopes(a *lanyard.API) error {
 }
 
 func checkOperations(a *lanyard.API) error {
-	if len(a.Operations) > maxOperations {
-		return fault.Field("operations", "must be at most %d", maxOperations)
-	}
 	for _, name := range slices.Sorted(maps.Keys(a.Operations)) {
 		op, field := a.Operations[name], "operations."+name
 		if op.Takes != "" && !policy.Takes(op.Takes).Valid() {
@@ -192,6 +230,11 @@ func checkPlans(a *lanyard.API) error {
 		p, field := a.Plans[name], "plans."+name
 		if !planPattern.MatchString(name) {
 			return fault.Field(field, "a plan's name must match %s", planPattern)
+		}
+		if p.Text != "" {
+			if err := fault.CheckName(field+".text", p.Text, 200); err != nil {
+				return err
+			}
 		}
 		if p.Default {
 			if defaultPlan != "" {
@@ -244,13 +287,20 @@ func CheckBrand(b lanyard.Brand) error {
 	if b.Color != "" && !colorPattern.MatchString(b.Color) {
 		return fault.Field("color", `must read "#0a7" or "#00aa77"`)
 	}
-	for field, link := range map[string]string{"terms": b.Terms, "privacy": b.Privacy} {
-		if link != "" && !absoluteURI(link, "https", "http") {
-			return fault.Field(field, "must be an http or https address")
+	for _, link := range []struct{ field, value string }{{"terms", b.Terms}, {"privacy", b.Privacy}} {
+		if link.value != "" && (!absoluteURI(link.value, "https", "http") || len(link.value) > maxURI) {
+			return fault.Field(link.field, "must be an http or https address of at most %d characters", maxURI)
 		}
 	}
-	if len(b.Support) > 200 || len(b.Logo) > 500 {
-		return fault.Field("support", "is too long")
+	for _, text := range []struct {
+		field, value string
+		most         int
+	}{{"logo", b.Logo, 500}, {"support", b.Support, 200}} {
+		if text.value != "" {
+			if err := fault.CheckName(text.field, text.value, text.most); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -196,3 +196,28 @@ func TestUsageStaysWithinReach(t *testing.T) {
 		t.Errorf("Reconcile = %v, %v, want none", differences, err)
 	}
 }
+
+func TestUsageQueryShowsWholePeriods(t *testing.T) {
+	at := func(text string) time.Time {
+		when, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return when
+	}
+	s := &Service{Now: func() time.Time { return at("2026-07-15T10:20:30Z") }}
+	for _, tc := range []struct {
+		q        UsageQuery
+		from, to string
+	}{
+		{UsageQuery{}, "2026-07-01T00:00:00Z", "2026-07-16T00:00:00Z"},
+		{UsageQuery{Granularity: "month"}, "2026-07-01T00:00:00Z", "2026-08-01T00:00:00Z"},
+		{UsageQuery{Granularity: "hour", From: at("2026-07-02T03:04:05Z"), To: at("2026-07-02T05:00:00Z")}, "2026-07-02T03:00:00Z", "2026-07-02T05:00:00Z"},
+		{UsageQuery{Granularity: "minute", From: at("2026-07-02T03:04:05+02:00"), To: at("2026-07-02T03:04:06+02:00")}, "2026-07-02T01:04:00Z", "2026-07-02T01:05:00Z"},
+	} {
+		got, err := s.usageQuery(tc.q)
+		if err != nil || !got.From.Equal(at(tc.from)) || !got.To.Equal(at(tc.to)) {
+			t.Errorf("usageQuery(%+v) = %s to %s, %v, want %s to %s", tc.q, got.From, got.To, err, tc.from, tc.to)
+		}
+	}
+}

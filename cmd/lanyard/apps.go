@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lanyard-auth/lanyard"
@@ -22,7 +25,7 @@ func (p *program) appsCreate() *cobra.Command {
 		Use:     "create NAME",
 		Short:   "Make an app",
 		Long:    "Make an app in the team named, or else in the team of the credential that asks.",
-		Example: "  lanyard apps create WeatherDashboard\n  lanyard apps create WeatherDashboard --team Sunny --description 'Weather on the office wall'",
+		Example: "  lanyard apps create WeatherDashboard --team Sunny\n  lanyard apps create WeatherDashboard --description 'Weather on the office wall'",
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.client()
@@ -39,6 +42,9 @@ func (p *program) appsCreate() *cobra.Command {
 				in.Type = "public"
 			}
 			app, err := c.CreateApp(cmd.Context(), in)
+			if team == "" && faultOf(err, "team_id") {
+				return usage("--team is missing: your credential belongs to no team, so say whose app it is; `lanyard teams list` shows which there are, `lanyard teams create NAME` makes one")
+			}
 			if err != nil {
 				return err
 			}
@@ -214,4 +220,10 @@ func (p *program) appsDelete() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
+}
+
+// faultOf reports whether the server found fault with that input.
+func faultOf(err error, field string) bool {
+	var problem *lanyard.ProblemError
+	return errors.As(err, &problem) && slices.ContainsFunc(problem.Errors, func(f lanyard.ProblemField) bool { return f.Field == field })
 }

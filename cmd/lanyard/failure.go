@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -62,7 +64,7 @@ func sentence(err error) string {
 	text := err.Error()
 	switch {
 	case errors.As(err, &problem):
-		text = strings.TrimPrefix(problem.Error(), problem.Op+": ")
+		text = said(problem)
 	case errors.As(err, &failure):
 		text = failure.Detail
 		if failure.Field != "" {
@@ -72,6 +74,26 @@ func sentence(err error) string {
 		text = "interrupted before the end"
 	}
 	return secret.Redact(text)
+}
+
+// said is what a server's problem tells a person, each thing once.
+func said(p *lanyard.ProblemError) string {
+	text := cmp.Or(p.Detail, p.Title)
+	for _, field := range p.Errors {
+		if !strings.Contains(text, field.Detail) {
+			text += "; " + field.Field + ": " + field.Detail
+		}
+	}
+	text = strings.TrimSuffix(text, ".")
+	switch {
+	case p.Code == string(fault.Unauthenticated):
+		text += "; set LANYARD_TOKEN to a credential that works on this server"
+	case p.RetryAfter > 0:
+		text += "; try again in " + p.RetryAfter.String()
+	case p.Status >= http.StatusInternalServerError && p.RequestID != "":
+		text += "; the server's log says more about request " + p.RequestID
+	}
+	return text
 }
 
 // masterPattern is the text of a master key.

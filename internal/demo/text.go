@@ -7,9 +7,9 @@ import (
 
 // tell prints what to paste.
 func (o *Options) tell(at *Places) error {
-	end := "removed when you press Ctrl-C"
+	end := "Everything is in " + at.Dir + ", which goes when you press Ctrl-C."
 	if o.Dir != "" {
-		end = "kept"
+		end = "Everything is kept in " + at.Dir + "; Ctrl-C ends it."
 	}
 	_, err := io.WriteString(o.Out, fmt.Sprintf(`Lanyard is running. Portal: %[1]s   Weather API: %[2]s/weather
 
@@ -24,7 +24,8 @@ Take the key back, and the next call is refused:
   %[5]s keys revoke %[6]s --wait 1s
 
 admin@demo.test runs it, dev@demo.test owns the team Sunny with the apps WeatherDashboard and nightly-report
-(its key works from 127.0.0.0/8 alone), ada@demo.test is somebody with mail. Everything is in %[7]s, %[8]s.
-`, at.Portal, at.Gateway, at.Key, at.TokenFile, o.Program, at.KeyID, at.Dir, end))
+(its key works from 127.0.0.0/8 alone), ada@demo.test is somebody with mail.
+%[7]s
+`, at.Portal, at.Gateway, at.Key, at.TokenFile, o.Program, at.KeyID, end))
 	return err
 }

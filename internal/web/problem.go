@@ -154,6 +154,6 @@ func Guard(h http.Header) {
 
 // Values of headers that every answer has; net/http does not change them.
 var (
-	noStore = []string{"no-store"}                                   //nolint:gochecknoglobals // constant
-	noPage  = []string{"default-src 'none'; frame-ancestors 'none'"} //nolint:gochecknoglobals // constant
+	noStore = []string{"no-store"}
+	noPage  = []string{"default-src 'none'; frame-ancestors 'none'"}
 )

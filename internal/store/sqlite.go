@@ -180,9 +180,11 @@ func (e *sqliteEngine) transaction(ctx context.Context, fn func(*sql.Tx) error) 
 // run runs one step in its savepoint. Its own failure is kept in s.err; an error is returned only when the whole batch
 // cannot go on.
 func run(ctx context.Context, tx *sql.Tx, s *queuedStep) error {
-	if s.ctx.Err() != nil {
+	select {
+	case <-s.ctx.Done():
 		s.err = s.ctx.Err() // nobody waits any more
 		return nil
+	default:
 	}
 	if _, err := tx.ExecContext(ctx, `SAVEPOINT step`); err != nil {
 		return err

@@ -24,7 +24,7 @@ func TestRevisionOrderIsCommitOrder(t *testing.T) {
 		go func() {
 			last := start
 			for {
-				entries, err := nodes[1].ChangesAfter(ctx, last, 1000)
+				entries, err := nodes[1].ChangesAfter(context.WithoutCancel(watching), last, 1000)
 				if err != nil {
 					t.Errorf("ChangesAfter = %v", err)
 				}

@@ -18,10 +18,15 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
-const (
-	racers = 24
-	rounds = 10
-)
+const racers = 24
+
+// rounds is how often a race is run.
+func rounds() int {
+	if testing.Short() {
+		return 3
+	}
+	return 10
+}
 
 // winners runs do on all racers, half of them on another node, and counts who won. Whoever loses has to lose as it should.
 func winners(t *testing.T, what string, nodes []*store.Store, do func(st *store.Store, i int) (won bool, err error), loser fault.Kind) {
@@ -52,7 +57,7 @@ func TestOneWinner(t *testing.T) {
 		nodes := []*store.Store{db.open(t), db.open(t)}
 		w := newWorld(t, nodes[0])
 		server := audit.ServerReach()
-		for round := range rounds {
+		for round := range rounds() {
 			winners(t, "ClaimAnswer", nodes, func(st *store.Store, i int) (bool, error) {
 				there, err := st.ClaimAnswer(ctx, node.Answer{Key: fmt.Sprint("request ", round), Body: [32]byte{byte(i)}, At: t0})
 				return there == nil, err
@@ -89,16 +94,16 @@ func TestOneWinner(t *testing.T) {
 			}, "")
 		}
 		state, err := nodes[1].Keyring(ctx)
-		if err != nil || state.Revision != rounds || len(state.Rows) != 1 || state.Rows[0].Wrapped[0] != state.Check[0] {
-			t.Errorf("Keyring = %+v, %v, want the state of one racer whole, at revision %d", state, err, rounds)
+		if err != nil || state.Revision != rounds() || len(state.Rows) != 1 || state.Rows[0].Wrapped[0] != state.Check[0] {
+			t.Errorf("Keyring = %+v, %v, want the state of one racer whole, at revision %d", state, err, rounds())
 		}
-		wantTotal(t, nodes[0], rounds, 3*rounds)
+		wantTotal(t, nodes[0], int64(rounds()), 3*int64(rounds()))
 	})
 }
 
 // One built-in team with one app, whoever asks first.
 func TestSystemTeam(t *testing.T) {
-	for range rounds / 2 { // each on a database of its own
+	for range rounds() / 2 { // each on a database of its own
 		engines(t, func(t *testing.T, db database) {
 			nodes := []*store.Store{db.open(t), db.open(t)}
 			type made struct {
@@ -132,7 +137,7 @@ func TestChargedOnce(t *testing.T) {
 		nodes := []*store.Store{db.open(t), db.open(t)}
 		w := newWorld(t, nodes[0])
 		const each = 5
-		for round := range rounds {
+		for round := range rounds() {
 			race(16, func(i int) bool {
 				var events []usage.Event
 				for n := range each {
@@ -148,7 +153,7 @@ func TestChargedOnce(t *testing.T) {
 				return absorbed
 			})
 		}
-		wantTotal(t, nodes[0], rounds*each, 3*rounds*each)
+		wantTotal(t, nodes[0], int64(rounds()*each), 3*int64(rounds()*each))
 	})
 }
 
@@ -157,7 +162,7 @@ func TestLastOwnerRace(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		nodes := []*store.Store{db.open(t), db.open(t)}
 		w := newWorld(t, nodes[0])
-		for range rounds {
+		for range rounds() {
 			for _, u := range []id.User{w.owner, w.dev} {
 				must(t, second(w.SetMember(ctx, audit.ServerReach(), w.ours, team.Member{User: u, Role: audit.RoleOwner}, event("m"))))
 			}

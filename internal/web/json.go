@@ -146,6 +146,7 @@ func diagnose(data []byte) error {
 			if text := token.String(); len(text) > maxNumber || strings.ContainsAny(text, "eE") {
 				return fault.Field(Path(d.StackPointer()), "is not a number of at most %d digits without an exponent", maxNumber)
 			}
+		default: // nothing that could hide something
 		}
 		if d.StackDepth() == 0 {
 			break

@@ -106,7 +106,10 @@ func TestDecodeStrictRefuses(t *testing.T) {
 		{`{"name":"null","on":true,"limits":null}`, "limits"},
 		{`{"limits":[{"window_seconds":1},{"window_seconds":null}],"on":false}`, "limits[1].window_seconds"},
 		{`{"meta":{"null":null}}`, "meta.null"},
-		{`[]`, ""}, {`null`, ""}, {`"{}"`, ""}, {`5`, ""},
+		{`[]`, ""},
+		{`null`, ""},
+		{`"{}"`, ""},
+		{`5`, ""},
 	} {
 		err := DecodeStrict([]byte(test.body), &sample{})
 		var e *fault.Error

@@ -134,8 +134,10 @@ func TestLists(t *testing.T) {
 		t.Errorf("plans in pages of 2 = %+v, then %+v", plans, rest)
 	}
 	// What is empty is an empty list, never null.
-	for _, path := range []string{"/v1/apps?name=none", "/v1/keys?name=none", "/v1/teams?name=none", "/v1/users?email=none@example.test", "/v1/audit?action=none", "/v1/attempts", "/v1/usage",
-		"/v1/teams/" + w.a.team + "/subscriptions"} {
+	for _, path := range []string{
+		"/v1/apps?name=none", "/v1/keys?name=none", "/v1/teams?name=none", "/v1/users?email=none@example.test", "/v1/audit?action=none", "/v1/attempts",
+		"/v1/usage", "/v1/teams/" + w.a.team + "/subscriptions",
+	} {
 		if res := w.ok("GET", path, "admin", "", nil); !strings.HasPrefix(res.Body.String(), `{"items":[]`) {
 			t.Errorf("GET %s = %s, want an empty list", path, res.Body)
 		}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 
@@ -106,7 +107,10 @@ func TestGroupCommit(t *testing.T) {
 	const steps = 64
 	refusal := fault.New(fault.Conflict, "its own refusal")
 	errs, front := hold(st, steps, func(i int) error {
-		step := put(fmt.Sprint("step ", i), nil)
+		step := func(ctx context.Context, q querier) error {
+			// As a step that appends changes does: that is what commits are heard of by.
+			return errors.Join(st.engine.notify(ctx, q), put(fmt.Sprint("step ", i), nil)(ctx, q))
+		}
 		switch i % 4 {
 		case 1:
 			step = put(fmt.Sprint("step ", i), fmt.Errorf("step %d: %w", i, refusal))
@@ -120,7 +124,12 @@ func TestGroupCommit(t *testing.T) {
 		case 3:
 			step = put("brand", nil) // is there already
 		}
-		return st.step(context.Background(), "test", step)
+		return st.step(context.Background(), "test", func(ctx context.Context, q querier) error {
+			if err := e.notify(ctx, q); err != nil { // what a commit is counted by
+				return err
+			}
+			return step(ctx, q)
+		})
 	}, func() {})
 	if front != nil {
 		t.Errorf("the step in front = %v, want it done", front)
@@ -273,5 +282,37 @@ func TestCloseWaits(t *testing.T) {
 	}
 	if err := st.step(context.Background(), "test", put("late", nil)); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("a step after Close = %v, want unavailable", err)
+	}
+}
+
+// A beat is committed without waiting for the disk, hints at nothing, and leaves the next step as durable as ever.
+func TestBeat(t *testing.T) {
+	st := openTestSQLite(t)
+	e := st.engine.(*sqliteEngine)
+	var hints atomic.Int64
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	go e.watch(ctx, func() { hints.Add(1) })
+	for registered := false; !registered; runtime.Gosched() {
+		e.hintMu.Lock()
+		registered = len(e.hints) > 0
+		e.hintMu.Unlock()
+	}
+	if _, err := st.Poll(ctx, changes.Beat{Node: "node_0000000000000000"}); err != nil {
+		t.Fatal(err)
+	}
+	var level int
+	if err := st.step(ctx, "test", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, `PRAGMA synchronous`).Scan(&level)
+	}); err != nil || level != 2 {
+		t.Errorf("synchronous after a beat = %d, %v, want 2 (FULL)", level, err)
+	}
+	if err := e.beat(ctx, func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, `PRAGMA synchronous`).Scan(&level)
+	}); err != nil || level != 1 {
+		t.Errorf("synchronous within a beat = %d, %v, want 1 (NORMAL)", level, err)
+	}
+	if got := hints.Load(); got != 0 {
+		t.Errorf("beats hinted %d times, want never: a poll that wakes the next poll does not end", got)
 	}
 }

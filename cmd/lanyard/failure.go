@@ -78,13 +78,12 @@ func sentence(err error) string {
 
 // said is what a server's problem tells a person, each thing once.
 func said(p *lanyard.ProblemError) string {
-	text := cmp.Or(p.Detail, p.Title)
+	text := strings.TrimSuffix(cmp.Or(p.Detail, p.Title), ".")
 	for _, field := range p.Errors {
-		if !strings.Contains(text, field.Detail) {
-			text += "; " + field.Field + ": " + field.Detail
+		if !strings.Contains(text, strings.TrimSuffix(field.Detail, ".")) {
+			text += "; " + field.Field + ": " + strings.TrimSuffix(field.Detail, ".")
 		}
 	}
-	text = strings.TrimSuffix(text, ".")
 	switch {
 	case p.Code == string(fault.Unauthenticated):
 		text += "; set LANYARD_TOKEN to a credential that works on this server"

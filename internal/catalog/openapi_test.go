@@ -148,18 +148,18 @@ components:
     digest: {type: http, scheme: digest}
 `
 	for security, want := range map[string]string{
-		"[{key: []}]":                           "key",
-		"[{oauth: []}]":                         "token",
-		"[{jwt: []}]":                           "token",
-		"[{bearer: []}]":                        "either",
-		"[{key: []}, {oauth: []}]":              "either",
-		"[{key: [], oauth: []}]":                "both",
-		"[{key: [], bearer: []}]":               "both",
-		"[{key: [], oauth: []}, {key: []}]":     "key",
-		"[{key: []}, {digest: []}]":             "key",
-		"[{key: [], digest: []}, {oauth: []}]":  "token",
-		"[{key: []}, {unknown: []}]":            "key",
-		"[{key: [], jwt: []}, {bearer: []}]":    "either",
+		"[{key: []}]":                            "key",
+		"[{oauth: []}]":                          "token",
+		"[{jwt: []}]":                            "token",
+		"[{bearer: []}]":                         "either",
+		"[{key: []}, {oauth: []}]":               "either",
+		"[{key: [], oauth: []}]":                 "both",
+		"[{key: [], bearer: []}]":                "both",
+		"[{key: [], oauth: []}, {key: []}]":      "key",
+		"[{key: []}, {digest: []}]":              "key",
+		"[{key: [], digest: []}, {oauth: []}]":   "token",
+		"[{key: []}, {unknown: []}]":             "key",
+		"[{key: [], jwt: []}, {bearer: []}]":     "either",
 		"[{oauth: []}, {key: [], oauth: [a.b]}]": "token",
 	} {
 		got, _, err := FromOpenAPI([]byte(openAPIHead + "paths: {/a: {get: {security: " + security + "}}}" + schemes))

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/servertest"
+)
+
+// The scripts of e2e follow the commands; here stands what they cannot see well: which stream says what.
+func TestOnServer(t *testing.T) {
+	t.Chdir(t.TempDir())
+	n := servertest.Start(t, servertest.Options{})
+	shop := n.Open(t)
+	env := map[string]string{"LANYARD_URL": n.URL, "LANYARD_TOKEN": n.AdminKey}
+
+	t.Run("unauthenticated", func(t *testing.T) {
+		got := command(t, map[string]string{"LANYARD_URL": n.URL, "LANYARD_TOKEN": credential}, "", "apps", "list")
+		if got.code != exitFailed || !strings.Contains(got.stderr, "set LANYARD_TOKEN to a credential that works on this server") || strings.Contains(got.stderr, "BBBB") {
+			t.Errorf("apps list with another server's token = %+v, want a sentence", got)
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		for range 2 {
+			if _, err := n.Admin.CreateApp(t.Context(), lanyard.AppInput{Name: "twin", TeamID: shop.Team.ID}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, want := range map[string]string{
+			"twin":                 `2 apps are called "twin"; say which by its id: app_`,
+			"nobody":               `there is no app "nobody" within your reach; there is twin, twin, WeatherDashboard, system`,
+			"app_AAAAAAAAAAAAAAAA": "there is no app",
+		} {
+			if got := command(t, env, "", "apps", "show", name); got.code != exitFailed || !strings.Contains(got.stderr, want) {
+				t.Errorf("apps show %s = %+v, want %q", name, got, want)
+			}
+		}
+		if got := command(t, env, "", "apps", "show", shop.App.ID); got.code != exitDone || !strings.Contains(got.stdout, "WeatherDashboard") {
+			t.Errorf("apps show by id = %+v", got)
+		}
+	})
+	t.Run("secret alone", func(t *testing.T) {
+		got := command(t, env, "", "keys", "create", "WeatherDashboard", "--name", "one", "--scope", "forecast.read", "--expires", "90d")
+		if _, err := secret.Parse(strings.TrimSuffix(got.stdout, "\n")); got.code != exitDone || err != nil {
+			t.Errorf("keys create into a pipe = %+v, want the secret alone on stdout", got)
+		}
+		if !strings.Contains(got.stderr, "If stolen: works 3 more months unless you rotate it, from anywhere.") && !strings.Contains(got.stderr, "If stolen: works 90 more days") {
+			t.Errorf("keys create says %q, want what a thief would get", got.stderr)
+		}
+	})
+	t.Run("secret as JSON", func(t *testing.T) {
+		got := command(t, env, "", "keys", "create", "WeatherDashboard", "--name", "two", "--scope", "forecast.read", "--ip", "10.0.0.0/8", "-o", "json")
+		var made lanyard.NewKey
+		if err := json.Unmarshal([]byte(got.stdout), &made); err != nil || made.Secret == "" || !strings.Contains(got.stderr, "only from 10.0.0.0/8") {
+			t.Errorf("keys create -o json = %+v, %v, want the key with its secret", got, err)
+		}
+		if got := command(t, env, made.Secret, "verify", "--api", "weather", "--operation", "GET /v1/forecast", "--ip", "192.0.2.1"); got.code != exitNo || !strings.HasPrefix(got.stdout, "denied: ip_denied\n") {
+			t.Errorf("verify from elsewhere = %+v, want denied", got)
+		}
+		if got := command(t, env, made.Secret, "verify", "--api", "weather", "--operation", "GET /v1/forecast", "--ip", "10.1.1.1"); got.code != exitDone || !strings.HasPrefix(got.stdout, "allowed\n") {
+			t.Errorf("verify = %+v, want allowed", got)
+		}
+		got = command(t, env, "", "keys", "rotate", "two", "--save", "KEY", "-o", "json")
+		if got.code != exitDone || strings.Contains(got.stdout, "secret") || !strings.Contains(got.stdout, `"version": 2`) {
+			t.Errorf("keys rotate --save -o json = %+v, want no secret in it", got)
+		}
+		if got := command(t, env, "", "inspect", "--from", "KEY"); got.code != exitDone || !strings.Contains(got.stdout, made.ID) {
+			t.Errorf("inspect --from KEY = %+v, want %s", got, made.ID)
+		}
+	})
+	t.Run("one request", func(t *testing.T) {
+		if got := command(t, env, "", "usage", "show", "WeatherDashboard"); !strings.HasPrefix(got.stdout, "WeatherDashboard used 1 request this month.\n") {
+			t.Errorf("usage show = %+v, want 1 request", got)
+		}
+	})
+	t.Run("update", func(t *testing.T) {
+		got := command(t, env, "", "keys", "update", "two", "--ip", "", "--limit", "60/minute", "--name", "three")
+		if got.code != exitDone || strings.Contains(got.stdout, "10.0.0.0/8") || !strings.Contains(got.stdout, "per_minute 60 per 60 seconds") || !strings.Contains(got.stdout, "three") {
+			t.Errorf("keys update = %+v, want no addresses, a limit and the new name", got)
+		}
+		if got := command(t, env, "", "apps", "update", "WeatherDashboard", "--disable"); !strings.Contains(got.stdout, "disabled") {
+			t.Errorf("apps update --disable = %+v", got)
+		}
+		if got := command(t, env, "", "apps", "delete", "WeatherDashboard"); got.code != exitUsage || !strings.Contains(got.stderr, "--yes") {
+			t.Errorf("apps delete without a terminal = %+v, want it to ask for --yes", got)
+		}
+		if got := command(t, env, "", "apps", "delete", "WeatherDashboard", "--yes"); got.code != exitDone {
+			t.Errorf("apps delete --yes = %+v", got)
+		}
+	})
+}

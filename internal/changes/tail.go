@@ -87,6 +87,7 @@ func (t *Tail) load(ctx context.Context) error {
 	t.tag = snap.Tag
 	t.applied.Store(int64(snap.Revision))
 	t.confirm(sent, snap.Now)
+	t.tell()
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (s *Service) Attempts(ctx context.Context, actor audit.Actor, list List) (l
 		fetch: func(before time.Time, beforeSource string, limit int) ([]usage.Attempt, error) {
 			return s.Usage.Attempts(ctx, before, beforeSource, limit)
 		},
-		place: func(a usage.Attempt) (time.Time, string) { return a.Start, a.Source },
+		place: func(a usage.Attempt) (time.Time, string) { return a.Start, a.Source + " " + a.Code },
 		wire:  wireAttempt,
 	})
 }

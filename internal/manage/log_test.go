@@ -117,7 +117,7 @@ func TestUsageQueryRefused(t *testing.T) {
 	}
 	_, err := w.svc.UsageRows(t.Context(), w.admin, UsageQuery{Filter: map[string][]string{"app": {"x"}}})
 	wantFault(t, "UsageRows of a malformed app", err, fault.NotFound, "")
-	_, err = w.svc.Reconcile(t.Context(), w.admin, hour, begin)
+	_, _, err = w.svc.Reconcile(t.Context(), w.admin, hour, begin)
 	wantFault(t, "Reconcile backwards", err, fault.Invalid, "to")
 	lost := errors.New("spool is gone")
 	w.svc.Flush = func(context.Context) error { return lost }
@@ -191,7 +191,7 @@ func TestUsageStaysWithinReach(t *testing.T) {
 	query.GroupBy = []string{"app"}
 	_, err = w.svc.UsageRows(t.Context(), w.admin, query)
 	wantFault(t, "UsageRows with the cursor of another query", err, fault.Invalid, "cursor")
-	differences, err := w.svc.Reconcile(t.Context(), w.admin, begin, begin.Add(time.Hour))
+	_, differences, err := w.svc.Reconcile(t.Context(), w.admin, begin, begin.Add(time.Hour))
 	if err != nil || len(differences) != 0 {
 		t.Errorf("Reconcile = %v, %v, want none", differences, err)
 	}

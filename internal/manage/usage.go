@@ -159,18 +159,17 @@ func checkFilter(d usage.Dimension, value string) (err error) {
 	return err
 }
 
-// Reconcile counts the ledger of a time anew and returns where a rollup says otherwise: nowhere, if all is well. It needs
-// lanyard.usage.read for the whole server.
-func (s *Service) Reconcile(ctx context.Context, actor audit.Actor, from, to time.Time) ([]usage.Difference, error) {
+// Reconcile counts the ledger of a time anew and returns its calls, and where a rollup says otherwise: nowhere, if all is
+// well. It needs lanyard.usage.read for the whole server.
+func (s *Service) Reconcile(ctx context.Context, actor audit.Actor, from, to time.Time) (ledger int64, differences []usage.Difference, err error) {
 	if err := s.mayOnServer(actor, usageRead); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	if !from.Before(to) {
-		return nil, fault.Field("to", "must be later than from")
+		return 0, nil, fault.Field("to", "must be later than from")
 	}
 	if err := s.flush(ctx); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	_, differences, err := s.Usage.ReconcileUsage(ctx, from, to)
-	return differences, err
+	return s.Usage.ReconcileUsage(ctx, from, to)
 }

@@ -29,6 +29,9 @@ type Answer struct {
 	At     time.Time
 }
 
+// AnswerLife is how long it is remembered that a request was answered, after its reply was forgotten.
+const AnswerLife = 7 * 24 * time.Hour
+
 // Store keeps nodes and their stored answers.
 type Store interface {
 	// Nodes lists the nodes seen within the given time, with the database's time now.
@@ -41,6 +44,7 @@ type Store interface {
 	// StoreAnswer fills in a claimed answer. DropAnswer takes a claim back, when the request failed.
 	StoreAnswer(ctx context.Context, a Answer) error
 	DropAnswer(ctx context.Context, key string) error
-	// ForgetReplies empties the replies of answers from before then: their secret is not kept longer than promised.
+	// ForgetReplies empties the replies of answers from before then, since their secret is not kept longer than promised,
+	// and forgets answers older by AnswerLife altogether.
 	ForgetReplies(ctx context.Context, before time.Time) error
 }

@@ -220,6 +220,7 @@ func (s *Server) chores(ctx context.Context) {
 		for name, chore := range map[string]func() error{
 			"tell of rotations due":   func() error { _, err := s.Store.RotationsDue(ctx, now); return err },
 			"trim the changes":        func() error { return s.Store.TrimChanges(ctx, now.Add(-keepChanges)) },
+			"forget old charges":      func() error { return s.Store.TrimCharges(ctx, now.Add(-keepChanges)) },
 			"forget old answers":      func() error { return s.Store.ForgetReplies(ctx, now.Add(-keepReplies)) },
 			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },
 		} {

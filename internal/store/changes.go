@@ -67,7 +67,7 @@ func tag() int64 {
 // Poll implements changes.Store.
 func (s *Store) Poll(ctx context.Context, b changes.Beat) (changes.Head, error) {
 	var h changes.Head
-	err := s.step(ctx, "poll the changes", func(ctx context.Context, q querier) error {
+	err := s.failed("poll the changes", s.engine.beat(ctx, func(ctx context.Context, q querier) error {
 		var now int64
 		err := q.QueryRowContext(ctx, `
 			INSERT INTO node (id, name, started_at, seen_at, applied) VALUES ($1, $2, $3, `+s.engine.clock()+`, $4)
@@ -77,7 +77,7 @@ func (s *Store) Poll(ctx context.Context, b changes.Beat) (changes.Head, error) 
 			string(b.Node), b.Name, micros(b.StartedAt), int64(b.Applied)).Scan(&now, &h.Revision, &h.Tag)
 		h.Now = moment(now)
 		return err
-	})
+	}))
 	return h, err
 }
 

@@ -111,7 +111,7 @@ func scanKey(row scanner) (*key.Key, error) {
 	return &k, errors.Join(decodeTwo(c.scopes, &k.Scopes, c.restrictions, &k.Restrictions), decodeTwo(c.apis, &k.APIs, c.limits, &k.Limits), decode(c.metadata, &k.Metadata))
 }
 
-// Key implements key.Store. A deleted key is not there.
+// Key implements key.Store. A deleted key is not there, nor is one of a deleted app.
 func (s *Store) Key(ctx context.Context, reach audit.Reach, keyID id.Key) (k *key.Key, err error) {
 	err = s.snapshot(ctx, "read a key", func(q querier) error {
 		k, err = oneKey(ctx, q, reach, keyID)
@@ -120,8 +120,11 @@ func (s *Store) Key(ctx context.Context, reach audit.Reach, keyID id.Key) (k *ke
 	return k, err
 }
 
+// ofLivingApp leaves out the keys of deleted apps: they stopped with their app.
+const ofLivingApp = `EXISTS (SELECT 1 FROM app a WHERE a.id = k.app_id AND a.deleted_at = 0)`
+
 func oneKey(ctx context.Context, q querier, reach audit.Reach, keyID id.Key) (*key.Key, error) {
-	w := within("k.team_id", reach).and("k.id = ? AND k.deleted_at = 0", string(keyID))
+	w := within("k.team_id", reach).and("k.id = ? AND k.deleted_at = 0 AND "+ofLivingApp, string(keyID))
 	k, err := scanKey(q.QueryRowContext(ctx, keySelect+w.String(), w.args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.Missing("key", string(keyID))
@@ -175,7 +178,7 @@ func loadVersions(ctx context.Context, q querier, keys ...*key.Key) error {
 // Keys implements key.Store.
 func (s *Store) Keys(ctx context.Context, reach audit.Reach, f key.Filter) (keys []*key.Key, err error) {
 	err = s.snapshot(ctx, "list keys", func(q querier) error {
-		w := within("k.team_id", reach).and("k.deleted_at = 0").given("k.app_id = ?", string(f.App)).given("k.team_id = ?", string(f.Team)).
+		w := within("k.team_id", reach).and("k.deleted_at = 0 AND "+ofLivingApp).given("k.app_id = ?", string(f.App)).given("k.team_id = ?", string(f.Team)).
 			given("k.name = ?", f.Name).after("k.created_at, k.id", f.Before, f.BeforeID)
 		query := keySelect + w.String() + ` ORDER BY k.created_at DESC, k.id DESC LIMIT ` + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)

@@ -102,7 +102,10 @@ func (s *Store) DropAnswer(ctx context.Context, key string) error {
 // ForgetReplies implements node.Store.
 func (s *Store) ForgetReplies(ctx context.Context, before time.Time) error {
 	return s.step(ctx, "forget replies", func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `UPDATE answer SET reply = NULL WHERE at < $1 AND reply IS NOT NULL`, micros(before))
+		if _, err := q.ExecContext(ctx, `UPDATE answer SET reply = NULL WHERE at < $1 AND reply IS NOT NULL`, micros(before)); err != nil {
+			return err
+		}
+		_, err := q.ExecContext(ctx, `DELETE FROM answer WHERE at < $1`, micros(before.Add(-node.AnswerLife)))
 		return err
 	})
 }

@@ -75,6 +75,11 @@ func (e *postgresEngine) step(ctx context.Context, fn func(context.Context, quer
 	}
 }
 
+// beat sends one statement, which is a transaction of its own.
+func (e *postgresEngine) beat(ctx context.Context, fn func(context.Context, querier) error) error {
+	return fn(ctx, e.db)
+}
+
 func (e *postgresEngine) once(ctx context.Context, fn func(context.Context, querier) error) error {
 	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -129,7 +134,7 @@ func (e *postgresEngine) unavailable(err error) bool {
 	}
 	var netErr net.Error
 	var connErr *pgconn.ConnectError
-	return errors.As(err, &netErr) || errors.As(err, &connErr) || errors.Is(err, sql.ErrConnDone) || pgconn.SafeToRetry(err) ||
+	return errors.As(err, &netErr) || errors.As(err, &connErr) || closed(err) || pgconn.SafeToRetry(err) ||
 		strings.Contains(err.Error(), "EOF") || strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "bad connection")
 }
 

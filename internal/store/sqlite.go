@@ -35,6 +35,8 @@ type sqliteEngine struct {
 	mu     sync.RWMutex // guards closed against sends
 	closed bool
 
+	appended bool // to the log of changes, by the batch under way; the writer's own
+
 	hintMu sync.Mutex
 	hints  map[int]func()
 	hintID int
@@ -43,6 +45,7 @@ type sqliteEngine struct {
 type queuedStep struct {
 	ctx    context.Context //nolint:containedctx // only asked whether the caller still waits, before the step begins
 	fn     func(context.Context, querier) error
+	beat   bool // may be lost at a power failure
 	err    error
 	answer chan struct{}
 }
@@ -73,7 +76,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
 	writes.SetMaxOpenConns(1)
-	if err := writes.PingContext(ctx); err != nil {
+	if err := patiently(ctx, writes.PingContext); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w", filepath.Base(path), err), writes.Close())
 	}
 	readDSN := dsn("query_only(ON)")
@@ -88,6 +91,24 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	return &Store{engine: e, reads: reads, log: log}, nil
 }
 
+// patiently tries again while the file is locked. The switch to WAL, which the first opener makes, knows no busy timeout.
+func patiently(ctx context.Context, open func(context.Context) error) error {
+	pause := time.NewTicker(20 * time.Millisecond)
+	defer pause.Stop()
+	for tries := sqliteBusy / (20 * time.Millisecond); ; tries-- {
+		err := open(ctx)
+		var se *sqlite.Error
+		if err == nil || tries == 0 || !errors.As(err, &se) || se.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-pause.C:
+		}
+	}
+}
+
 func (e *sqliteEngine) name() string { return "sqlite" }
 
 func (e *sqliteEngine) clock() string { return `CAST(unixepoch('subsec') * 1000000 AS INTEGER)` }
@@ -95,7 +116,16 @@ func (e *sqliteEngine) clock() string { return `CAST(unixepoch('subsec') * 10000
 // step queues fn and waits for its answer. Once the step has begun the caller's context no longer matters: it waits for
 // what became of it.
 func (e *sqliteEngine) step(ctx context.Context, fn func(context.Context, querier) error) error {
-	s := &queuedStep{ctx: ctx, fn: fn, answer: make(chan struct{})}
+	return e.wait(ctx, &queuedStep{ctx: ctx, fn: fn, answer: make(chan struct{})})
+}
+
+// beat queues fn like a step. Where it comes first it has a commit of its own that does not wait for the disk; behind other
+// steps it shares theirs.
+func (e *sqliteEngine) beat(ctx context.Context, fn func(context.Context, querier) error) error {
+	return e.wait(ctx, &queuedStep{ctx: ctx, fn: fn, beat: true, answer: make(chan struct{})})
+}
+
+func (e *sqliteEngine) wait(ctx context.Context, s *queuedStep) error {
 	e.mu.RLock()
 	if e.closed {
 		e.mu.RUnlock()
@@ -135,8 +165,9 @@ func (e *sqliteEngine) write() {
 func (e *sqliteEngine) batch(first *queuedStep) {
 	ctx := context.Background() // not a caller's: one that gives up must not undo the others' steps
 	ran := []*queuedStep{first}
-	err := e.transaction(ctx, func(tx *sql.Tx) error {
-		if err := run(ctx, tx, first); err != nil {
+	e.appended = false
+	err := e.transaction(ctx, first.beat, func(tx *sql.Tx) error {
+		if err := run(ctx, tx, first); err != nil || first.beat {
 			return err
 		}
 		for began := time.Now(); len(ran) < batchSteps && time.Since(began) < batchTime; { //nolint:forbidigo // paces the disk, decides nothing
@@ -161,12 +192,23 @@ func (e *sqliteEngine) batch(first *queuedStep) {
 		}
 		close(s.answer)
 	}
-	if err == nil {
+	if err == nil && e.appended {
 		e.hint()
 	}
 }
 
-func (e *sqliteEngine) transaction(ctx context.Context, fn func(*sql.Tx) error) error {
+// transaction runs fn and commits. A light one is in the log when it returns, but not on the platter: with NORMAL, SQLite
+// syncs its log at the next FULL commit or checkpoint, and a power failure before takes away a whole suffix of it.
+func (e *sqliteEngine) transaction(ctx context.Context, light bool, fn func(*sql.Tx) error) (err error) {
+	if light {
+		if _, err := e.db.ExecContext(ctx, `PRAGMA synchronous = NORMAL`); err != nil {
+			return err
+		}
+		defer func() {
+			_, full := e.db.ExecContext(ctx, `PRAGMA synchronous = FULL`)
+			err = errors.Join(err, full)
+		}()
+	}
 	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -206,7 +248,7 @@ func run(ctx context.Context, tx *sql.Tx, s *queuedStep) error {
 var errBatch = errors.New("the database undid a group of changes")
 
 func (e *sqliteEngine) kind(err error) fault.Kind {
-	if errors.Is(err, sql.ErrConnDone) || errors.Is(err, errBatch) {
+	if closed(err) || errors.Is(err, errBatch) {
 		return fault.Unavailable
 	}
 	var se *sqlite.Error
@@ -231,9 +273,13 @@ func (e *sqliteEngine) paramsAtOnce() int { return 1 }
 // lockOut has nothing to do: there is one writer at a time.
 func (e *sqliteEngine) lockOut(context.Context, querier, []string) error { return nil }
 
-func (e *sqliteEngine) notify(context.Context, querier) error { return nil }
+// notify is called within a step, so by the writer.
+func (e *sqliteEngine) notify(context.Context, querier) error {
+	e.appended = true
+	return nil
+}
 
-// watch hints at every batch of this process; another process's writes are found by polling.
+// watch hints at every batch of this process that appended changes; another process's writes are found by polling.
 func (e *sqliteEngine) watch(ctx context.Context, hint func()) {
 	e.hintMu.Lock()
 	e.hintID++

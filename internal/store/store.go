@@ -30,6 +30,9 @@ type Store struct {
 type engine interface {
 	// step runs fn in a transaction of its own, as far as fn and other steps can tell.
 	step(ctx context.Context, fn func(context.Context, querier) error) error
+	// beat is step for one statement whose loss at a power failure harms nobody, so that it waits for no disk: a node that
+	// cannot tell that it lives must stop deciding.
+	beat(ctx context.Context, fn func(context.Context, querier) error) error
 	// clock is the SQL expression of the database's time in microseconds UTC.
 	clock() string
 	// kind is fault.Unavailable for an error that means the database is out of reach or out of room, fault.Conflict for one
@@ -136,6 +139,11 @@ func (s *Store) failed(op string, err error) error {
 		return &fault.Error{Kind: fault.Conflict, Detail: "there is one with the same name or value already", Err: fmt.Errorf("%s: %w", op, err)}
 	}
 	return fmt.Errorf("store: %s: %w", op, err)
+}
+
+// closed says that the connection, or the whole database, was closed on our side; database/sql exports no error for the latter.
+func closed(err error) bool {
+	return errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed"
 }
 
 // micros is a time as it is stored; the zero time is 0.

@@ -160,7 +160,7 @@ func (s *Store) touchKeys(ctx context.Context, q querier, uses []usage.LastUse) 
 		tail: `ON CONFLICT (key_id) DO UPDATE SET at = excluded.at, network = excluded.network, api = excluded.api, operation = excluded.operation
 			WHERE excluded.at > api_key_use.at`,
 		row: func(i int) []any {
-			return []any{string(uses[i].Key), uses[i].At, uses[i].Network, "", uses[i].Operation}
+			return []any{string(uses[i].Key), uses[i].At, uses[i].Network, uses[i].API, uses[i].Operation}
 		},
 	})
 }

@@ -12,6 +12,9 @@ import (
 // ChargeWindow is how long an idempotency key remembers that its call was paid for.
 const ChargeWindow = 10 * time.Minute
 
+// Accepted is the outcome of a call that passed.
+const Accepted = "valid"
+
 // Row is what was counted under one key in one minute.
 type Row struct {
 	Minute    int64 // its start, microseconds since 1970, UTC
@@ -36,11 +39,12 @@ type Charge struct {
 	Units  int64
 }
 
-// LastUse is the latest event that named a key, allowed or not.
+// LastUse is the latest accepted use of a key.
 type LastUse struct {
 	Key       id.Key
 	At        int64 // microseconds since 1970, UTC
 	Network   string
+	API       string
 	Operation string
 }
 
@@ -100,8 +104,8 @@ func (a *aggregator) add(ev *Event) {
 	if ev.Charge != ([16]byte{}) {
 		a.charges = append(a.charges, Charge{Digest: ev.Charge, App: ev.App, At: ev.At, Row: i, Units: ev.Units})
 	}
-	if ev.Key != "" && ev.At >= a.last[ev.Key].At {
-		a.last[ev.Key] = LastUse{Key: ev.Key, At: ev.At, Network: ev.Network, Operation: ev.Operation}
+	if ev.Key != "" && ev.Outcome == Accepted && ev.At >= a.last[ev.Key].At {
+		a.last[ev.Key] = LastUse{Key: ev.Key, At: ev.At, Network: ev.Network, API: ev.API, Operation: ev.Operation}
 	}
 }
 

@@ -55,8 +55,8 @@ func TestAggregate(t *testing.T) {
 			{Digest: [16]byte{9}, App: event(0).App, At: testMinute + microsPerMinute, Row: 3, Units: 2},
 		},
 		LastUsed: []LastUse{
-			{Key: c, At: testMinute + microsPerMinute + 30, Network: "198.51.100.0/24", Operation: get},
-			{Key: d, At: testMinute + 5, Operation: post},
+			{Key: c, At: testMinute + microsPerMinute + 30, Network: "198.51.100.0/24", API: "weather", Operation: get},
+			{Key: d, At: testMinute + 5, API: "weather", Operation: post},
 		},
 	}
 	events := mixed()

@@ -126,6 +126,7 @@ func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision)
 		v.teams.invalidate(entity, rev)
 	case changes.API:
 		v.apis.invalidate(entity, rev)
+		v.plans.reset() // an API that goes takes its subscriptions along
 	case changes.Subscription:
 		v.plans.invalidate(entity, rev)
 	case changes.Import:

@@ -68,7 +68,7 @@ func (a *api) addUsage() {
 
 func (a *api) reconcile(ctx context.Context, actor audit.Actor, from, to time.Time) (lanyard.Reconciliation, error) {
 	out := lanyard.Reconciliation{Differences: []lanyard.UsageDifference{}}
-	differences, err := a.Service.Reconcile(ctx, actor, from, to)
+	ledger, differences, err := a.Service.Reconcile(ctx, actor, from, to)
 	if err != nil {
 		return out, err
 	}
@@ -79,7 +79,6 @@ func (a *api) reconcile(ctx context.Context, actor audit.Actor, from, to time.Ti
 			LedgerCount: d.Row.Count, LedgerUnits: d.Row.Units, RollupCount: d.RollupCount, RollupUnits: d.RollupUnits,
 		})
 	}
-	// Reconcile has found that the actor may; how many calls there are in all stands with the reader.
-	out.LedgerCount, _, err = a.Service.Usage.ReconcileUsage(ctx, from, to)
-	return out, err
+	out.LedgerCount = ledger
+	return out, nil
 }

@@ -29,34 +29,40 @@ func (p *program) checkServer(ctx context.Context, s config.Settings) []finding 
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	asked := p.now()
-	res, text, err := get(ctx, address+"/readyz")
+	said, err := get(ctx, address+"/readyz")
 	if err != nil {
 		return []finding{warn("server", "none answers at "+address+"; start it with `lanyard serve`, or set LANYARD_URL to where it is")}
 	}
-	found := []finding{p.checkClock(asked, res)}
-	if res.StatusCode != http.StatusOK {
-		return append(found, fail("server", fmt.Sprintf("the one at %s is not ready (%d): %s", address, res.StatusCode, firstLine(text))))
+	found := []finding{p.checkClock(asked, said.date)}
+	if said.status != http.StatusOK {
+		return append(found, fail("server", fmt.Sprintf("the one at %s is not ready (%d): %s", address, said.status, firstLine(said.text))))
 	}
 	return append(found, fine("server", "ready at "+address), p.checkToken(ctx))
 }
 
-func get(ctx context.Context, address string) (*http.Response, string, error) {
+// answer is what the doctor looks at of one.
+type answer struct {
+	status     int
+	date, text string
+}
+
+func get(ctx context.Context, address string) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	res, err := http.DefaultClient.Do(req) // #nosec G704 -- the operator's own setting
 	if err != nil {
-		return nil, "", err
+		return answer{}, err
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
-	return res, string(text), err
+	return answer{res.StatusCode, res.Header.Get("Date"), string(text)}, err
 }
 
 // checkClock compares this machine's time with the server's.
-func (p *program) checkClock(asked time.Time, res *http.Response) finding {
-	theirs, err := http.ParseTime(res.Header.Get("Date"))
+func (p *program) checkClock(asked time.Time, date string) finding {
+	theirs, err := http.ParseTime(date)
 	if err != nil {
 		return warn("clock", "the server does not say what time it has")
 	}

@@ -33,7 +33,7 @@ func prepareSaving(dir, name string, replace func(present string) bool) (*saving
 	if !variablePattern.MatchString(name) {
 		return nil, usage("--save %.60q is no name for a variable: letters, digits and underscores, such as WEATHER_API_KEY", secret.Redact(name))
 	}
-	s := &saving{path: filepath.Join(dir, ".env"), name: name}
+	s := &saving{path: filepath.Join(dir, envFile), name: name}
 	if target, err := filepath.EvalSymlinks(s.path); err == nil {
 		s.path = target
 	}
@@ -53,7 +53,7 @@ func prepareSaving(dir, name string, replace func(present string) bool) (*saving
 	if _, err := s.after("probe"); err != nil {
 		return nil, err
 	}
-	return s, keepOutOfGit(dir, ".env")
+	return s, keepOutOfGit(dir)
 }
 
 // after returns the file's text with the variable set, every other line as it was.

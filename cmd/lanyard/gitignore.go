@@ -13,9 +13,11 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 
-// keepOutOfGit adds a file of dir to the .gitignore there if dir lies in a git work tree that does not ignore it yet. A file
-// that git tracks already is refused: ignoring does not help it.
-func keepOutOfGit(dir, name string) error {
+const envFile = ".env"
+
+// keepOutOfGit adds .env to the .gitignore in dir if dir lies in a git work tree that does not ignore it yet. A file that git
+// tracks already is refused: ignoring does not help it.
+func keepOutOfGit(dir string) error {
 	inside, err := inWorkTree(dir)
 	if err != nil || !inside {
 		return err
@@ -27,13 +29,13 @@ func keepOutOfGit(dir, name string) error {
 	}
 	ignored := slices.ContainsFunc(strings.Split(string(text), "\n"), func(line string) bool {
 		line = strings.TrimSpace(line)
-		return line == name || line == "/"+name
+		return line == envFile || line == "/"+envFile
 	})
 	if git, err := exec.LookPath("git"); err == nil {
-		if exec.Command(git, "-C", dir, "ls-files", "--error-unmatch", "--", name).Run() == nil { //nolint:gosec,noctx // git, on names of our own; it ends
-			return fault.New(fault.Conflict, "git tracks %s, so a secret in it would be committed; run `git rm --cached %s` and commit that first", name, name)
+		if exec.Command(git, "-C", dir, "ls-files", "--error-unmatch", "--", envFile).Run() == nil { //nolint:gosec,noctx // git, on names of our own; it ends
+			return fault.New(fault.Conflict, "git tracks %s, so a secret in it would be committed; run `git rm --cached %s` and commit that first", envFile, envFile)
 		}
-		ignored = exec.Command(git, "-C", dir, "check-ignore", "--quiet", "--", name).Run() == nil //nolint:gosec,noctx // as above
+		ignored = exec.Command(git, "-C", dir, "check-ignore", "--quiet", "--", envFile).Run() == nil //nolint:gosec,noctx // as above
 	}
 	if ignored {
 		return nil
@@ -41,9 +43,9 @@ func keepOutOfGit(dir, name string) error {
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(text, '\n')
 	}
-	text = append(text, "/"+name+"\n"...)
-	if err := os.WriteFile(path, text, 0o644); err != nil { // #nosec G306 -- .gitignore is for everybody
-		return fmt.Errorf("add %s to .gitignore: %w", name, err)
+	text = append(text, "/"+envFile+"\n"...)
+	if err := os.WriteFile(path, text, 0o644); err != nil { // #nosec G306 G703 -- .gitignore is for everybody, in the working directory
+		return fmt.Errorf("add %s to .gitignore: %w", envFile, err)
 	}
 	return nil
 }

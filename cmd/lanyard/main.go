@@ -29,7 +29,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 	if err := refuseSecrets(args); err != nil {
 		return err
 	}
-	root := p.root()
+	root := p.root() //nolint:contextcheck // commands take it from cobra
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -52,15 +52,6 @@ func (p *program) environ() (func(string) string, error) {
 	return config.Source{Getenv: p.getenv}.Environ()
 }
 
-// address is the server that client commands talk to.
-func (p *program) address() (string, error) {
-	getenv, err := p.environ()
-	if err != nil {
-		return "", err
-	}
-	return cmp.Or(p.url, getenv("LANYARD_URL"), defaultURL), nil
-}
-
 // client returns a client for the server of --url or LANYARD_URL with the token of LANYARD_TOKEN, LANYARD_TOKEN_FILE or .env.
 func (p *program) client() (*lanyard.Client, error) {
 	getenv, err := p.environ()

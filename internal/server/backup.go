@@ -32,4 +32,6 @@ func (c *Core) Restore(ctx context.Context, from io.Reader, actor audit.Actor, n
 }
 
 // ReadOpenAPI turns an OpenAPI document into the declaration of an API, with a line for everything that could not be used.
-func ReadOpenAPI(document []byte) (lanyard.API, []string, error) { return catalog.FromOpenAPI(document) }
+func ReadOpenAPI(document []byte) (lanyard.API, []string, error) {
+	return catalog.FromOpenAPI(document)
+}

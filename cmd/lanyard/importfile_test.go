@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,24 @@ func TestParseImport(t *testing.T) {
 	got, err := parseImport("csv", "-", []byte("name,secret\na,digest\n"), true)
 	if err != nil || got[0].Secret != "" || got[0].Hash == nil || got[0].Hash.Value != "digest" {
 		t.Errorf("parseImport with --hash = %+v, %v, want the secret as a digest", got, err)
+	}
+}
+
+func TestBatch(t *testing.T) {
+	small, large := lanyard.ImportKey{Name: "a"}, lanyard.ImportKey{Name: strings.Repeat("a", importBytes*2/3)}
+	for name, test := range map[string]struct {
+		keys []lanyard.ImportKey
+		want int
+	}{
+		"none":        {nil, 0},
+		"few":         {[]lanyard.ImportKey{small, small}, 2},
+		"many":        {slices.Repeat([]lanyard.ImportKey{small}, importBatch+1), importBatch},
+		"large":       {[]lanyard.ImportKey{large, large, large}, 1},
+		"small first": {[]lanyard.ImportKey{small, large, large}, 2},
+	} {
+		if got := batch(test.keys); got != test.want {
+			t.Errorf("batch of %s = %d, want %d", name, got, test.want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,8 @@ import (
 
 const (
 	maxImport   = 64 << 20 // bytes of a file
-	importBatch = 1000     // keys in one call
+	importBatch = 1000     // keys in one call, at most
+	importBytes = 900_000  // of JSON in one call: a body has at most a MiB
 )
 
 // keyImport is what the flags of `keys import` say.
@@ -94,8 +96,8 @@ func (p *program) importKeys(cmd *cobra.Command, appName string, keys []lanyard.
 		return err
 	}
 	all := lanyard.Imported{DryRun: dryRun, Items: []lanyard.ImportedItem{}}
-	for start := 0; start < len(keys); start += importBatch {
-		end := min(start+importBatch, len(keys))
+	for start, end := 0, 0; start < len(keys); start = end {
+		end = start + batch(keys[start:])
 		part, err := c.ImportKeys(cmd.Context(), lanyard.ImportInput{AppID: app.ID, Keys: keys[start:end], DryRun: dryRun})
 		if err != nil {
 			p.progress("")
@@ -118,6 +120,18 @@ func (p *program) importKeys(cmd *cobra.Command, appName string, keys []lanyard.
 		return errNo
 	}
 	return nil
+}
+
+// batch is how many of the keys fit into one call; at least one.
+func batch(keys []lanyard.ImportKey) int {
+	size := 0
+	for i := range keys {
+		text, err := json.Marshal(keys[i])
+		if size += len(text) + 1; i > 0 && (err != nil || size > importBytes || i == importBatch) {
+			return i
+		}
+	}
+	return len(keys)
 }
 
 func (p *program) showImport(all lanyard.Imported) error {

@@ -124,7 +124,7 @@ func child(ctx context.Context, what string) (address string, stop func() error,
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-serve", what) //nolint:gosec // this program itself
+	cmd := exec.CommandContext(ctx, self, "-serve", what)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
@@ -173,7 +173,7 @@ func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
 
 func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, progress io.Writer) (err error) {
 	fmt.Fprintf(progress, "storing %d keys…\n", keys)
-	began := time.Now() //nolint:forbidigo // a benchmark measures real time
+	began := time.Now()
 	seeded, err := seed(ctx, settings(dir), keys, min(keys, p.asked))
 	if err != nil {
 		return fmt.Errorf("store %d keys: %w", keys, err)

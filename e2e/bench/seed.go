@@ -66,7 +66,7 @@ func seed(ctx context.Context, settings config.Settings, keys, asked int) (_ *se
 				s.credentials = append(s.credentials, credential)
 			}
 		}
-		ev := actor.New(time.Now(), "key.create", app.ID, id.Team(team.ID), nil) //nolint:forbidigo // made-up data
+		ev := actor.New(time.Now(), "key.create", app.ID, id.Team(team.ID), nil)
 		if _, err := core.Store.CreateKeys(ctx, list, ev); err != nil {
 			return nil, err
 		}
@@ -81,7 +81,7 @@ func newKey(core *server.Core, app id.App, team id.Team) (*key.Key, string, erro
 		return nil, "", err
 	}
 	pepper, digest := core.Ring.MAC(credential.Reveal())
-	now := time.Now() //nolint:forbidigo // made-up data
+	now := time.Now()
 	return &key.Key{
 		ID: keyID, App: app, Team: team, Name: "bench", Kind: secret.Key, Mode: secret.Live, Prefix: "lyd", Scopes: []string{"forecast.read"}, CreatedAt: now,
 		Versions: []key.Version{{Number: 1, Digest: digest[:], Scheme: key.SchemeMAC, Pepper: pepper, CreatedAt: now}},
@@ -100,7 +100,7 @@ func (s *seeded) requests(address, api string) func(conn, i int) []byte {
 	for i, c := range s.credentials {
 		made[i] = s.request(address, api, c)
 	}
-	return func(int, int) []byte { return made[mathrand.IntN(len(made))] } //nolint:gosec // load, not security
+	return func(int, int) []byte { return made[mathrand.IntN(len(made))] }
 }
 
 // warm asks about every credential once.

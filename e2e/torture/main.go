@@ -149,7 +149,7 @@ func torture(ctx context.Context, kills int, durability string, progress io.Writ
 		})
 	}
 	for k := range kills {
-		if err := v.liveAndDie(ctx, syscall.SIGKILL, time.Duration(20+mathrand.IntN(250))*time.Millisecond); err != nil { //nolint:gosec // load, not security
+		if err := v.liveAndDie(ctx, syscall.SIGKILL, time.Duration(20+mathrand.IntN(250))*time.Millisecond); err != nil {
 			return r, fmt.Errorf("life %d: %w", k, err)
 		}
 		if (k+1)%20 == 0 {
@@ -216,7 +216,7 @@ func (v *victim) live(ctx context.Context, end func(*os.Process) error) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, self, "-serve", v.dir, "-listen", v.listen, "-durability", v.durability) //nolint:gosec // this program itself
+	cmd := exec.CommandContext(ctx, self, "-serve", v.dir, "-listen", v.listen, "-durability", v.durability)
 	cmd.Env = append(os.Environ(), childVariable+"=1")
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
@@ -271,7 +271,7 @@ func (v *victim) ask(ctx context.Context, credential, idempotencyKey string) err
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end below
+	defer resp.Body.Close()
 	var d lanyard.Decision
 	if err := json.NewDecoder(resp.Body).Decode(&d); err != nil {
 		return err
@@ -290,7 +290,7 @@ func (v *victim) count(ctx context.Context, r *report) (err error) {
 	}
 	stop := s.Start(ctx)
 	defer func() { err = errors.Join(err, stop()) }()
-	now := time.Now().UTC() //nolint:forbidigo // the servers counted in real time
+	now := time.Now().UTC()
 	from, to := now.Add(-48*time.Hour).Truncate(24*time.Hour), now.Add(48*time.Hour).Truncate(24*time.Hour)
 	rows, err := s.Manage.UsageRows(ctx, audit.Command("torture"), manage.UsageQuery{From: from, To: to, Granularity: "day", GroupBy: []string{"key", "outcome"}, Limit: 200})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/policy"
 )
 
-var secretLike = regexp.MustCompile(`[a-z0-9]{2,12}_(key|pub|cs|pat|rt|ac|at)_(live|test)_|[0-9A-Za-z]{20,}|password|Bearer [^$]`) //nolint:gochecknoglobals // a table
+var secretLike = regexp.MustCompile(`[a-z0-9]{2,12}_(key|pub|cs|pat|rt|ac|at)_(live|test)_|[0-9A-Za-z]{20,}|password|Bearer [^$]`)
 
 func everyCode() map[string]bool {
 	codes := map[string]bool{}
@@ -76,28 +76,52 @@ func TestSentence(t *testing.T) {
 		want string
 	}{
 		{"unknown code", "made_up", Case{}, "The request was refused."},
-		{"the contract's", policy.KindNotAccepted, Case{Takes: policy.TakesToken, Presented: Key, DeniedBy: "key", Purpose: "reads one person's mail"},
-			"This reads one person's mail, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom."},
-		{"from a scope", policy.KindNotAccepted, Case{DeniedBy: "key", ScopeTexts: []string{"read your messages"}},
-			"This reads one person's messages, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom."},
-		{"from a scope about you", policy.KindNotAccepted, Case{DeniedBy: "key", ScopeTexts: []string{"post for you in your name"}},
-			"This posts for one person in their name, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom."},
+		{
+			"the contract's", policy.KindNotAccepted,
+			Case{Takes: policy.TakesToken, Presented: Key, DeniedBy: "key", Purpose: "reads one person's mail"},
+			"This reads one person's mail, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom.",
+		},
+		{
+			"from a scope", policy.KindNotAccepted,
+			Case{DeniedBy: "key", ScopeTexts: []string{"read your messages"}},
+			"This reads one person's messages, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom.",
+		},
+		{
+			"from a scope about you", policy.KindNotAccepted,
+			Case{DeniedBy: "key", ScopeTexts: []string{"post for you in your name"}},
+			"This posts for one person in their name, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom.",
+		},
 		{"a scope about nobody", policy.KindNotAccepted, Case{DeniedBy: "key", ScopeTexts: []string{"read forecasts"}}, tokenForKey},
 		{"a verb unknown", policy.KindNotAccepted, Case{DeniedBy: "key", ScopeTexts: []string{"fully erase your files"}}, tokenForKey},
 		{"key, nothing known", policy.KindNotAccepted, Case{Takes: policy.TakesToken}, tokenForKey},
-		{"token where a key is wanted", policy.KindNotAccepted, Case{Takes: policy.TakesKey, Presented: AccessToken, DeniedBy: "token"},
-			"This needs an API key (an ID card). You sent an access token (a visitor badge): it says for whom an app calls, and here only the app counts."},
-		{"personal token where a key is wanted", policy.KindNotAccepted, Case{Presented: Personal, DeniedBy: "token"},
-			"This needs an API key (an ID card). You sent a personal access token: it says who you are, and here only the app counts."},
+		{
+			"token where a key is wanted", policy.KindNotAccepted,
+			Case{Takes: policy.TakesKey, Presented: AccessToken, DeniedBy: "token"},
+			"This needs an API key (an ID card). You sent an access token (a visitor badge): it says for whom an app calls, and here only the app counts.",
+		},
+		{
+			"personal token where a key is wanted", policy.KindNotAccepted,
+			Case{Presented: Personal, DeniedBy: "token"},
+			"This needs an API key (an ID card). You sent a personal access token: it says who you are, and here only the app counts.",
+		},
 		{"key alone", policy.KindNotAccepted, Case{Takes: policy.TakesBoth, DeniedBy: "key_alone"}, keyAlone},
 		{"token alone", policy.KindNotAccepted, Case{Takes: policy.TakesBoth, DeniedBy: "token_alone"}, tokenAlone},
 		{"nothing known", policy.KindNotAccepted, Case{}, "This kind of credential is not accepted here."},
-		{"one scope", policy.InsufficientScope, Case{DeniedBy: "key.scopes", Missing: []string{"messages.read"}},
-			"This needs the scope messages.read, which your API key does not have."},
-		{"scopes", policy.InsufficientScope, Case{DeniedBy: "token.scopes", Missing: []string{"a", "b", "c"}},
-			"This needs the scopes a, b and c, which your token does not have."},
-		{"scopes of both", policy.InsufficientScope, Case{DeniedBy: "scopes", Missing: []string{"a"}},
-			"This needs the scope a, which your key or your token does not have."},
+		{
+			"one scope", policy.InsufficientScope,
+			Case{DeniedBy: "key.scopes", Missing: []string{"messages.read"}},
+			"This needs the scope messages.read, which your API key does not have.",
+		},
+		{
+			"scopes", policy.InsufficientScope,
+			Case{DeniedBy: "token.scopes", Missing: []string{"a", "b", "c"}},
+			"This needs the scopes a, b and c, which your token does not have.",
+		},
+		{
+			"scopes of both", policy.InsufficientScope,
+			Case{DeniedBy: "scopes", Missing: []string{"a"}},
+			"This needs the scope a, which your key or your token does not have.",
+		},
 		{"operations", policy.InsufficientScope, Case{DeniedBy: "key.operations"}, "This is not among the operations your API key is limited to."},
 		{"scopes unknown", policy.InsufficientScope, Case{}, "The credential is good, but lacks a scope that this needs."},
 		{"limit", policy.RateLimited, Case{DeniedBy: "60/minute"}, "Too many requests in a short time: the limit 60/minute is used up for now."},

@@ -7,7 +7,7 @@ import (
 
 // pages is the one table of texts. not_found and insufficient_scope are codes of decisions and kinds of faults alike: they share a page,
 // and Also says what the code means in the JSON API.
-var pages = map[string]Text{ //nolint:gochecknoglobals // a table that nobody writes to
+var pages = map[string]Text{
 	string(policy.Valid): {
 		Title: "Allowed", Sentence: "The credential is good and the request may pass.",
 		Who: "There is nothing anybody has to mend.", How: "Go on.",

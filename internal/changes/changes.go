@@ -28,7 +28,7 @@ const (
 	API          Kind = "api"
 	Subscription Kind = "subscription" // id: team_…/api
 	Brand        Kind = "brand"
-	Import       Kind = "import" // credentials made elsewhere were taken over
+	Import       Kind = "import"     // credentials made elsewhere were taken over
 	Revocation   Kind = "revocation" // id: kind and id of what was revoked; see Revoked
 	Restored     Kind = "restored"   // the database was replaced: everything changed
 )

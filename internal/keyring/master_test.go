@@ -100,8 +100,18 @@ func TestCheckTellsKeysAndVersionsApart(t *testing.T) {
 func TestBindIsUnambiguous(t *testing.T) {
 	seen := map[string][]string{}
 	for _, parts := range [][]string{
-		{"d"}, {"d", ""}, {"d", "", ""}, {"d", "a"}, {"d", "a", ""}, {"d", "", "a"}, {"d", "ab", "c"}, {"d", "a", "bc"},
-		{"da"}, {"d", "a", "b", "c"}, {"d", "abc"}, {"", "d"},
+		{"d"},
+		{"d", ""},
+		{"d", "", ""},
+		{"d", "a"},
+		{"d", "a", ""},
+		{"d", "", "a"},
+		{"d", "ab", "c"},
+		{"d", "a", "bc"},
+		{"da"},
+		{"d", "a", "b", "c"},
+		{"d", "abc"},
+		{"", "d"},
 	} {
 		got := string(bind(parts[0], parts[1:]...))
 		if other, found := seen[got]; found {

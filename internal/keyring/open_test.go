@@ -28,7 +28,9 @@ func TestOpenRefusesMasters(t *testing.T) {
 		{"zero previous", Masters{Current: v1, Previous: &Master{}}, fault.Invalid, "there is no master key"},
 		{"one version twice", Masters{Current: v1, Previous: &otherV1}, fault.Invalid, "both have version 1"},
 		{
-			"another key of the version", Masters{Current: otherV1}, fault.Conflict,
+			"another key of the version",
+			Masters{Current: otherV1},
+			fault.Conflict,
 			"this database was made with another master key (version 1): start with the key it was made with, from master.key or LANYARD_MASTER_KEY",
 		},
 		{"another key as previous", Masters{Current: v2, Previous: &otherV1}, fault.Conflict, "another master key (version 1)"},

@@ -38,12 +38,19 @@ func TestNothingPrintsKeys(t *testing.T) {
 	}
 	_, digest := r.MAC(credential)
 	for _, v := range []any{
-		m, &m, Masters{Current: m, Previous: &previous}, &Masters{Current: m, Previous: &previous},
-		[]Master{m}, map[string]Master{"x": m}, struct{ M Master }{m},
+		m, &m,
+		Masters{Current: m, Previous: &previous},
+		&Masters{Current: m, Previous: &previous},
+		[]Master{m},
+		map[string]Master{"x": m},
+		struct{ M Master }{m},
 		config{m, Masters{Current: m, Previous: &previous}, &m, r, map[string]Master{"x": m}, m},
 		&config{m, Masters{Current: m, Previous: &previous}, &m, r, map[string]Master{"x": m}, m},
 		r, store.state, &store.state, store.state.Rows, store.state.Rows[0], r.List(), r.List()[0],
-		Pepper, Current, Place{"a", "b", "c"}, Lookup{1, digest}, r.Lookups(credential), ErrUnknownVersion,
+		Pepper, Current,
+		Place{"a", "b", "c"},
+		Lookup{1, digest},
+		r.Lookups(credential), ErrUnknownVersion,
 	} {
 		var out []string
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%o", "%b", "%c", "%U", "%t", "%p", "%T"} {

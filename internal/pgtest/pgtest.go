@@ -22,7 +22,7 @@ const patience = time.Minute
 
 // The shared servers start when first asked for. Nobody stops them: their watchdog does, when the test process has gone.
 //
-//nolint:gochecknoglobals // testing has no place between one test and one process to keep them in
+
 var (
 	quick   = sync.OnceValues(func() (*cluster, error) { return newCluster("-c", "fsync=off", "-c", "full_page_writes=off") })
 	durable = sync.OnceValues(func() (*cluster, error) { return newCluster("-c", "fsync=on") })

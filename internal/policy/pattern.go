@@ -120,8 +120,9 @@ func (p pattern) tie(other pattern) error {
 		return fmt.Errorf("operations %q and %q are the same", other.name, p.name)
 	case moreSpecific | moreGeneral:
 		return fmt.Errorf("operations %q and %q both match some requests and neither is more specific", other.name, p.name)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // relation is a set of bits, so that two relations of parts combine with |: equal and moreSpecific is moreSpecific,

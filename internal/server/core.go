@@ -37,7 +37,7 @@ func (o *Options) complete() {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = time.Now //nolint:forbidigo // the clock field's zero value is the real clock
 	}
 	if o.Random == nil {
 		o.Random = rand.Reader

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -89,7 +88,6 @@ func (k *link) copy(to, from net.Conn) {
 			}
 		}
 		if err != nil {
-			_ = err == io.EOF
 			return
 		}
 	}

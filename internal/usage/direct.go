@@ -56,7 +56,7 @@ func NewDirect(opts DirectOptions) (*Direct, error) {
 	opts.MaxGroup = cmp.Or(opts.MaxGroup, defaultGroup)
 	opts.Patience = cmp.Or(opts.Patience, defaultPatience)
 	if opts.Now == nil {
-		opts.Now = time.Now
+		opts.Now = time.Now //nolint:forbidigo // the clock field's zero value is the real clock
 	}
 	if opts.Rand == nil {
 		opts.Rand = rand.Reader

@@ -2,7 +2,6 @@ package verify_test
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"testing"
 
@@ -62,7 +61,7 @@ func TestMemoryPerKey(t *testing.T) {
 		ask(c)
 	}
 	per := float64(heap()-before) / n
-	t.Log(fmt.Sprintf("%.0f bytes a remembered key", per))
+	t.Logf("%.0f bytes a remembered key", per)
 	if per >= 600 {
 		t.Errorf("a remembered key takes %.0f bytes, want below 600", per)
 	}

@@ -68,8 +68,8 @@ func (s *Decisions) Verify(w http.ResponseWriter, r *http.Request) error {
 
 // Values of headers that every answer has; net/http does not change them.
 var (
-	jsonType = []string{"application/json"} //nolint:gochecknoglobals // constant
-	noSniff  = []string{"nosniff"}          //nolint:gochecknoglobals // constant
+	jsonType = []string{"application/json"}
+	noSniff  = []string{"nosniff"}
 )
 
 // read reads the request. A short body of known length goes into room that is kept; the asker is known by then, so nobody

@@ -4,6 +4,7 @@
 package key
 
 import (
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ type Version struct {
 	Number    int
 	Digest    []byte // 32 bytes: see Scheme
 	Scheme    Scheme
-	Pepper    int // version of the pepper, for SchemeMAC
+	Pepper    int // version of the pepper
 	Imported  bool
 	CreatedAt time.Time
 	EndsAt    time.Time // zero: current; else when a rotated secret stops working
@@ -55,11 +56,15 @@ type Version struct {
 // Scheme is how a digest was made.
 type Scheme string
 
-// The schemes. An imported digest becomes a MAC at its first use.
+// The schemes.
 const (
-	SchemeMAC    Scheme = "hmac-sha256" // HMAC-SHA-256(pepper, whole credential)
-	SchemeSHA256 Scheme = "sha256"      // SHA-256(whole credential), as another system kept it
+	SchemeMAC      Scheme = "hmac-sha256"        // HMAC-SHA-256(pepper, whole credential)
+	SchemeImported Scheme = "hmac-sha256-sha256" // HMAC-SHA-256(pepper, ImportText(SHA-256(whole credential)))
 )
+
+// ImportText is what is kept as a MAC of a credential that was made elsewhere. Both its text and another system's SHA-256
+// of it lead here, so one credential stands once however it came, and no bare hash is ever kept.
+func ImportText(sum [32]byte) string { return "sha256:" + hex.EncodeToString(sum[:]) }
 
 // LastUsed is where a key was last accepted, as of the latest absorbed count.
 type LastUsed struct {

@@ -26,8 +26,8 @@ const (
 	maxImported = 512
 )
 
-// ImportKeys takes keys over from another system: by their text, which is kept as a MAC at once, or by its SHA-256, which
-// becomes a MAC at first use. What is wrong with one key refuses that key alone; the others are made in one step. It needs
+// ImportKeys takes keys over from another system, by their text or by its SHA-256. Both are kept as the same MAC, under the
+// pepper, from the first moment. What is wrong with one key refuses that key alone; the others are made in one step. It needs
 // lanyard.keys.write for the whole server, because it decides what a foreign text opens.
 func (s *Service) ImportKeys(ctx context.Context, actor audit.Actor, in lanyard.ImportInput) (lanyard.Imported, error) {
 	if err := s.mayOnServer(actor, keysWrite); err != nil {
@@ -129,9 +129,9 @@ func (b *importing) read(ctx context.Context, i int, item lanyard.ImportKey) (*k
 	if err != nil {
 		return nil, nil, err
 	}
-	version := key.Version{Number: 1, Imported: true, CreatedAt: b.now, Scheme: key.SchemeMAC}
+	version := key.Version{Number: 1, Imported: true, CreatedAt: b.now, Scheme: key.SchemeImported}
 	var sum [32]byte
-	var digests [][]byte
+	var own bool // it has this server's format
 	switch {
 	case (item.Secret == "") == (item.Hash == nil):
 		return nil, nil, fault.Field("secret", "send the key's text or its hash, one of the two")
@@ -139,31 +139,33 @@ func (b *importing) read(ctx context.Context, i int, item lanyard.ImportKey) (*k
 		if sum, err = parseHash(*item.Hash); err != nil {
 			return nil, nil, err
 		}
-		version.Scheme, version.Digest = key.SchemeSHA256, sum[:]
 	default:
 		if err := checkForeign(item.Secret); err != nil {
 			return nil, nil, err
 		}
-		own, err := secret.Parse(item.Secret)
+		c, err := secret.Parse(item.Secret)
 		if errors.Is(err, secret.ErrChecksum) {
 			return nil, nil, fault.Field("secret", "%s", err)
 		}
-		if err == nil {
-			if err := b.adopt(ctx, k, item.Mode, own); err != nil {
+		if own = err == nil; own {
+			if err := b.adopt(ctx, k, item.Mode, c); err != nil {
 				return nil, nil, err
 			}
 		}
 		sum = sha256.Sum256([]byte(item.Secret))
-		pepper, digest := b.service.MAC(item.Secret)
-		version.Pepper, version.Digest = pepper, digest[:]
-		digests = b.service.Lookups(item.Secret)
 	}
 	if first, twice := b.seen[sum]; twice {
 		return nil, nil, fault.New(fault.Conflict, "it is the same key as number %d of this request", first)
 	}
 	b.seen[sum] = i
+	pepper, digest := b.service.MAC(key.ImportText(sum))
+	version.Pepper, version.Digest = pepper, digest[:]
 	k.Versions = []key.Version{version}
-	return k, append(digests, sum[:]), nil
+	digests := b.service.Lookups(key.ImportText(sum))
+	if own {
+		digests = append(digests, b.service.Lookups(item.Secret)...)
+	}
+	return k, digests, nil
 }
 
 // checkForeign refuses text that no caller could send, or anybody could guess.

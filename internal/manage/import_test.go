@@ -131,16 +131,17 @@ func TestImportIsPartial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pepper, digest := w.svc.MAC("the-first-foreign-key")
-	if v := raw.Versions[0]; v.Scheme != key.SchemeMAC || !bytes.Equal(v.Digest, digest[:]) || v.Pepper != pepper || !v.Imported || raw.Prefix != "" {
+	pepper, digest := w.svc.MAC(key.ImportText(sha256.Sum256([]byte("the-first-foreign-key"))))
+	if v := raw.Versions[0]; v.Scheme != key.SchemeImported || !bytes.Equal(v.Digest, digest[:]) || v.Pepper != pepper || !v.Imported || raw.Prefix != "" {
 		t.Errorf("imported text is kept as %+v with prefix %q, want its MAC and none", v, raw.Prefix)
 	}
 	hashed, err := w.store.Key(t.Context(), audit.ServerReach(), id.Key(got.Items[4].ID))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v := hashed.Versions[0]; v.Scheme != key.SchemeSHA256 || !bytes.Equal(v.Digest, bytes.Repeat([]byte{0xab}, 32)) || hashed.Mode != secret.Test {
-		t.Errorf("imported hash is kept as %+v, want it as it came", v)
+	_, digest = w.svc.MAC(key.ImportText([32]byte(bytes.Repeat([]byte{0xab}, 32))))
+	if v := hashed.Versions[0]; v.Scheme != key.SchemeImported || !bytes.Equal(v.Digest, digest[:]) || hashed.Mode != secret.Test {
+		t.Errorf("imported hash is kept as %+v, want its MAC: a bare hash never stands in the database", v)
 	}
 	if ev := w.lastEvent(); ev.Action != "key.import" || ev.Target != w.a.app || ev.Details["created"] != "2" || ev.Details["refused"] != "3" {
 		t.Errorf("audit line = %+v, want the counts", ev)
@@ -219,4 +220,25 @@ func FuzzParseHash(f *testing.F) {
 		}
 		t.Errorf("parseHash(%q) = %x, which is not spelled so", text, got)
 	})
+}
+
+// TestImportAgain: a key is recognised however it comes back, as text or as hash, before or after it was used.
+func TestImportAgain(t *testing.T) {
+	w := newWorld(t)
+	const text = "a-foreign-key-of-some-length"
+	sum := sha256.Sum256([]byte(text))
+	asText, asHash := lanyard.ImportKey{Name: "text", Secret: text}, lanyard.ImportKey{Name: "hash", Hash: sha256Hash(hex.EncodeToString(sum[:]))}
+	for i, item := range []lanyard.ImportKey{asHash, asHash, asText} {
+		got, err := w.svc.ImportKeys(t.Context(), w.admin, lanyard.ImportInput{AppID: w.a.app, Keys: []lanyard.ImportKey{item}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "conflict"
+		if i == 0 {
+			want = "created"
+		}
+		if got.Items[0].Code != want {
+			t.Errorf("import %d, as %s = %+v, want %s", i, item.Name, got.Items[0], want)
+		}
+	}
 }

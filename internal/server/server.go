@@ -114,7 +114,7 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	}
 	core.Manage.Flush, core.Manage.Wait = s.flush, s.Tail.Wait
 	s.kit = &web.Kit{PublicURL: settings.PublicURL, Proxies: settings.TrustedProxies, Quiet: quiet, Log: s.log, Now: now}
-	if s.handler, err = s.routes(); err != nil {
+	if s.handler, err = s.routes(); err != nil { //nolint:contextcheck // handlers have contexts of their own
 		return nil, err
 	}
 	s.metrics = s.newMetrics()

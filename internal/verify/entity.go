@@ -41,7 +41,7 @@ type version struct {
 	number    int32
 	pepper    int32
 	revoked   bool
-	sha256    bool        // imported, and not used yet
+	imported  bool        // key.SchemeImported
 	upgrading atomic.Bool // its upgrade is under way
 }
 
@@ -77,7 +77,7 @@ func newKeyEntry(k *key.Key) *keyEntry {
 		from, to := &k.Versions[i], &e.versions[i]
 		copy(to.digest[:], from.Digest)
 		to.number, to.pepper = int32(from.Number), int32(from.Pepper) //nolint:gosec // counted from 1 by hand-made acts
-		to.revoked, to.sha256 = !from.RevokedAt.IsZero(), from.Scheme == key.SchemeSHA256
+		to.revoked, to.imported = !from.RevokedAt.IsZero(), from.Scheme == key.SchemeImported
 		if !from.EndsAt.IsZero() {
 			to.ends = from.EndsAt.UnixMicro()
 		}

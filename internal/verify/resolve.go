@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"time"
 
@@ -100,8 +99,8 @@ func (v *Verifier) foreign(ctx context.Context, credential string, req *Request,
 		return "", nil
 	}
 	chars, err := v.aliases.get(ctx, string(sum[:]), func(ctx context.Context) (string, error) {
-		digests := [][]byte{sum[:]}
-		for _, l := range v.Ring.Lookups(credential) {
+		var digests [][]byte
+		for _, l := range v.Ring.Lookups(key.ImportText(sum)) {
 			digests = append(digests, l.Digest[:])
 		}
 		found, err := v.Store.KeyByDigest(ctx, digests)
@@ -120,13 +119,9 @@ func (v *Verifier) foreign(ctx context.Context, credential string, req *Request,
 func (v *Verifier) prove(ctx context.Context, e *keyEntry, credential string) (*version, error) {
 	for i := len(e.versions) - 1; i >= 0; i-- {
 		ver := &e.versions[i]
-		if ver.sha256 {
-			sum := sha256.Sum256([]byte(credential))
-			if subtle.ConstantTimeCompare(sum[:], ver.digest[:]) == 1 {
-				v.upgrade(e, ver, credential)
-				return ver, nil
-			}
-			continue
+		text := credential
+		if ver.imported {
+			text = key.ImportText(sha256.Sum256([]byte(credential)))
 		}
 		if !v.Ring.KnowsPepper(int(ver.pepper)) {
 			// Made under a pepper that this node has not read yet.
@@ -137,9 +132,9 @@ func (v *Verifier) prove(ctx context.Context, e *keyEntry, credential string) (*
 				return nil, fault.New(fault.Unavailable, "pepper version %d is missing from the keyring", ver.pepper)
 			}
 		}
-		if v.Ring.Matches(int(ver.pepper), ver.digest, credential) {
+		if v.Ring.Matches(int(ver.pepper), ver.digest, text) {
 			if int(ver.pepper) != v.Ring.CurrentPepper() {
-				v.upgrade(e, ver, credential)
+				v.upgrade(e, ver, text)
 			}
 			return ver, nil
 		}
@@ -147,16 +142,20 @@ func (v *Verifier) prove(ctx context.Context, e *keyEntry, credential string) (*
 	return nil, nil
 }
 
-// upgrade replaces a digest that was made elsewhere, or under an old pepper, by one under the current pepper. It is done
-// aside and once; if the queue is full, a later use does it.
-func (v *Verifier) upgrade(e *keyEntry, ver *version, credential string) {
+// upgrade replaces a digest that was made under an old pepper by one under the current pepper. It is done aside and once;
+// if the queue is full, a later use does it. text is what the digest is the MAC of.
+func (v *Verifier) upgrade(e *keyEntry, ver *version, text string) {
 	if !ver.upgrading.CompareAndSwap(false, true) {
 		return
 	}
-	pepper, digest := v.Ring.MAC(credential)
+	pepper, digest := v.Ring.MAC(text)
+	scheme := key.SchemeMAC
+	if ver.imported {
+		scheme = key.SchemeImported
+	}
 	job := upgradeJob{
 		key: e.id, version: int(ver.number), old: append([]byte(nil), ver.digest[:]...),
-		now: key.Version{Digest: digest[:], Scheme: key.SchemeMAC, Pepper: pepper},
+		now: key.Version{Digest: digest[:], Scheme: scheme, Pepper: pepper},
 	}
 	select {
 	case v.upgrades <- job:

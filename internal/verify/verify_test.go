@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
@@ -460,36 +462,54 @@ func TestVerifyGarbageCostsNoLookUp(t *testing.T) {
 	}
 }
 
-// TestVerifyImported: a key made elsewhere works by its own text; its digest becomes one of ours at first use.
+// TestVerifyImported: a key made elsewhere works by its own text.
 func TestVerifyImported(t *testing.T) {
 	w := newWorld(t)
-	raw := w.key(keySpec{scopes: forecast, credential: "sk_foreign_0123456789abcdef"})
-	hashed := w.key(keySpec{scopes: forecast, credential: "other-vendor-0123456789abcdef", hashed: true})
-	for _, m := range []made{raw, hashed} {
-		if d := w.ask(verify.Request{API: "weather", Credential: m.credential}); !d.Allowed() || d.Key != m.key.ID {
-			t.Errorf("Verify(imported) = %s for %s, want valid for %s", d.Code, d.Key, m.key.ID)
+	if d := w.ask(verify.Request{API: "weather", Credential: "sk_foreign_0123456789abcdef"}); d.Code != policy.Malformed {
+		t.Errorf("Verify(foreign text) without imports = %s, want malformed", d.Code)
+	}
+	k := w.key(keySpec{scopes: forecast, credential: "sk_foreign_0123456789abcdef"})
+	if d := w.ask(verify.Request{API: "weather", Credential: k.credential}); !d.Allowed() || d.Key != k.key.ID {
+		t.Errorf("Verify(imported) = %s for %s, want valid for %s", d.Code, d.Key, k.key.ID)
+	}
+	for _, other := range []string{"sk_foreign_0123456789abcdeX", "sk_foreign_0123456789abcde", strings.ToUpper(k.credential)} {
+		if d := w.ask(verify.Request{API: "weather", Credential: other}); d.Code != policy.NotFound {
+			t.Errorf("Verify(%q) = %s, want not_found", other, d.Code)
 		}
 	}
-	if d := w.ask(verify.Request{API: "weather", Credential: "other-vendor-0123456789abcdeX"}); d.Code != policy.NotFound {
-		t.Errorf("Verify(another foreign text) = %s, want not_found", d.Code)
+	w.alter(k.key.ID, func(k *key.Key) error { return k.Revoke(w.clock.Now(), "", 0) })
+	if d := w.ask(verify.Request{API: "weather", Credential: k.credential}); d.Code != policy.Revoked {
+		t.Errorf("Verify(imported and revoked) = %s, want revoked", d.Code)
+	}
+}
+
+// TestVerifyUpgradesPepper: a digest under an old pepper is made anew at its next use, for our own credentials and for
+// imported ones, and both go on working.
+func TestVerifyUpgradesPepper(t *testing.T) {
+	w := newWorld(t)
+	own, imported := w.key(keySpec{scopes: forecast}), w.key(keySpec{scopes: forecast, credential: "sk_foreign_0123456789abcdef"})
+	if _, err := w.ring.AddVersion(context.Background(), keyring.Pepper, w.clock.Now()); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { w.v.Upgrade(ctx); close(done) }()
-	for {
-		k, err := w.st.Key(ctx, audit.ServerReach(), hashed.key.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if k.Versions[0].Scheme == key.SchemeMAC {
-			break
+	for _, m := range []made{own, imported} {
+		for {
+			if d := w.ask(verify.Request{API: "weather", Credential: m.credential}); !d.Allowed() {
+				t.Fatalf("Verify after a new pepper = %s, want valid", d.Code)
+			}
+			k, err := w.st.Key(ctx, audit.ServerReach(), m.key.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k.Versions[0].Pepper == w.ring.CurrentPepper() && !bytes.Equal(k.Versions[0].Digest, m.key.Versions[0].Digest) {
+				break
+			}
 		}
 	}
 	cancel()
 	<-done
-	if d := w.ask(verify.Request{API: "weather", Credential: hashed.credential}); !d.Allowed() {
-		t.Errorf("Verify after the upgrade = %s, want valid", d.Code)
-	}
 }
 
 // TestVerifyRestored: when the database goes back to an older state, nothing this node saw revoked comes back.

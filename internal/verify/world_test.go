@@ -220,7 +220,7 @@ func (w *world) seed(ctx context.Context) {
 
 func (w *world) sync() {
 	w.tb.Helper()
-	if err := w.tail.Sync(context.Background()); err != nil {
+	if err := w.tail.Sync(w.tb.Context()); err != nil {
 		w.tb.Fatal(err)
 	}
 }
@@ -233,8 +233,7 @@ type keySpec struct {
 	expires    time.Time
 	restrict   policy.Restrictions
 	limits     []ratelimit.Limit
-	credential string // foreign: imported as it is
-	hashed     bool   // imported by its SHA-256
+	credential string // foreign: imported
 }
 
 type made struct {
@@ -294,12 +293,11 @@ func (w *world) build(s keySpec) made {
 
 func (w *world) version(n int, credential string, s keySpec) key.Version {
 	v := key.Version{Number: n, CreatedAt: w.clock.Now(), Scheme: key.SchemeMAC, Imported: s.credential != ""}
-	if s.hashed {
-		sum := sha256.Sum256([]byte(credential))
-		v.Digest, v.Scheme = sum[:], key.SchemeSHA256
-		return v
+	text := credential
+	if v.Imported {
+		v.Scheme, text = key.SchemeImported, key.ImportText(sha256.Sum256([]byte(credential)))
 	}
-	pepper, digest := w.ring.MAC(credential)
+	pepper, digest := w.ring.MAC(text)
 	v.Digest, v.Pepper = digest[:], pepper
 	return v
 }

@@ -74,7 +74,7 @@ func TestEntriesAndAudit(t *testing.T) {
 		server := audit.ServerReach()
 		two := []*key.Key{aKey(w.ourApp, w.ours), aKey(w.ourApp, w.ours)}
 		imported := aKey(w.ourApp, w.ours)
-		imported.Versions[0].Imported, imported.Versions[0].Scheme = true, key.SchemeSHA256
+		imported.Versions[0].Imported, imported.Versions[0].Scheme = true, key.SchemeImported
 		u := &user.User{ID: id.New[id.User](), Email: "eve@example.com", CreatedAt: t0}
 		a := anApp(w.ours)
 		tm := &team.Team{ID: id.New[id.Team](), Name: "new", CreatedAt: t0}
@@ -244,7 +244,7 @@ func TestDigests(t *testing.T) {
 			t.Errorf("HasImports without one = %t, %v", has, err)
 		}
 		hash, raw := aKey(w.ourApp, w.ours), aKey(w.ourApp, w.ours)
-		hash.Versions[0] = key.Version{Number: 1, Digest: digest("sha"), Scheme: key.SchemeSHA256, Imported: true, CreatedAt: t0}
+		hash.Versions[0] = key.Version{Number: 1, Digest: digest("sha"), Scheme: key.SchemeImported, Imported: true, CreatedAt: t0}
 		raw.Versions[0] = key.Version{Number: 1, Digest: digest("mac"), Scheme: key.SchemeMAC, Pepper: 1, Imported: true, CreatedAt: t0}
 		must(t, second(w.CreateKeys(ctx, []*key.Key{hash, raw}, event("key.import"))))
 		if has, err := w.HasImports(ctx); !has || err != nil {

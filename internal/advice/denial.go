@@ -76,8 +76,8 @@ func Sentence(code policy.Code, c Case) string {
 
 const (
 	sentKey    = "You sent an API key (an ID card): it says which app is calling, not for whom."
-	sentToken  = "You sent an access token (a visitor badge): it says for whom an app calls, and here only the app counts." //nolint:gosec // words about tokens, no token
-	needsToken = "This needs an access token (a visitor badge)."                                                            //nolint:gosec // words about tokens, no token
+	sentToken  = "You sent an access token (a visitor badge): it says for whom an app calls, and here only the app counts."
+	needsToken = "This needs an access token (a visitor badge)."
 	needsKey   = "This needs an API key (an ID card)."
 
 	tokenForKey = needsToken + " " + sentKey

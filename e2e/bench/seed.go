@@ -61,7 +61,7 @@ func seed(ctx context.Context, settings config.Settings, keys, asked int) (_ *se
 	slices.Sort(ids)
 	pick := mathrand.Perm(keys)[:asked]
 	slices.Sort(pick)
-	const batch = 50_000
+	const batch = 20_000
 	for done := 0; done < keys; done += batch {
 		n := min(batch, keys-done)
 		list := make([]*key.Key, n)

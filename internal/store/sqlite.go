@@ -24,6 +24,10 @@ const (
 	batchSteps     = 256                   // most steps that share a commit
 	batchTime      = 20 * time.Millisecond // most time steps of one batch run before it commits
 	sqliteQueueCap = 1024
+
+	// At most, in KiB. The writer's holds the index of digests, which grows everywhere at once, for a million keys or two.
+	sqliteWriterCache = "cache_size(-131072)"
+	sqliteReaderCache = "cache_size(-16384)"
 )
 
 // sqliteEngine commits in groups: one writer runs the queued steps one after the other, each in a savepoint of its own,
@@ -67,11 +71,11 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	}
 	dsn := func(extra ...string) string {
 		q := url.Values{"_txlock": {"immediate"}, "_pragma": append([]string{
-			fmt.Sprintf("busy_timeout(%d)", sqliteBusy.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)", "cache_size(-16000)",
+			fmt.Sprintf("busy_timeout(%d)", sqliteBusy.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "temp_store(MEMORY)",
 		}, extra...)}
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 	}
-	writes, err := sql.Open("sqlite", dsn())
+	writes, err := sql.Open("sqlite", dsn(sqliteWriterCache))
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -79,7 +83,7 @@ func openSQLite(ctx context.Context, path string, log *slog.Logger) (*Store, err
 	if err := patiently(ctx, writes.PingContext); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w", filepath.Base(path), err), writes.Close())
 	}
-	readDSN := dsn("query_only(ON)")
+	readDSN := dsn(sqliteReaderCache, "query_only(ON)")
 	reads, err := sql.Open("sqlite", readDSN)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database: %w", err), writes.Close())

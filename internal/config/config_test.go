@@ -1,0 +1,120 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+)
+
+func load(t *testing.T, values map[string]string, dotenv string) (Settings, error) {
+	t.Helper()
+	dir := t.TempDir()
+	if dotenv != "" {
+		if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(dotenv), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return Load(Source{Dir: dir, Getenv: func(name string) string { return values[name] }})
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name, value, says string
+	}{
+		{"LANYARD_LISTEN", "8420", "host:port"},
+		{"LANYARD_PUBLIC_URL", "http://auth.example", "https"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/", "final slash"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/$(reboot)", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://user:pw@auth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "auth.example", "such as"},
+		{"LANYARD_DURABILITY", "maybe", "disk, fsync or database"},
+		{"LANYARD_MAX_STALENESS", "1h", "between"},
+		{"LANYARD_MAX_STALENESS", "10ms", "between"},
+		{"LANYARD_MAX_STALENESS", "soon", "cannot be read"},
+		{"LANYARD_TRUSTED_PROXIES", "10.0.0.0/99", "cannot be read"},
+		{"LANYARD_TLS_CERT_FILE", "cert.pem", "go together"},
+		{"LANYARD_LOG", "xml", "text or json"},
+		{"LANYARD_KEY_PREFIX", "Acme!", "LANYARD_KEY_PREFIX"},
+		{"LANYARD_REDIS_URL", "redis://localhost", "does not act on it yet"},
+		{"LANYARD_MASTER_KEY_FILE", "/nowhere/at/all", "cannot be read"},
+	} {
+		_, err := load(t, map[string]string{test.name: test.value}, "")
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("Load with %s=%s error = %v, want invalid_request that says %q", test.name, test.value, err, test.says)
+		}
+	}
+}
+
+func TestLoadDefaults(t *testing.T) {
+	s, err := load(t, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Listen != "127.0.0.1:8420" || s.PublicURL != "http://localhost:8420" || s.Durability != Disk || s.MaxStaleness != 750*time.Millisecond ||
+		s.DatabaseURL.Reveal() != "sqlite:data/lanyard.db" || s.Postgres() {
+		t.Errorf("Load = %+v, want the defaults of CONTRACT", s)
+	}
+	if s, err = load(t, map[string]string{"LANYARD_DATABASE_URL": "postgres://lanyard:hush@db/lanyard"}, ""); err != nil || s.Durability != Database || !s.Postgres() {
+		t.Errorf("Load with PostgreSQL = %+v, %v, want durability database", s, err)
+	}
+}
+
+// TestPrecedence: the environment is over .env, and .env over defaults.
+func TestPrecedence(t *testing.T) {
+	s, err := load(t, map[string]string{"LANYARD_LISTEN": "127.0.0.1:1"}, "LANYARD_LISTEN=127.0.0.1:2\nLANYARD_KEY_PREFIX=acme\n")
+	if err != nil || s.Listen != "127.0.0.1:1" || s.KeyPrefix != "acme" {
+		t.Errorf("Load = %q, %q, %v, want the environment's address and .env's prefix", s.Listen, s.KeyPrefix, err)
+	}
+	if _, err := load(t, nil, "LANYARD_MASTER_KEY hush\n"); err == nil || strings.Contains(err.Error(), "hush") {
+		t.Errorf("Load with a broken .env error = %v, want one that does not quote it", err)
+	}
+}
+
+// TestSecret: three forms, one at a time, never shown.
+func TestSecret(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "LANYARD_TOKEN")
+	if err := os.WriteFile(file, []byte("hush\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name   string
+		values map[string]string
+		want   string
+		fails  bool
+	}{
+		{"none", nil, "", false},
+		{"plain", map[string]string{"LANYARD_TOKEN": "hush"}, "hush", false},
+		{"file", map[string]string{"LANYARD_TOKEN_FILE": file}, "hush", false},
+		{"credentials directory", map[string]string{"CREDENTIALS_DIRECTORY": dir}, "hush", false},
+		{"credentials directory without it", map[string]string{"CREDENTIALS_DIRECTORY": t.TempDir()}, "", false},
+		{"plain and file", map[string]string{"LANYARD_TOKEN": "hush", "LANYARD_TOKEN_FILE": file}, "", true},
+		{"file and directory", map[string]string{"CREDENTIALS_DIRECTORY": dir, "LANYARD_TOKEN_FILE": file}, "", true},
+		{"no such file", map[string]string{"LANYARD_TOKEN_FILE": file + ".gone"}, "", true},
+		{"empty file", map[string]string{"LANYARD_TOKEN_FILE": empty}, "", true},
+	} {
+		got, err := Secret(func(name string) string { return test.values[name] }, "LANYARD_TOKEN")
+		if (err != nil) != test.fails || reveal(got) != test.want {
+			t.Errorf("%s: Secret = %q, %v, want %q, failing %v", test.name, reveal(got), err, test.want, test.fails)
+		}
+		if err != nil && strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: the error tells the secret: %v", test.name, err)
+		}
+	}
+}
+
+func reveal(s secret.Secret) string {
+	if s.IsZero() {
+		return ""
+	}
+	return s.Reveal()
+}

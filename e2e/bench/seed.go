@@ -53,7 +53,8 @@ func seed(ctx context.Context, settings config.Settings, keys, asked int) (_ *se
 		return nil, err
 	}
 	s := &seeded{asker: system.Secret}
-	// In order, and many at once: so most of the database's indexes grow at their end, and a million keys take a minute or two.
+	// In order, so that most of the database's indexes grow at their end; and no more in one step than SQLite likes: what a
+	// savepoint has to remember is walked at every statement.
 	ids := make([]id.Key, keys)
 	for i := range ids {
 		ids[i] = id.New[id.Key]()
@@ -61,7 +62,7 @@ func seed(ctx context.Context, settings config.Settings, keys, asked int) (_ *se
 	slices.Sort(ids)
 	pick := mathrand.Perm(keys)[:asked]
 	slices.Sort(pick)
-	const batch = 20_000
+	const batch = 1000
 	for done := 0; done < keys; done += batch {
 		n := min(batch, keys-done)
 		list := make([]*key.Key, n)

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/lanyard-auth/lanyard/internal/advice"
@@ -43,8 +42,8 @@ There are two kinds. A [decision](#decisions) is about somebody's credential at 
 ` + "`allowed: false`" + ` and the code, and the door in front of the API answers its caller with the status given here. A
 [problem](#problems-of-the-json-api) is about a call to Lanyard's own API under ` + "`/v1`" + `. Two codes stand for one of each.
 
-Not in this version: access tokens and personal tokens, plans chosen in the portal, and the commands ` + "`lanyard token`" + `,
-` + "`lanyard login`" + ` and ` + "`lanyard whoami`" + `. Where a text speaks of them, this page says so.
+Some texts speak of what is not in this version: access tokens, signing in, plans chosen in the portal, and the commands
+` + "`lanyard token`, `lanyard login` and `lanyard whoami`" + `.
 `
 
 const problemsHead = `
@@ -77,7 +76,7 @@ func errorsDocument() []byte {
 }
 
 func writePage(b *bytes.Buffer, t advice.Text, status int, later bool) {
-	fmt.Fprintf(b, "\n### `%s`\n\n**%s.** HTTP %d. %s\n\n%s %s\n", t.Code, strings.TrimRight(t.Title, ".?"), status, t.Sentence, t.Who, t.How)
+	fmt.Fprintf(b, "\n### `%s`\n\n**%s** (HTTP %d). %s\n\n%s %s\n", t.Code, t.Title, status, t.Sentence, t.Who, t.How)
 	switch {
 	case later:
 		b.WriteString("\nNot answered in this version.\n")

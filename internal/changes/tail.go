@@ -44,7 +44,7 @@ type Tail struct {
 	next    *flight // the poll that later callers of Sync share; guarded by flight
 	wake    chan struct{}
 	applyOn sync.Mutex
-	waiters []chan struct{} // told at each applied revision; guarded by applyOn
+	applies chan struct{} // closed at the next applied revision; guarded by applyOn
 }
 
 type flight struct {
@@ -306,19 +306,20 @@ func (t *Tail) Ready() error {
 func (t *Tail) tell() {
 	t.applyOn.Lock()
 	defer t.applyOn.Unlock()
-	for _, w := range t.waiters {
-		close(w)
+	if t.applies != nil {
+		close(t.applies)
+		t.applies = nil
 	}
-	t.waiters = nil
 }
 
-// Next returns a channel that is closed when something more was applied.
+// Next returns a channel that is closed when something more was applied. All who wait share it.
 func (t *Tail) Next() <-chan struct{} {
 	t.applyOn.Lock()
 	defer t.applyOn.Unlock()
-	w := make(chan struct{})
-	t.waiters = append(t.waiters, w)
-	return w
+	if t.applies == nil {
+		t.applies = make(chan struct{})
+	}
+	return t.applies
 }
 
 // Wait returns true once every node has applied the revision or has stopped deciding from memory by itself, which it has

@@ -27,9 +27,13 @@ import (
 )
 
 const (
-	pollEvery     = 250 * time.Millisecond
-	maxSkew       = 500 * time.Millisecond
-	grace         = 10 * time.Second // for requests under way at the end
+	pollEvery = 250 * time.Millisecond
+	maxSkew   = 500 * time.Millisecond
+	grace     = 10 * time.Second // for requests under way at the end
+
+	// Bytes of a spool segment. Absorbing one is one step of SQLite's only writer, and the node's own beat waits behind it: a
+	// segment must take a small part of the staleness that decisions allow, even when every use is of another key.
+	segmentSize   = 256 << 10
 	keepChanges   = 7 * 24 * time.Hour
 	keepReplies   = 10 * time.Minute
 	forgetNodes   = 24 * time.Hour
@@ -130,7 +134,7 @@ func (s *Server) newRecorder() (recorder, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the spool directory: %w", err)
 	}
-	spool, err := usage.Open(usage.Options{Dir: dir, Node: s.Node, Fsync: s.Settings.Durability == config.Fsync, Log: s.log, Rand: s.opts.Random})
+	spool, err := usage.Open(usage.Options{Dir: dir, Node: s.Node, MaxSegment: segmentSize, Fsync: s.Settings.Durability == config.Fsync, Log: s.log, Rand: s.opts.Random})
 	if err != nil {
 		return nil, err
 	}

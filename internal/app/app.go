@@ -35,6 +35,16 @@ type App struct {
 	CreatedAt   time.Time
 	DisabledAt  time.Time // zero: enabled
 	DeletedAt   time.Time // zero: there; a deleted app stays for the books and is shown to nobody
+
+	Epoch     int // raised to end every token issued before
+	Origin    Origin
+	ClientURL string // with origin ByAddress: the document's address
+	OAuth     OAuth
+
+	Document      string    // digest of the metadata document read last
+	DocumentUntil time.Time // when it has to be read again
+	ManageDigest  []byte    // of the registration access token (RFC 7592); empty: none
+	ManagePepper  int
 }
 
 // Store keeps apps. Methods on owned rows take the reach; a row outside it is fault.NotFound.
@@ -43,6 +53,10 @@ type Store interface {
 	App(ctx context.Context, reach audit.Reach, app id.App) (*App, error)
 	// Apps lists by creation, newest first, those after the cursor; team and name may be "" for any.
 	Apps(ctx context.Context, reach audit.Reach, filter Filter) ([]*App, error)
+	// AppByAddress finds the app of a client id metadata document.
+	AppByAddress(ctx context.Context, address string) (*App, error)
+	// RegisteredTeam returns the built-in team of apps that registered themselves, making it at the first call.
+	RegisteredTeam(ctx context.Context, at time.Time) (id.Team, error)
 	// UpdateApp applies change to the row as it is now, in one atomic step; an error from change changes nothing.
 	UpdateApp(ctx context.Context, reach audit.Reach, app id.App, ev audit.Event, change func(*App) error) (*App, id.Revision, error)
 }

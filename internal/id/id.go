@@ -29,6 +29,13 @@ type (
 	Node    string // node_…: one running server
 	Event   string // event_…: a line of the audit log
 	Message string // msg_…: something the outbox has to deliver
+	Session string // sess_…: a browser in which somebody is logged in
+	Request string // req_…: an authorization request under way
+	Family  string // fam_…: a chain of refresh tokens
+	Code    string // code_…: an authorization code
+	Device  string // dev_…: a device that asks to be let in
+	Link    string // link_…: a link in a mail
+	Token   string // tok_…: one access token, by its jti
 )
 
 func (App) word() string     { return "app" }
@@ -40,6 +47,13 @@ func (Plan) word() string    { return "plan" }
 func (Node) word() string    { return "node" }
 func (Event) word() string   { return "event" }
 func (Message) word() string { return "msg" }
+func (Session) word() string { return "sess" }
+func (Request) word() string { return "req" }
+func (Family) word() string  { return "fam" }
+func (Code) word() string    { return "code" }
+func (Device) word() string  { return "dev" }
+func (Link) word() string    { return "link" }
+func (Token) word() string   { return "tok" }
 
 // Kind is any of the identifier types of this package.
 type Kind interface {

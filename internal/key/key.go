@@ -226,8 +226,11 @@ func (k *Key) Validate() error {
 	if err := fault.CheckName("name", k.Name, 100); err != nil {
 		return err
 	}
-	if k.Kind != secret.Key && k.Kind != secret.Publishable {
-		return fault.Field("kind", `must be "key" or "pub"`)
+	if k.Kind != secret.Key && k.Kind != secret.Publishable && k.Kind != secret.Client {
+		return fault.Field("kind", `must be "key", "pub" or "cs"`)
+	}
+	if k.Kind == secret.Client && (len(k.Scopes) > 0 || len(k.APIs) > 0) {
+		return fault.Field("scopes", "a client secret holds none: what the app may do stands in its registration")
 	}
 	if k.Mode != secret.Live && k.Mode != secret.Test {
 		return fault.Field("mode", `must be "live" or "test"`)

@@ -4,6 +4,7 @@ package user
 import (
 	"context"
 	"net/mail"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,8 @@ type User struct {
 	Admin      bool
 	CreatedAt  time.Time
 	DisabledAt time.Time // zero: enabled
+	VerifiedAt time.Time // zero: nobody showed that the address is theirs
+	Epoch      int       // raised to end every token and personal token issued before
 }
 
 // Store keeps users. Reach does not apply: only server reach gets here, which package manage sees to.
@@ -29,8 +32,15 @@ type Store interface {
 	CreateUser(ctx context.Context, u *User, ev audit.Event) (id.Revision, error)
 	User(ctx context.Context, user id.User) (*User, error)
 	Users(ctx context.Context, filter Filter) ([]*User, error)
+	// UserByEmail finds a user by user.EmailKey of an address; fault.NotFound if there is none.
+	UserByEmail(ctx context.Context, email string) (*User, error)
+	// UpdateUser applies change to the row as it is now. Where it disables the user or raises the epoch, their sessions end and
+	// the old epoch is kept among the revocations.
 	UpdateUser(ctx context.Context, user id.User, ev audit.Event, change func(*User) error) (*User, id.Revision, error)
 }
+
+// EpochSubject names tokens of one epoch of a user, app or grant among the revocations that nodes remember.
+func EpochSubject(owner string, epoch int) string { return owner + "^" + strconv.Itoa(epoch) }
 
 // Filter narrows a list of users.
 type Filter struct {

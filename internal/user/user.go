@@ -26,12 +26,22 @@ type User struct {
 	Epoch      int       // raised to end every token and personal token issued before
 }
 
+// Standing is what a decision needs to know of a user as things are now.
+type Standing struct {
+	Disabled bool
+	Admin    bool
+	Epoch    int
+	Owns     []id.Team // teams where the user is an owner
+}
+
 // Store keeps users. Reach does not apply: only server reach gets here, which package manage sees to.
 type Store interface {
 	// CreateUser makes a user; an address that is taken is a conflict.
 	CreateUser(ctx context.Context, u *User, ev audit.Event) (id.Revision, error)
 	User(ctx context.Context, user id.User) (*User, error)
 	Users(ctx context.Context, filter Filter) ([]*User, error)
+	// UserForDecision reads how a user stands; fault.NotFound if there is none.
+	UserForDecision(ctx context.Context, user id.User) (Standing, error)
 	// UserByEmail finds a user by user.EmailKey of an address; fault.NotFound if there is none.
 	UserByEmail(ctx context.Context, email string) (*User, error)
 	// UpdateUser applies change to the row as it is now. Where it disables the user or raises the epoch, their sessions end and

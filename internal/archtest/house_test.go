@@ -38,6 +38,7 @@ var house = []line{
 	{prefix: "internal/", packages: "manage"},
 	{prefix: "internal/", packages: "notify"},
 	{prefix: "internal/", packages: "web config scan"},
+	{prefix: "internal/", packages: "page page/pagetest browser", order: leftToRight},
 	// Surfaces.
 	{prefix: "internal/server/", packages: "oauth login portal rest doors extauthz"},
 	{prefix: "internal/", packages: "server"},
@@ -59,12 +60,13 @@ var guarded = []struct {
 	what, who string
 }{
 	{"database/sql/...", "internal/store"},
-	{"net/http/...", "internal/web internal/outbound internal/notify internal/upstream internal/server/... internal/servertest " +
+	{"net/http/...", "internal/web internal/outbound internal/notify internal/upstream internal/page internal/browser internal/server/... internal/servertest " +
 		"internal/demo . cmd/lanyard examples/... e2e/..."},
 	{"internal/store", "internal/server internal/store/storetest"},
 	// Support of tests never becomes part of the product.
 	{"internal/pgtest", "internal/store/storetest internal/servertest e2e/..."},
 	{"internal/store/storetest", ""},
+	{"internal/page/pagetest", ""},
 	{"internal/servertest", "e2e/..."},
 	{"internal/archtest", ""},
 }

@@ -11,11 +11,12 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 )
 
 type errorPage struct {
-	frame
+	page.Frame
 	Text   advice.Text
 	Status int // what a door answers; 0: no door answers this code
 }
@@ -38,14 +39,14 @@ func (p *portal) explainError(w http.ResponseWriter, r *http.Request) error {
 		return fault.New(fault.NotFound, "there is no error of this name; %s/errors/ lists them all", p.PublicURL)
 	}
 	w.Header().Set("Vary", "Accept")
-	if wantsJSON(r) {
+	if page.WantsJSON(r) {
 		return writeJSON(w, errorJSON{text.Code, text.Title, text.Sentence, text.Who, text.How, text.Example, text.Also})
 	}
-	page := errorPage{frame: p.frame(r, text.Title, "/errors/"), Text: text}
+	view := errorPage{Frame: p.Page.Frame(r, text.Title, "/errors/"), Text: text}
 	if code := policy.Code(text.Code); slices.Contains(policy.Codes(), code) {
-		page.Status = code.HTTPStatus()
+		view.Status = code.HTTPStatus()
 	}
-	return p.render(w, http.StatusOK, "error", page)
+	return p.pages.Render(w, r, http.StatusOK, "error", view)
 }
 
 func writeJSON(w http.ResponseWriter, value any) error {
@@ -63,7 +64,7 @@ func writeJSON(w http.ResponseWriter, value any) error {
 }
 
 type errorsPage struct {
-	frame
+	page.Frame
 	Groups []errorGroup
 }
 
@@ -76,7 +77,7 @@ type errorGroup struct {
 
 // listErrors serves GET /errors/.
 func (p *portal) listErrors(w http.ResponseWriter, r *http.Request) error {
-	return p.render(w, http.StatusOK, "errors", errorsPage{p.frame(r, "Errors", "/errors/"), groupErrors(advice.Pages())})
+	return p.pages.Render(w, r, http.StatusOK, "errors", errorsPage{p.Page.Frame(r, "Errors", "/errors/"), groupErrors(advice.Pages())})
 }
 
 // groupErrors puts every text into the group of who can mend it, first things first.

@@ -8,11 +8,12 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/advice"
+	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
 type frontPage struct {
-	frame
-	Key, Token pass // the two things a call may carry
+	page.Frame
+	Key, Token page.Pass // the two things a call may carry
 	APIs       []apiCard
 }
 
@@ -38,13 +39,13 @@ func (p *portal) front(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list the APIs for the front: %w", err)
 	}
-	page := frontPage{frame: p.frame(r, "", "/")}
-	page.Title = "Build with " + page.Face.Name
-	page.Key, page.Token = samples(advice.Table())
+	view := frontPage{Frame: p.Page.Frame(r, "", "/")}
+	view.Title = "Build with " + view.Face.Name
+	view.Key, view.Token = samples(advice.Table())
 	for _, api := range declared {
-		page.APIs = append(page.APIs, newAPICard(api))
+		view.APIs = append(view.APIs, newAPICard(api))
 	}
-	return p.render(w, http.StatusOK, "front", page)
+	return p.pages.Render(w, r, http.StatusOK, "front", view)
 }
 
 // maxLets is how many scopes a card names.
@@ -53,7 +54,7 @@ const maxLets = 4
 func newAPICard(api lanyard.API) apiCard {
 	card := apiCard{Name: api.Name, Title: api.Title, Takes: inWords(api.Takes)}
 	if card.Title == "" {
-		card.Title = upper(api.Name)
+		card.Title = page.Upper(api.Name)
 	}
 	differ := 0
 	for _, operation := range api.Operations {

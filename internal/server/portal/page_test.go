@@ -2,16 +2,16 @@ package portal
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/advice"
+	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/page/pagetest"
 )
 
 // every lists a path for every state of every page, with the status and a few words it must hold.
@@ -61,7 +61,7 @@ func TestPages(t *testing.T) {
 					t.Errorf("GET %s lacks %q", v.path, word)
 				}
 			}
-			for _, fault := range markup(body) {
+			for _, fault := range pagetest.Faults(body) {
 				t.Errorf("GET %s: %s", v.path, fault)
 			}
 		})
@@ -69,22 +69,19 @@ func TestPages(t *testing.T) {
 	for _, v := range every() {
 		check(v.path, h, v)
 	}
-	check("empty", server(empty), visit{"/", 200, []string{nameless, "No API is declared yet"}})
+	check("empty", server(empty), visit{"/", 200, []string{"Lanyard", "No API is declared yet"}})
 	body := get(t, server(empty), "/", browser).Body.String()
-	if got := plain(body); !strings.Contains(got, "lanyard apply -f lanyard.yaml") {
+	if got := pagetest.Plain(body); !strings.Contains(got, "lanyard apply -f lanyard.yaml") {
 		t.Errorf("the empty front says %q, want the next command", got)
 	}
 }
 
 // Every page's template is run above; none may stand beside them unused.
 func TestEveryTemplateHasAPage(t *testing.T) {
-	var names []string
-	for name := range parse() {
-		names = append(names, name)
-	}
+	names := page.New(page.Config{}).Templates(templates, "templates/*.html").Names()
 	slices.Sort(names)
-	if want := []string{"error", "errors", "failure", "front", "which"}; !slices.Equal(names, want) {
-		t.Errorf("parse() = %q, want %q", names, want)
+	if want := []string{"error", "errors", "front", "which"}; !slices.Equal(names, want) {
+		t.Errorf("the portal has the pages %q, want %q", names, want)
 	}
 }
 
@@ -104,7 +101,7 @@ func TestWhichAnswersAll(t *testing.T) {
 			t.Fatal(err)
 		}
 		body := get(t, h, "/which?"+u.RawQuery, browser).Body.String()
-		text := plain(body)
+		text := pagetest.Plain(body)
 		for _, words := range []string{want.Title, want.Reason, want.Next} {
 			if !strings.Contains(text, words) {
 				t.Errorf("GET %s lacks %q", option.URL, words)
@@ -139,148 +136,8 @@ func TestErrorsAreListedOnce(t *testing.T) {
 func TestErrorExamplesCopyWhole(t *testing.T) {
 	h := server(acme())
 	for code, text := range advice.Pages() {
-		if got := plain(get(t, h, "/errors/"+code, browser).Body.String()); !strings.Contains(got, text.Example) {
+		if got := pagetest.Plain(get(t, h, "/errors/"+code, browser).Body.String()); !strings.Contains(got, text.Example) {
 			t.Errorf("GET /errors/%s: its text lacks the example %q", code, text.Example)
-		}
-	}
-}
-
-func TestContact(t *testing.T) {
-	for text, want := range map[string]link{
-		"":                              {},
-		"help@acme.example":             {"help@acme.example", "mailto:help@acme.example"},
-		"https://acme.example/help?a=b": {"Support", "https://acme.example/help?a=b"},
-		"call us":                       {Text: "call us"},
-		"javascript:alert(1)//a@b":      {Text: "javascript:alert(1)//a@b"},
-		"a@b?bcc=c@d":                   {Text: "a@b?bcc=c@d"},
-		"@b":                            {Text: "@b"},
-		"a@":                            {Text: "a@"},
-	} {
-		if got := contact(text); got != want {
-			t.Errorf("contact(%q) = %+v, want %+v", text, got, want)
-		}
-	}
-	for _, address := range []string{"javascript:alert(1)", "data:text/html,x", "//evil.test", "/terms", "https:", "ftp://x", "https://%zz", " https://x"} {
-		if got := webLink("Terms", address); got != (link{}) {
-			t.Errorf("webLink(%q) = %+v, want none", address, got)
-		}
-	}
-}
-
-var (
-	tag       = regexp.MustCompile(`<(/?)([a-zA-Z][a-zA-Z0-9]*)((?:\s+[a-zA-Z-]+(?:="[^"]*")?)*)\s*(/?)>`)
-	attribute = regexp.MustCompile(`([a-zA-Z-]+)(?:="([^"]*)")?`)
-	void      = []string{"meta", "link", "input", "br"}
-)
-
-// plain is the text of a page without its tags.
-func plain(body string) string {
-	text := tag.ReplaceAllString(body, "")
-	return strings.NewReplacer("&#39;", "'", "&#34;", `"`, "&lt;", "<", "&gt;", ">", "&#43;", "+", "&amp;", "&").Replace(text)
-}
-
-// markup returns what is wrong with a page: tags left open, ids doubled, headings out of order, links to nowhere, anything the content
-// security policy forbids, more bytes than a page needs.
-func markup(body string) (faults []string) {
-	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if !strings.HasPrefix(body, "<!doctype html>\n<html lang=\"en\">") || len(body) > 100_000 {
-		add("begins with %.40q and has %d bytes", body, len(body))
-	}
-	if rest := tag.ReplaceAllString(strings.TrimPrefix(body, "<!doctype html>"), ""); strings.ContainsAny(rest, "<>") {
-		add("has a tag that does not read as one")
-	}
-	var open, ids, targets []string
-	level, titles := 0, 0
-	for _, m := range tag.FindAllStringSubmatch(body, -1) {
-		closing, name := m[1] != "", m[2]
-		switch {
-		case name == "script" || name == "style" || name == "base" || name == "iframe" || name == "object":
-			add("has a <%s>", name)
-		case closing:
-			if len(open) == 0 || open[len(open)-1] != name {
-				add("closes <%s> while open are %q", name, open)
-				return faults
-			}
-			open = open[:len(open)-1]
-			continue
-		case m[4] == "" && !slices.Contains(void, name):
-			open = append(open, name)
-		}
-		if len(name) == 2 && name[0] == 'h' && name[1] >= '1' && name[1] <= '6' {
-			now := int(name[1] - '0')
-			if now > level+1 {
-				add("has an <h%d> after an <h%d>", now, level)
-			}
-			if level = now; now == 1 {
-				titles++
-			}
-		}
-		has := map[string]string{}
-		for _, a := range attribute.FindAllStringSubmatch(m[3], -1) {
-			has[a[1]] = a[2]
-		}
-		for key, value := range has {
-			switch {
-			case key == "style" || strings.HasPrefix(key, "on"):
-				add("has the attribute %s on <%s>", key, name)
-			case key == "id":
-				if slices.Contains(ids, value) {
-					add("has the id %s twice", value)
-				}
-				ids = append(ids, value)
-			case key == "aria-labelledby" || key == "href" && strings.HasPrefix(value, "#"):
-				targets = append(targets, strings.TrimPrefix(value, "#"))
-			case (key == "href" || key == "src") && name != "a" && !strings.HasPrefix(value, "/assets/"):
-				add("loads %s", value)
-			}
-		}
-		if _, scoped := has["scope"]; name == "th" && !scoped {
-			add("has a <th> without scope")
-		}
-	}
-	for _, id := range targets {
-		if !slices.Contains(ids, id) {
-			add("points at #%s, which is not there", id)
-		}
-	}
-	if len(open) > 0 || titles != 1 {
-		add("leaves %q open and has %d <h1>", open, titles)
-	}
-	for part, want := range map[string]int{"<title>": 1, "<main ": 1, `class="skip"`: 1, `name="viewport"`: 1, "<caption>": strings.Count(body, "<table"), "<legend>": strings.Count(body, "<fieldset"), " primary\"": min(1, strings.Count(body, " primary\""))} {
-		if got := strings.Count(body, part); got != want {
-			add("has %d of %s, want %d", got, part, want)
-		}
-	}
-	return faults
-}
-
-// A check that finds nothing wrong anywhere would pass everything.
-func TestMarkupFindsFaults(t *testing.T) {
-	good := get(t, server(acme()), "/which", browser).Body.String()
-	for _, test := range []struct{ name, old, replacement string }{
-		{"script", "</main>", "<script>1</script></main>"},
-		{"style element", "</main>", "<style>a</style></main>"},
-		{"style", "<main ", `<main style="x" `},
-		{"handler", "<main ", `<main onclick="x" `},
-		{"open tag", "</main>", "<div></main>"},
-		{"left open", "</header>", ""},
-		{"stray bracket", "</main>", "<</main>"},
-		{"heading skipped", "<h1>", "<h4>x</h4><h1>"},
-		{"second title", "<h1>", "<h1>x</h1><h1>"},
-		{"id twice", "<h1>", `<h1 id="main">`},
-		{"link to nowhere", `id="main"`, `id="other"`},
-		{"from elsewhere", `href="/assets/portal`, `href="https://cdn.example/portal`},
-		{"th without scope", `<th scope="row">`, "<th>"},
-		{"table without caption", "<caption>The two credentials side by side</caption>", ""},
-		{"no doctype", "<!doctype html>", ""},
-		{"too large", "</main>", strings.Repeat("x", 100_000) + "</main>"},
-	} {
-		bad := strings.Replace(good, test.old, test.replacement, 1)
-		if bad == good {
-			t.Errorf("%s: the page lacks %q", test.name, test.old)
-		}
-		if len(markup(bad)) == 0 {
-			t.Errorf("markup(%s) = nothing, want a fault", test.name)
 		}
 	}
 }

@@ -8,14 +8,15 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
 type whichPage struct {
-	frame
+	page.Frame
 	Table     comparison
 	Questions []question
-	Unclear   *alert  // one question at least has no answer, and one at least has
-	Answer    *answer // nil until all three are answered
+	Unclear   *page.Alert // one question at least has no answer, and one at least has
+	Answer    *answer     // nil until all three are answered
 	All       []outcome
 }
 
@@ -34,7 +35,7 @@ type question struct {
 
 type answer struct {
 	advice.Recommendation
-	Pass pass
+	Pass page.Pass
 }
 
 // outcome is one way to answer all three questions, with what comes of it.
@@ -48,35 +49,35 @@ type outcome struct {
 func (p *portal) which(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	given := advice.Answers{Whose: query.Get("whose"), Where: query.Get("where"), Leak: query.Get("leak")}
-	page := whichPage{frame: p.frame(r, "Which do I need?", "/which"), Table: compare(advice.Table()), All: outcomes()}
+	view := whichPage{Frame: p.Page.Frame(r, "Which do I need?", "/which"), Table: compare(advice.Table()), All: outcomes()}
 	for i, value := range []string{given.Whose, given.Where, given.Leak} {
-		page.Questions = append(page.Questions, question{advice.Questions()[i], value})
+		view.Questions = append(view.Questions, question{advice.Questions()[i], value})
 	}
 	if given == (advice.Answers{}) {
-		return p.render(w, http.StatusOK, "which", page)
+		return p.pages.Render(w, r, http.StatusOK, "which", view)
 	}
 	advised, err := advice.Which(given)
 	var unclear *fault.Error
 	switch {
 	case errors.As(err, &unclear):
-		for i := range page.Questions {
-			if page.Questions[i].ID == unclear.Field {
-				page.Unclear = &alert{ID: "answer", Title: "One question has no answer yet:", Text: page.Questions[i].Text, URL: "#" + unclear.Field}
+		for i := range view.Questions {
+			if view.Questions[i].ID == unclear.Field {
+				view.Unclear = &page.Alert{ID: "answer", Title: "One question has no answer yet:", Link: page.Link{Text: view.Questions[i].Text, URL: "#" + unclear.Field}}
 			}
 		}
-		return p.render(w, http.StatusBadRequest, "which", page)
+		return p.pages.Render(w, r, http.StatusBadRequest, "which", view)
 	case err != nil:
 		return err
 	}
-	page.Answer = &answer{advised, recommended(advised.Kind, given.Leak == advice.LeakEnds)}
-	return p.render(w, http.StatusOK, "which", page)
+	view.Answer = &answer{advised, recommended(advised.Kind, given.Leak == advice.LeakEnds)}
+	return p.pages.Render(w, r, http.StatusOK, "which", view)
 }
 
 func compare(table advice.Comparison) comparison {
 	c := comparison{Rows: table.Rows, Between: table.Between}
 	c.Card, c.Key, _ = strings.Cut(table.Key, ": ")
 	c.Badge, c.Token, _ = strings.Cut(table.Token, ": ")
-	c.Badge = upper(c.Badge)
+	c.Badge = page.Upper(c.Badge)
 	return c
 }
 
@@ -94,7 +95,7 @@ func outcomes() []outcome {
 				query := url.Values{"whose": {whose.Value}, "where": {where.Value}, "leak": {leak.Value}}
 				all = append(all, outcome{
 					Options: []string{whose.Text, where.Text, leak.Text},
-					Title:   upper(advised.Kind.Name()), URL: "/which?" + query.Encode() + "#answer",
+					Title:   page.Upper(advised.Kind.Name()), URL: "/which?" + query.Encode() + "#answer",
 				})
 			}
 		}

@@ -1,4 +1,4 @@
-package portal
+package page
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ type rgb struct{ r, g, b uint8 }
 // ownColor is the colour of a provider who named none.
 var ownColor = rgb{0x0b, 0x7a, 0x5c} //nolint:gochecknoglobals // a constant that Go has no word for
 
-// The grounds that portal.css puts text on, in both themes; a test holds them to the sheet.
+// The grounds that page.css puts text on, in both themes; a test holds them to the sheet.
 var (
 	lightGrounds = []rgb{{0xfb, 0xfa, 0xf8}, {0xff, 0xff, 0xff}, {0xf3, 0xf1, 0xed}} // paper, card, raise
 	darkGrounds  = []rgb{{0x0e, 0x11, 0x10}, {0x16, 0x1a, 0x19}, {0x1d, 0x22, 0x21}}

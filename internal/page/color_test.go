@@ -1,9 +1,7 @@
-package portal
+package page
 
 import (
-	"encoding/hex"
 	"math"
-	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -78,7 +76,7 @@ func TestPaletteIsReadable(t *testing.T) {
 
 var (
 	themed    = regexp.MustCompile(`--([a-z-]+): light-dark\(#([0-9a-f]{6}), #([0-9a-f]{6})\);`)
-	sheetText = string(static()["portal.css"].body)
+	sheetText = string(static()["page.css"].body)
 )
 
 func token(t *testing.T, name string) pair {
@@ -88,14 +86,14 @@ func token(t *testing.T, name string) pair {
 			return pair{parseColor("#" + m[2]), parseColor("#" + m[3])}
 		}
 	}
-	t.Fatalf("portal.css has no --%s", name)
+	t.Fatalf("page.css has no --%s", name)
 	return pair{}
 }
 
 func TestSheet(t *testing.T) {
 	for i, name := range []string{"paper", "card", "raise"} {
 		if got, want := token(t, name), (pair{lightGrounds[i], darkGrounds[i]}); got != want {
-			t.Errorf("portal.css: --%s = %v, want %v as color.go has it", name, got, want)
+			t.Errorf("page.css: --%s = %v, want %v as color.go has it", name, got, want)
 		}
 	}
 	grounds := func(name string) pair { return token(t, name) }
@@ -119,58 +117,15 @@ func TestSheet(t *testing.T) {
 	} {
 		front, ground := token(t, test.front), grounds(test.ground)
 		if light, dark := contrast(front.light, ground.light), contrast(front.dark, ground.dark); light < test.ratio || dark < test.ratio {
-			t.Errorf("portal.css: --%s on --%s has contrast %.2f light, %.2f dark, want %v", test.front, test.ground, light, dark, test.ratio)
+			t.Errorf("page.css: --%s on --%s has contrast %.2f light, %.2f dark, want %v", test.front, test.ground, light, dark, test.ratio)
 		}
 	}
 	for _, bad := range []string{"http:", "https:", "//", "@import", "url("} {
 		if strings.Contains(sheetText, bad) {
-			t.Errorf("portal.css holds %q: nothing comes from elsewhere", bad)
+			t.Errorf("page.css holds %q: nothing comes from elsewhere", bad)
 		}
 	}
 	if strings.Count(sheetText, "{") != strings.Count(sheetText, "}") {
-		t.Error("portal.css: braces do not match")
-	}
-}
-
-// Each class a page uses is styled, and each that is styled is used.
-func TestClasses(t *testing.T) {
-	used := map[string]bool{}
-	h := server(acme())
-	for _, v := range append(every(), visit{path: "/errors/valid"}) {
-		for _, m := range regexp.MustCompile(`class="([^"]*)"`).FindAllStringSubmatch(get(t, h, v.path, browser).Body.String(), -1) {
-			for class := range strings.FieldsSeq(m[1]) {
-				used[class] = true
-			}
-		}
-	}
-	rules := regexp.MustCompile(`\{[^{}]*\}|/\*[^*]*\*/`).ReplaceAllString(sheetText, "")
-	for _, m := range regexp.MustCompile(`\.([a-z]+)`).FindAllStringSubmatch(rules, -1) {
-		if !used[m[1]] {
-			t.Errorf("portal.css styles .%s, which no page uses", m[1])
-		}
-	}
-	for class := range used {
-		if !regexp.MustCompile(`\.` + class + `\b`).MatchString(rules) {
-			t.Errorf("a page uses the class %s, which portal.css does not style", class)
-		}
-	}
-}
-
-// A page and its assets may be asked of different nodes, so a name must mean the same everywhere.
-func TestAssets(t *testing.T) {
-	h := server(acme())
-	yellow := rgb{0xff, 0xdd, 0x00}
-	page := get(t, h, "/", browser).Body.String()
-	for _, a := range []asset{static()["portal.css"], brandAsset(yellow, ".css"), brandAsset(yellow, ".svg")} {
-		if !strings.Contains(page, `"`+a.path()+`"`) {
-			t.Errorf("GET / does not load %s", a.path())
-		}
-		w := get(t, h, a.path(), "")
-		if w.Code != http.StatusOK || w.Body.String() != string(a.body) {
-			t.Errorf("GET %s = %d %q, want the asset", a.path(), w.Code, w.Body)
-		}
-	}
-	if w := get(t, h, brandAsset(ownColor, ".css").path(), ""); !strings.Contains(w.Body.String(), "--brand: #"+hex.EncodeToString([]byte{ownColor.r, ownColor.g, ownColor.b})+";") {
-		t.Errorf("the sheet of a colour that is not the brand's = %d %s, want it all the same", w.Code, w.Body)
+		t.Error("page.css: braces do not match")
 	}
 }

@@ -1,4 +1,4 @@
-package portal
+package page
 
 import (
 	"crypto/sha256"
@@ -36,12 +36,12 @@ func static() map[string]asset {
 	all := map[string]asset{}
 	files, err := fs.Glob(assets, "assets/*")
 	if err != nil {
-		panic("portal: " + err.Error()) // the pattern is ours
+		panic("page: " + err.Error()) // the pattern is ours
 	}
 	for _, file := range files {
 		body, err := assets.ReadFile(file)
 		if err != nil {
-			panic("portal: " + err.Error()) // it was just listed
+			panic("page: " + err.Error()) // it was just listed
 		}
 		ending := path.Ext(file)
 		all[path.Base(file)] = newAsset(strings.TrimSuffix(path.Base(file), ending), ending, string(body))
@@ -61,8 +61,8 @@ func brandAsset(main rgb, ending string) asset {
 }
 
 // findAsset returns the asset of that exact name.
-func (p *portal) findAsset(name string) (asset, bool) {
-	for _, file := range p.static {
+func (k *Kit) findAsset(name string) (asset, bool) {
+	for _, file := range k.static {
 		if file.name == name {
 			return file, true
 		}
@@ -79,9 +79,11 @@ func (p *portal) findAsset(name string) (asset, bool) {
 	return made, made.name == name
 }
 
-// asset serves GET /assets/{name}.
-func (p *portal) asset(w http.ResponseWriter, r *http.Request) error {
-	found, ok := p.findAsset(r.PathValue("name"))
+// Assets serves GET /assets/{name}. Their names hold the hash of their bytes, so any kit serves what another one's page asks for.
+func (k *Kit) Assets() http.HandlerFunc { return k.Handle(k.asset) }
+
+func (k *Kit) asset(w http.ResponseWriter, r *http.Request) error {
+	found, ok := k.findAsset(r.PathValue("name"))
 	if !ok {
 		return fault.New(fault.NotFound, "there is no such file; the page that named it may be older than this server")
 	}

@@ -1,0 +1,47 @@
+package page
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// send is the one script of our pages. It reaches past the form, one of whose fields may be named submit.
+const send = template.JS("HTMLFormElement.prototype.submit.call(document.forms[0])")
+
+// formPostPage takes an answer back to a client.
+type formPostPage struct {
+	Frame
+	Action string
+	Host   string
+	Fields []Hidden
+	Script template.JS
+}
+
+// FormPost writes a page that posts fields to action, a client's redirect URI on the web: at once by a script, or by a button where
+// there is none (OAuth 2.0 Form Post Response Mode section 2). The page is stored nowhere, its form leads to action's origin alone,
+// and no script but that one line runs.
+func (k *Kit) FormPost(w http.ResponseWriter, r *http.Request, action string, fields url.Values) error {
+	to := source(action)
+	if to == "" || WebLink("", action).URL == "" {
+		return fmt.Errorf("post an answer to %q: it is no address of the web", action)
+	}
+	u, err := url.Parse(action)
+	if err != nil {
+		return fmt.Errorf("post an answer: %w", err)
+	}
+	view := formPostPage{Frame: k.Frame(r, "Continue to "+u.Host, ""), Action: action, Host: u.Host, Script: send}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		for _, value := range fields[name] {
+			view.Fields = append(view.Fields, Hidden{name, value})
+		}
+	}
+	sum := sha256.Sum256([]byte(send))
+	only := policy{forms: []string{to}, away: true, script: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
+	return render(w, http.StatusOK, answer{k.own.pages["form-post"], view, true, only})
+}

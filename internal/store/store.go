@@ -162,6 +162,14 @@ func moment(us int64) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
+// blob is bytes as they are stored where there may be none: then NULL.
+func blob(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
+}
+
 // guarded runs fn and turns its panic into an error: a panic in a step takes neither the others nor the connection along.
 func guarded(ctx context.Context, q querier, fn func(context.Context, querier) error) (err error) {
 	defer func() {

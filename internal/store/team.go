@@ -152,3 +152,47 @@ func systemTeam(ctx context.Context, q querier) (teamID id.Team, appID id.App, e
 	}
 	return teamID, appID, err
 }
+
+// registeredName is what the team of apps that registered themselves is called.
+const registeredName = "Registered clients"
+
+// RegisteredTeam implements app.Store. The unique index decides the race of two first calls, as in SystemTeam. Housekeeping:
+// no audit line.
+func (s *Store) RegisteredTeam(ctx context.Context, at time.Time) (teamID id.Team, err error) {
+	err = s.read("look for the team of registered clients", func(q querier) error {
+		teamID, err = registeredTeam(ctx, q)
+		return err
+	})
+	if err != nil || teamID != "" {
+		return teamID, err
+	}
+	err = s.step(ctx, "make the team of registered clients", func(ctx context.Context, q querier) error {
+		made := id.New[id.Team]()
+		result, err := q.ExecContext(ctx, `INSERT INTO team (id, name, system, created_at, suspended_at) VALUES ($1, $2, 2, $3, 0) ON CONFLICT DO NOTHING`,
+			string(made), registeredName, micros(at))
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			teamID, err = registeredTeam(ctx, q)
+			return err
+		}
+		teamID = made
+		_, err = s.append(ctx, q, at, change{changes.Team, string(made)})
+		return err
+	})
+	return teamID, err
+}
+
+// registeredTeam finds the team of registered clients, or nothing.
+func registeredTeam(ctx context.Context, q querier) (teamID id.Team, err error) {
+	err = q.QueryRowContext(ctx, `SELECT id FROM team WHERE system = 2`).Scan(&teamID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return teamID, err
+}

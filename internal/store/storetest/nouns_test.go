@@ -89,7 +89,7 @@ func TestEntriesAndAudit(t *testing.T) {
 			{"UpdateUser", func(ev audit.Event) (id.Revision, error) {
 				_, rev, err := w.UpdateUser(ctx, u.ID, ev, func(u *user.User) error { u.DisabledAt = t0; return nil })
 				return rev, err
-			}, []string{entry(changes.User, string(u.ID))}, ""},
+			}, []string{entry(changes.User, string(u.ID)), entry(changes.Revocation, user.EpochSubject(string(u.ID), 0))}, ""},
 			{"CreateTeam", func(ev audit.Event) (id.Revision, error) { return w.CreateTeam(ctx, tm, w.dev, ev) }, []string{entry(changes.Team, string(tm.ID)), entry(changes.User, string(w.dev))}, tm.ID},
 			{"UpdateTeam", func(ev audit.Event) (id.Revision, error) {
 				_, rev, err := w.UpdateTeam(ctx, server, w.ours, ev, func(t *team.Team) error { t.SuspendedAt = t0; return nil })
@@ -102,7 +102,7 @@ func TestEntriesAndAudit(t *testing.T) {
 			{"UpdateApp", func(ev audit.Event) (id.Revision, error) {
 				_, rev, err := w.UpdateApp(ctx, server, w.ourApp, ev, func(a *app.App) error { a.DisabledAt = t0; return nil })
 				return rev, err
-			}, []string{entry(changes.App, string(w.ourApp))}, w.ours},
+			}, []string{entry(changes.App, string(w.ourApp)), entry(changes.Revocation, user.EpochSubject(string(w.ourApp), 0))}, w.ours},
 			{"CreateApp", func(ev audit.Event) (id.Revision, error) { ev.Team = w.ours; return w.CreateApp(ctx, a, ev) }, []string{entry(changes.App, string(a.ID))}, w.ours},
 			{"CreateKeys", func(ev audit.Event) (id.Revision, error) { ev.Team = w.ours; return w.CreateKeys(ctx, two, ev) }, []string{entry(changes.Key, string(two[0].ID)), entry(changes.Key, string(two[1].ID))}, w.ours},
 			{"CreateKeys imported", func(ev audit.Event) (id.Revision, error) {

@@ -11,7 +11,7 @@ ALTER TABLE app ADD COLUMN document TEXT NOT NULL DEFAULT '';       -- digest of
 ALTER TABLE app ADD COLUMN document_until INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE app ADD COLUMN manage_digest BLOB;                     -- of the registration access token
 ALTER TABLE app ADD COLUMN manage_pepper INTEGER NOT NULL DEFAULT 0;
-CREATE UNIQUE INDEX app_client_url ON app (client_url) WHERE client_url <> '';
+CREATE UNIQUE INDEX app_client_url ON app (client_url) WHERE client_url <> '' AND deleted_at = 0;
 -- The team of clients that registered themselves; there is one.
 CREATE UNIQUE INDEX team_registered ON team (system) WHERE system = 2;
 
@@ -37,7 +37,7 @@ CREATE TABLE link (
     consumed_at INTEGER NOT NULL
 );
 CREATE INDEX link_expires ON link (expires_at);
-CREATE INDEX link_user ON link (user_id, purpose);
+CREATE UNIQUE INDEX link_live ON link (user_id, purpose, email) WHERE consumed_at = 0; -- the newest alone works
 
 CREATE TABLE session (
     id         TEXT NOT NULL PRIMARY KEY,
@@ -53,7 +53,7 @@ CREATE TABLE session (
     seen_at    INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
 );
-CREATE INDEX session_user ON session (user_id, created_at, id);
+CREATE INDEX session_by_user ON session (user_id, created_at, id);
 CREATE INDEX session_expires ON session (expires_at);
 
 -- Which apps a session signed in to: they are told when it ends.
@@ -92,6 +92,7 @@ CREATE TABLE auth_request (
     expires_at  INTEGER NOT NULL
 );
 CREATE INDEX auth_request_expires ON auth_request (expires_at);
+CREATE INDEX auth_request_browser ON auth_request (browser);
 
 -- Pushed authorization requests. Consumed once.
 CREATE TABLE pushed_request (

@@ -30,6 +30,7 @@ const (
 	Brand        Kind = "brand"
 	Import       Kind = "import"     // credentials made elsewhere were taken over
 	Revocation   Kind = "revocation" // id: kind and id of what was revoked; see Revoked
+	Keyring      Kind = "keyring"    // keys of our own were made or wrapped anew: nodes read them again
 	Restored     Kind = "restored"   // the database was replaced: everything changed
 )
 

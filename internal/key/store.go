@@ -7,6 +7,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
 // Store keeps keys. Methods take the reach; a row outside it is fault.NotFound.
@@ -35,6 +36,7 @@ type Filter struct {
 	App      id.App
 	Team     id.Team
 	Name     string
+	Kinds    []secret.Kind // empty: every kind
 	Before   time.Time
 	BeforeID string
 	Limit    int

@@ -179,7 +179,7 @@ func loadVersions(ctx context.Context, q querier, keys ...*key.Key) error {
 func (s *Store) Keys(ctx context.Context, reach audit.Reach, f key.Filter) (keys []*key.Key, err error) {
 	err = s.snapshot(ctx, "list keys", func(q querier) error {
 		w := within("k.team_id", reach).and("k.deleted_at = 0 AND "+ofLivingApp).given("k.app_id = ?", string(f.App)).given("k.team_id = ?", string(f.Team)).
-			given("k.name = ?", f.Name).after("k.created_at, k.id", f.Before, f.BeforeID)
+			given("k.name = ?", f.Name).oneOf("k.kind", texts(f.Kinds)).after("k.created_at, k.id", f.Before, f.BeforeID)
 		query := keySelect + w.String() + ` ORDER BY k.created_at DESC, k.id DESC LIMIT ` + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
@@ -322,12 +322,16 @@ func (s *Store) UpgradeDigest(ctx context.Context, keyID id.Key, version int, ol
 	})
 }
 
-// RotationsDue implements key.Store. The message's subject is key and version, and a subject is told once.
+// rotationsAtOnce bounds what one step tells of; the next call tells of the rest.
+const rotationsAtOnce = 500
+
+// RotationsDue implements key.Store. The message's subject is key and version, and a subject is told once. Keys that were
+// revoked since they got their date lose it, and nobody is told.
 func (s *Store) RotationsDue(ctx context.Context, now time.Time) (told int, err error) {
 	err = s.step(ctx, "tell of rotations due", func(ctx context.Context, q querier) error {
 		told = 0
-		due, err := rotationsDue(ctx, q, now)
-		if err != nil {
+		due, keys, err := rotationsDue(ctx, q, now)
+		if err != nil || len(keys) == 0 {
 			return err
 		}
 		for _, m := range due {
@@ -342,34 +346,42 @@ func (s *Store) RotationsDue(ctx context.Context, now time.Time) (told int, err 
 			}
 			told += int(n)
 		}
-		_, err = q.ExecContext(ctx, `UPDATE api_key SET rotate_due_at = 0 WHERE rotate_due_at > 0 AND rotate_due_at <= $1`, micros(now))
+		w := (&where{}).and("rotate_due_at > 0 AND rotate_due_at <= ?", micros(now)).oneOf("id", keys)
+		_, err = q.ExecContext(ctx, `UPDATE api_key SET rotate_due_at = 0`+w.String(), w.args...)
 		return err
 	})
 	return told, err
 }
 
-func rotationsDue(ctx context.Context, q querier, now time.Time) (due []outbox.Message, err error) {
+// rotationsDue are the messages of keys whose time has come, and the ids of all keys that were looked at for them.
+func rotationsDue(ctx context.Context, q querier, now time.Time) (due []outbox.Message, keys []string, err error) {
 	rows, err := q.QueryContext(ctx, `
-		SELECT k.id, k.app_id, k.team_id, k.name, k.rotate_due_at, (SELECT MAX(v.version) FROM api_key_version v WHERE v.key_id = k.id AND v.revoked_at = 0)
-		FROM api_key k WHERE k.rotate_due_at > 0 AND k.rotate_due_at <= $1 AND k.revoked_at = 0 AND k.deleted_at = 0`, micros(now))
+		SELECT k.id, k.app_id, k.team_id, k.name, k.kind, k.rotate_due_at, k.revoked_at + k.deleted_at,
+			(SELECT MAX(v.version) FROM api_key_version v WHERE v.key_id = k.id AND v.revoked_at = 0)
+		FROM api_key k WHERE k.rotate_due_at > 0 AND k.rotate_due_at <= $1 ORDER BY k.rotate_due_at LIMIT $2`, micros(now), rotationsAtOnce)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err = scanAll(rows, func() error {
-		var keyID, appID, name string
+		var keyID, appID, name, kind string
 		var teamID id.Team
-		var dueAt int64
+		var dueAt, ended int64
 		var version sql.NullInt64
-		if err := rows.Scan(&keyID, &appID, &teamID, &name, &dueAt, &version); err != nil {
+		if err := rows.Scan(&keyID, &appID, &teamID, &name, &kind, &dueAt, &ended, &version); err != nil {
 			return err
 		}
-		body, err := encode(map[string]any{"key_id": keyID, "app_id": appID, "name": name, "version": version.Int64, "due_at": moment(dueAt).Format(time.RFC3339)})
+		if keys = append(keys, keyID); ended > 0 {
+			return nil
+		}
+		body, err := encode(map[string]any{
+			"key_id": keyID, "app_id": appID, "name": name, "kind": kind, "version": version.Int64, "due_at": moment(dueAt).Format(time.RFC3339),
+		})
 		due = append(due, outbox.Message{
 			ID: id.New[id.Message](), Kind: outbox.KeyRotationDue, Subject: fmt.Sprintf("%s#%d", keyID, version.Int64), Team: teamID, Body: body, CreatedAt: now,
 		})
 		return err
 	})
-	return due, err
+	return due, keys, err
 }
 
 // Outbox implements outbox.Store.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 )
 
@@ -59,7 +60,8 @@ func loadKeyringHead(ctx context.Context, q querier) (head keyringHead, err erro
 }
 
 // ReplaceKeyring implements keyring.Store. The row of the setting is taken first: of two that replace the same revision the
-// second waits for the first, then finds another revision.
+// second waits for the first, then finds another revision. Other nodes read their keys again at the entry; at the founding of
+// a database there are none yet.
 func (s *Store) ReplaceKeyring(ctx context.Context, next keyring.State) (won bool, err error) {
 	err = s.step(ctx, "replace the keyring", func(ctx context.Context, q querier) error {
 		won = false
@@ -75,7 +77,15 @@ func (s *Store) ReplaceKeyring(ctx context.Context, next keyring.State) (won boo
 			return nil
 		}
 		won = true
-		return s.writeKeyring(ctx, q, next)
+		if err := s.writeKeyring(ctx, q, next); err != nil || head.Revision == 0 {
+			return err
+		}
+		var now int64
+		if err := q.QueryRowContext(ctx, `SELECT `+s.engine.clock()).Scan(&now); err != nil {
+			return err
+		}
+		_, err = s.append(ctx, q, moment(now), change{changes.Keyring, ""})
+		return err
 	})
 	return won && err == nil, err
 }

@@ -58,6 +58,23 @@ func (w *where) given(condition, value string) *where {
 	return w.and(condition, value)
 }
 
+// oneOf adds the condition that a column holds one of some texts, unless there are none.
+func (w *where) oneOf(column string, values []string) *where {
+	if len(values) == 0 {
+		return w
+	}
+	return w.and(column+` IN (?`+strings.Repeat(`, ?`, len(values)-1)+`)`, anys(values)...)
+}
+
+// texts are words of a type of their own as plain texts.
+func texts[S ~string](words []S) []string {
+	out := make([]string, len(words))
+	for i, word := range words {
+		out[i] = string(word)
+	}
+	return out
+}
+
 // after continues a list that goes backwards in time behind the last one seen. columns are time and id, "created_at, id".
 func (w *where) after(columns string, before time.Time, beforeID string) *where {
 	if before.IsZero() {

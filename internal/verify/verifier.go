@@ -133,7 +133,7 @@ func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision)
 		v.imports.invalidate("", rev)
 	case changes.Restored:
 		v.Reset()
-	case changes.User, changes.Brand, changes.Revocation: // nothing of theirs is kept here
+	case changes.User, changes.Brand, changes.Keyring, changes.Revocation: // nothing of theirs is kept here
 	}
 }
 

@@ -24,6 +24,7 @@ func TestRevisionOrderIsCommitOrder(t *testing.T) {
 		go func() {
 			last := start
 			for {
+				over := watching.Err() != nil // asked before the look: what was written until then is in it
 				entries, err := nodes[1].ChangesAfter(context.WithoutCancel(watching), last, 1000)
 				if err != nil {
 					t.Errorf("ChangesAfter = %v", err)
@@ -34,7 +35,7 @@ func TestRevisionOrderIsCommitOrder(t *testing.T) {
 					}
 					last = e.Revision
 				}
-				if len(entries) == 0 && watching.Err() != nil {
+				if len(entries) == 0 && over {
 					read <- last
 					return
 				}

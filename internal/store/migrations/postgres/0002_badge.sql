@@ -189,7 +189,7 @@ CREATE TABLE personal_token (
 );
 CREATE INDEX personal_token_user ON personal_token (user_id, created_at, id);
 CREATE INDEX personal_token_created ON personal_token (created_at, id);
-CREATE INDEX personal_token_expires ON personal_token (expires_at);
+CREATE INDEX personal_token_expires ON personal_token (expires_at, id);
 
 -- Mails and logout messages on their way: sealed, since links in them are secrets.
 CREATE TABLE delivery (
@@ -201,4 +201,4 @@ CREATE TABLE delivery (
     last_error TEXT NOT NULL,
     created_at BIGINT NOT NULL
 );
-CREATE INDEX delivery_next ON delivery (kind, next_at);
+CREATE INDEX delivery_next ON delivery (kind, next_at, id);

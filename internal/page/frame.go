@@ -48,6 +48,14 @@ type Face struct {
 // Link without an address is plain text; without a text there is none.
 type Link struct{ Text, URL string }
 
+// Href is where the link leads, or "" where a browser would do anything with its address but open it.
+func (l Link) Href() string {
+	if l.URL == "/" || local(l.URL) != "" || strings.HasPrefix(l.URL, "#") || strings.HasPrefix(l.URL, "mailto:") || WebLink(l.Text, l.URL).URL != "" {
+		return l.URL
+	}
+	return ""
+}
+
 // nameless is what a server is called whose provider has not said.
 const nameless = "Lanyard"
 

@@ -45,6 +45,19 @@ func TestLocal(t *testing.T) {
 	}
 }
 
+func TestHref(t *testing.T) {
+	for _, address := range []string{"", "javascript:alert(1)", "data:text/html,x", "//evil.test/", "com.example.app:/x", "https:"} {
+		if got := (Link{"a", address}).Href(); got != "" {
+			t.Errorf("Href of %q = %q, want none", address, got)
+		}
+	}
+	for _, address := range []string{"/", "/account", "#passes", "https://rp.example/a?b=c", "mailto:help@acme.example"} {
+		if got := (Link{"a", address}).Href(); got != address {
+			t.Errorf("Href of %q = %q, want it", address, got)
+		}
+	}
+}
+
 func TestInitial(t *testing.T) {
 	for name, want := range map[string]string{"": "?", "  ": "?", "acme": "A", " éa": "É", "\xff": "?", "日本": "日"} {
 		if got := initial(name); got != want {

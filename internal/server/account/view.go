@@ -35,6 +35,14 @@ func (r room) Tabs() []tab {
 	return all
 }
 
+// NoApps stands where no app has access.
+func (room) NoApps() page.Empty {
+	return page.Empty{
+		Title: "You have handed out no badge yet", Text: "When you let an app act for you, it stands here with what it may and may not do, and you can take it back.",
+		Link: page.Link{Text: "See which APIs there are", URL: "/"},
+	}
+}
+
 // errs says what is wrong with a field, by its id.
 type errs map[string]string
 
@@ -75,21 +83,21 @@ type taken struct {
 
 // Alert says in how many milliseconds it was everywhere.
 func (t taken) Alert() page.Alert {
-	made := page.Alert{ID: "taken", Tone: "good", Title: "The badge of " + t.App + " is taken back.", Text: "It was dead everywhere in " + strconv.FormatInt(t.Milliseconds, 10) + " milliseconds."}
+	made := page.Alert{ID: "taken", Tone: "good", Title: "The badge of " + t.App + " is taken back.", Text: "It was dead everywhere in " + count(t.Milliseconds, "millisecond") + "."}
 	if !t.Everywhere {
 		made.Tone, made.Text = "warn", "Not every server has confirmed it yet; they all will within a second."
 	}
 	if t.Alone > 0 {
-		made.Text += " Whoever checks its signature alone accepts it for up to " + minutes(t.Alone) + "."
+		made.Text += " Whoever checks its signature alone accepts it for up to " + count(t.Alone, "more minute") + "."
 	}
 	return made
 }
 
-func minutes(n int64) string {
-	if n == 1 {
-		return "1 more minute"
+func count(n int64, unit string) string {
+	if n != 1 {
+		unit += "s"
 	}
-	return strconv.FormatInt(n, 10) + " more minutes"
+	return strconv.FormatInt(n, 10) + " " + unit
 }
 
 // sessionsPage is GET /account/sessions. Sign out everywhere: button sign-out-everywhere, POST /account/sessions/end-all.

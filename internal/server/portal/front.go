@@ -17,6 +17,14 @@ type frontPage struct {
 	APIs       []apiCard
 }
 
+// NoAPIs stands where no API is declared.
+func (frontPage) NoAPIs() page.Empty {
+	return page.Empty{
+		Title: "No API is declared yet", Text: "APIs, their scopes and plans are written in lanyard.yaml. If you run this server, the next command is:",
+		Command: "lanyard apply -f lanyard.yaml", Note: "Add --dry-run to see first what it would change.",
+	}
+}
+
 // apiCard is an API as the front shows it.
 type apiCard struct {
 	Name   string // as it is addressed

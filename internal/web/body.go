@@ -125,3 +125,39 @@ func printable(text string) bool {
 
 // Field shortens and redacts a name that came from outside, so that a problem can repeat it.
 func Field(name string) string { return Path(jsontext.Pointer("").AppendToken(name)) }
+
+// MaxForm is the longest form that is read, in bytes.
+const MaxForm = 64 << 10
+
+// ReadForm reads a form (application/x-www-form-urlencoded) of at most MaxForm bytes, from the body alone: what stands in
+// the query is not part of it. Anything else is a fault of kind Invalid.
+func (k *Kit) ReadForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	types := r.Header.Values("Content-Type")
+	media := ""
+	if len(types) == 1 {
+		media, _, _ = mime.ParseMediaType(types[0])
+	}
+	if media != "application/x-www-form-urlencoded" {
+		return nil, fault.Field("Content-Type", "must be application/x-www-form-urlencoded")
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return nil, fault.Field("Content-Encoding", "must be absent: bodies are not decompressed")
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(k.now().Add(bodyTime)) // a writer without deadlines is no reason to refuse
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
+	if err != nil {
+		w.Header().Set("Connection", "close")
+		return nil, &fault.Error{Kind: fault.Invalid, Detail: "the body did not arrive whole and in time", Err: err}
+	}
+	if len(body) > MaxForm {
+		w.Header().Set("Connection", "close")
+		return nil, fault.New(fault.Invalid, "the form is longer than %d bytes", MaxForm)
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the form is not well formed")
+	}
+	return values, nil
+}

@@ -107,7 +107,7 @@ func (k *Kit) Problem(h http.Header, r *http.Request, err error) lanyard.Problem
 	case fault.InsufficientScope:
 		h.Set("WWW-Authenticate", `Bearer realm="lanyard", error="insufficient_scope"`)
 	case fault.TooMany, fault.Unavailable:
-		h.Set("Retry-After", retryAfter(err))
+		h.Set("Retry-After", RetryAfter(err))
 		if e.Err != nil && r.Context().Err() == nil {
 			k.log().WarnContext(r.Context(), "refused for now", "request_id", RequestID(r.Context()), "pattern", r.Pattern, "error", err)
 		}
@@ -116,8 +116,8 @@ func (k *Kit) Problem(h http.Header, r *http.Request, err error) lanyard.Problem
 	return p
 }
 
-// retryAfter is whole seconds, rounded up, at least 1.
-func retryAfter(err error) string {
+// RetryAfter is how long to wait after err, in whole seconds, rounded up, at least 1.
+func RetryAfter(err error) string {
 	var retry Retry
 	if !errors.As(err, &retry) {
 		return "1"

@@ -1,0 +1,178 @@
+package oauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/browser"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/signin"
+)
+
+// carryOn is GET /continue: every page of the way returns to it. Without a request it goes to a local path, or home.
+func (s *Server) carryOn(w http.ResponseWriter, r *http.Request) error {
+	visit, err := s.Browser.Visit(w, r)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	text := query.Get("request")
+	if text == "" {
+		http.Redirect(w, r, browser.Local(query.Get("return_to"), "/account"), http.StatusSeeOther)
+		return nil
+	}
+	requestID, err := id.Parse[id.Request](text)
+	if err != nil {
+		return s.stay(w, r, errOver())
+	}
+	request, err := s.Requests.Request(r.Context(), requestID, visit.Browser, s.Now())
+	if fault.Is(err, fault.NotFound) {
+		return s.stay(w, r, errOver())
+	}
+	if err != nil {
+		return err
+	}
+	a, err := s.Verifier.Client(r.Context(), string(request.App))
+	if err != nil {
+		return err
+	}
+	if a == nil {
+		return s.stay(w, r, fail(invalidRequest, "client_id names no client that is in force"))
+	}
+	return s.step(w, r, visit, a, request)
+}
+
+func errOver() *failure {
+	return fail(invalidRequest, "this login is over, was answered already, or was begun in another browser; go back to the app and begin again")
+}
+
+// step does what comes next: the next page, or the answer.
+func (s *Server) step(w http.ResponseWriter, r *http.Request, visit *browser.Visit, a *app.App, request *grant.Request) error {
+	state := &signin.State{Request: request, Session: visit.Session, Document: a.Document, FirstParty: a.OAuth.FirstParty, Now: s.Now()}
+	if visit.SignedIn() {
+		if err := s.settleHint(a, visit, request); err != nil {
+			return err
+		}
+		g, err := s.Grants.LiveGrant(r.Context(), visit.User.ID, a.ID)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		state.Grant = g
+	}
+	next, denied := signin.Next(state)
+	to := wayBack{uri: request.Ask.RedirectURI, mode: request.Ask.ResponseMode, state: request.Ask.State, silent: request.Ask.Wants("none")}
+	switch next {
+	case signin.Login:
+		return away(w, r, "/login", request.ID)
+	case signin.Consent:
+		return away(w, r, "/consent", request.ID)
+	case signin.Deny:
+		if _, err := s.Requests.DropRequest(r.Context(), request.ID, visit.Browser); err != nil {
+			return err
+		}
+		return s.respond(w, r, to, url.Values{"error": {denied}, "error_description": {deniedText(denied)}})
+	}
+	return s.issueCode(w, r, visit, a, request, state, to)
+}
+
+// settleHint turns a pairwise hint into the user it means, if that is the one who is logged in.
+func (s *Server) settleHint(a *app.App, visit *browser.Visit, request *grant.Request) error {
+	if request.Ask.HintedUser == "" || a.OAuth.SubjectType != "pairwise" {
+		return nil
+	}
+	subject, err := s.subject(a, visit.User.ID)
+	if err == nil && string(request.Ask.HintedUser) == subject {
+		request.Ask.HintedUser = visit.User.ID
+	}
+	return err
+}
+
+func deniedText(code string) string {
+	switch code {
+	case signin.AccessDenied:
+		return "The user said no."
+	case signin.LoginRequired:
+		return "Nobody is logged in, and prompt=none forbids to ask."
+	case signin.ConsentRequired:
+		return "The user has not allowed this yet, and prompt=none forbids to ask."
+	}
+	return ""
+}
+
+func away(w http.ResponseWriter, r *http.Request, page string, request id.Request) error {
+	http.Redirect(w, r, page+"?request="+string(request), http.StatusSeeOther)
+	return nil
+}
+
+// issueCode writes down what the user allowed and answers with a code, once for each request.
+func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browser.Visit, a *app.App, request *grant.Request, state *signin.State, to wayBack) error {
+	allowed := state.Allowed()
+	g, err := s.allow(r.Context(), visit, a, allowed)
+	if err != nil {
+		return err
+	}
+	issue := request.Ask.Issue
+	issue.Scopes, issue.AuthTime, issue.ACR, issue.AMR = allowed, visit.Session.AuthAt.Unix(), visit.Session.ACR, visit.Session.AMR
+	if !slices.ContainsFunc(allowed, func(scope string) bool { return !isOpenID(scope) }) {
+		issue.API, issue.Audience = "", s.Issuer // nothing of the API was ticked
+	}
+	codeID, err := id.NewFrom[id.Code](s.Random)
+	if err != nil {
+		return err
+	}
+	text, err := secret.New(s.Prefix(), secret.Code, secret.Live, id.Chars(codeID), s.Random)
+	if err != nil {
+		return err
+	}
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	pepper, digest := s.Ring.MAC(text.Reveal())
+	won, err := s.Codes.IssueCode(r.Context(), request.ID, visit.Browser, &grant.Code{
+		ID: codeID, Digest: digest[:], Pepper: pepper, App: a.ID, User: visit.User.ID, Grant: g.ID, Session: visit.Session.ID, Issue: issue,
+		CreatedAt: now, ExpiresAt: now.Add(grant.CodeLife),
+	})
+	if err != nil {
+		return err
+	}
+	if !won {
+		return s.stay(w, r, errOver())
+	}
+	if err := s.Sessions.JoinSession(r.Context(), visit.Session.ID, a.ID); err != nil {
+		return err
+	}
+	return s.respond(w, r, to, url.Values{"code": {text.Reveal()}})
+}
+
+// allow makes or widens the grant, unless it stands already as it is to be.
+func (s *Server) allow(ctx context.Context, visit *browser.Visit, a *app.App, scopes []string) (*grant.Grant, error) {
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	there, err := s.Grants.LiveGrant(ctx, visit.User.ID, a.ID)
+	if err == nil && there.Covers(scopes, a.Document) {
+		return there, nil
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	grantID, err := id.NewFrom[id.Grant](s.Random)
+	if err != nil {
+		return nil, err
+	}
+	g := &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: scopes, Document: a.Document, CreatedAt: now, UpdatedAt: now}
+	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
+	return s.Grants.Allow(ctx, g, actor.New(now, "grant.allow", string(grantID), a.Team, map[string]string{"app": string(a.ID)}))
+}
+
+// documentDigest names what a user saw of an app's metadata document.
+func documentDigest(document []byte) string {
+	sum := sha256.Sum256(document)
+	return hex.EncodeToString(sum[:16])
+}

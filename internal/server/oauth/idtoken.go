@@ -1,0 +1,156 @@
+package oauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/user"
+)
+
+// idTokenLife is how long an ID token may be taken for fresh.
+const idTokenLife = time.Hour
+
+// defaultAlg signs what nobody asked another algorithm for.
+const defaultAlg = "ES256"
+
+// idToken makes the ID token of a login (OpenID Connect Core section 2), or "" without the scope openid. What the scopes
+// profile and email give is told at userinfo; here stands what `claims` asked for here.
+func (s *Server) idToken(ctx context.Context, a *app.App, userID id.User, session id.Session, issue *grant.Issue, access string) (string, error) {
+	if !slices.Contains(issue.Scopes, scopeOpenID) {
+		return "", nil
+	}
+	alg := cmp.Or(a.OAuth.IDTokenAlg, defaultAlg)
+	subject, err := s.subject(a, userID)
+	if err != nil {
+		return "", err
+	}
+	now := s.Now()
+	claims := map[string]any{
+		"iss": s.Issuer, "sub": subject, "aud": a.ClientID(), "iat": now.Unix(), "exp": now.Add(idTokenLife).Unix(), "at_hash": halfHash(alg, access),
+	}
+	if issue.AuthTime != 0 {
+		claims["auth_time"] = issue.AuthTime
+	}
+	if issue.Nonce != "" {
+		claims["nonce"] = issue.Nonce
+	}
+	if issue.ACR != "" {
+		claims["acr"] = issue.ACR
+	}
+	if len(issue.AMR) > 0 {
+		claims["amr"] = issue.AMR
+	}
+	if session != "" {
+		claims["sid"] = sid(session)
+	}
+	if wanted := readClaims(issue.Claims).IDToken; len(wanted) > 0 {
+		u, err := s.Users.User(ctx, userID)
+		if err != nil {
+			return "", err
+		}
+		addWanted(claims, wanted, profile(u))
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	return s.Minter.Sign(ctx, "JWT", alg, payload)
+}
+
+// sid is a session's name for apps: not the id that stands in its cookie (OpenID Connect Back-Channel Logout section 2.1).
+func sid(session id.Session) string {
+	sum := sha256.Sum256([]byte("sid\x00" + session))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// halfHash is at_hash: the left half of the hash that goes with the algorithm.
+func halfHash(alg, text string) string {
+	if alg == "EdDSA" {
+		sum := sha512.Sum512([]byte(text))
+		return base64.RawURLEncoding.EncodeToString(sum[:32])
+	}
+	sum := sha256.Sum256([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// wantedClaims is the parameter `claims` (OpenID Connect Core section 5.5).
+type wantedClaims struct {
+	IDToken  map[string]*wantedClaim `json:"id_token"`
+	Userinfo map[string]*wantedClaim `json:"userinfo"`
+}
+
+type wantedClaim struct {
+	Essential bool  `json:"essential"`
+	Value     any   `json:"value"`
+	Values    []any `json:"values"`
+}
+
+func readClaims(raw json.RawMessage) wantedClaims {
+	var w wantedClaims
+	if len(raw) > 0 && json.Unmarshal(raw, &w) != nil { // it was checked when it came
+		return wantedClaims{}
+	}
+	return w
+}
+
+// addWanted adds what was asked by name and is known. Nothing that is there already is overwritten.
+func addWanted(claims map[string]any, wanted map[string]*wantedClaim, known map[string]any) {
+	for name := range wanted {
+		value, have := known[name]
+		if _, there := claims[name]; have && !there {
+			claims[name] = value
+		}
+	}
+}
+
+// profile is everything that is known of a user, by claim (OpenID Connect Core section 5.1).
+func profile(u *user.User) map[string]any {
+	claims := map[string]any{"email": u.Email, "email_verified": !u.VerifiedAt.IsZero()}
+	if u.Name != "" {
+		claims["name"] = u.Name
+	}
+	return claims
+}
+
+// subject is the user's name for an app: the id, or for apps that asked for it a name that no other app gets (OpenID
+// Connect Core section 8.1). The user's id has 95 random bits and is told to no pairwise app, so it needs no further salt.
+func (s *Server) subject(a *app.App, userID id.User) (string, error) {
+	if a.OAuth.SubjectType != "pairwise" {
+		return string(userID), nil
+	}
+	sector, err := sectorOf(a)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(strings.Join([]string{"pairwise", s.Issuer, sector, string(userID)}, "\x00")))
+	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
+
+// sectorOf is whose users are the same: the host of the sector identifier, else of the redirect URIs.
+func sectorOf(a *app.App) (string, error) {
+	addresses := a.OAuth.RedirectURIs
+	if a.OAuth.SectorURI != "" {
+		addresses = []string{a.OAuth.SectorURI}
+	}
+	sector := ""
+	for _, address := range addresses {
+		u, err := url.Parse(address)
+		if err != nil || sector != "" && u.Host != sector {
+			return "", fault.Field("sector_identifier_uri", "is needed: the redirect URIs have several hosts")
+		}
+		sector = u.Host
+	}
+	return sector, nil
+}

@@ -1,0 +1,131 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/keyring"
+)
+
+// logout is /oauth/logout (OpenID Connect RP-Initiated Logout): an app asks that the user be logged out here too. The page
+// /logout asks the user; where to go afterwards is sealed into its address, so that nobody but this server chose it.
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
+	values := r.URL.Query()
+	if r.Method == http.MethodPost {
+		form, err := s.Kit.ReadForm(w, r)
+		if err != nil {
+			return err
+		}
+		values = form
+	}
+	p, err := newParams(values)
+	if err != nil {
+		return s.stay(w, r, err)
+	}
+	if r.Method == http.MethodPost { // it comes from the app's site: our cookie comes with the next request
+		http.Redirect(w, r, "/oauth/logout?"+values.Encode(), http.StatusSeeOther)
+		return nil
+	}
+	a, hinted, err := s.logoutAsker(r, p)
+	if err != nil {
+		return s.stay(w, r, err)
+	}
+	to := p.get("post_logout_redirect_uri")
+	switch {
+	case to != "" && a == nil:
+		return s.stay(w, r, fail(invalidRequest, "post_logout_redirect_uri needs client_id or id_token_hint beside it"))
+	case to != "" && !a.LogsOutTo(to):
+		return s.stay(w, r, fail(invalidRequest, "post_logout_redirect_uri is not one that this client_id registered"))
+	}
+	if to != "" && p.has("state") {
+		to = withQuery(to, url.Values{"state": {p.get("state")}})
+	}
+	visit, err := s.Browser.Visit(w, r)
+	if err != nil {
+		return err
+	}
+	if !visit.SignedIn() && to != "" {
+		http.Redirect(w, r, to, http.StatusSeeOther) // nothing to end
+		return nil
+	}
+	next := LogoutNext{To: to}
+	if visit.SignedIn() && hinted != "" && a != nil {
+		subject, err := s.subject(a, visit.User.ID)
+		if err != nil {
+			return err
+		}
+		next.Sure = subject == hinted
+	}
+	sealed, err := s.sealNext(visit.Browser, next)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/logout?next="+sealed, http.StatusSeeOther)
+	return nil
+}
+
+// LogoutNext is what becomes of a browser after a logout.
+type LogoutNext struct {
+	To   string `json:"to,omitempty"`
+	Sure bool   `json:"sure,omitempty"` // the app showed that it knows who is logged in
+}
+
+// logoutAsker finds the app that asks, and whom it means.
+func (s *Server) logoutAsker(r *http.Request, p params) (*app.App, string, error) {
+	name, hinted := p.get("client_id"), ""
+	if hint := p.get("id_token_hint"); hint != "" {
+		claims, err := s.readIDToken(hint)
+		if err != nil {
+			return nil, "", err
+		}
+		if name != "" && !slices.Contains(claims.Audience, name) {
+			return nil, "", fail(invalidRequest, "id_token_hint was issued to another client_id")
+		}
+		if name == "" && len(claims.Audience) == 1 {
+			name = claims.Audience[0]
+		}
+		hinted = claims.Subject
+	}
+	if name == "" {
+		return nil, hinted, nil
+	}
+	if !clientID(name) {
+		return nil, "", fail(invalidRequest, "client_id is no client's")
+	}
+	a, err := s.Verifier.Client(r.Context(), name)
+	if err == nil && a == nil {
+		err = fail(invalidRequest, "client_id names no client that is known here")
+	}
+	return a, hinted, err
+}
+
+func nextPlace(browser []byte) keyring.Place {
+	return keyring.Place{Table: "logout", Column: "next", Row: base64.RawURLEncoding.EncodeToString(browser)}
+}
+
+func (s *Server) sealNext(browser []byte, next LogoutNext) (string, error) {
+	body, err := json.Marshal(next)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := s.Ring.Seal(nextPlace(browser), body)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// OpenNext reads where a logout of this browser leads; the zero value where text is none of ours.
+func (s *Server) OpenNext(browser []byte, text string) LogoutNext {
+	var next LogoutNext
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return next
+	}
+	body, err := s.Ring.Unseal(nextPlace(browser), sealed)
+	if err != nil || json.Unmarshal(body, &next) != nil {
+		return LogoutNext{}
+	}
+	return next
+}

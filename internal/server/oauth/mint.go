@@ -1,0 +1,147 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/token"
+)
+
+// Lifetimes of access tokens (DESIGN section 8).
+const (
+	jwtLife    = 15 * time.Minute
+	opaqueLife = time.Hour
+	maxLife    = 24 * time.Hour
+)
+
+// mint says what an access token is to say.
+type mint struct {
+	app    *app.App
+	mode   secret.Mode
+	user   id.User      // "": the app itself
+	grant  *grant.Grant // nil: client credentials
+	family id.Family
+	issue  *grant.Issue
+	scopes []string // of issue.Scopes those that go into this token
+	jkt    string
+	act    *token.Act
+	until  time.Time // not to outlive; zero: no matter
+}
+
+// minted is an access token.
+type minted struct {
+	text secret.Secret
+	life time.Duration
+}
+
+// access makes an access token for one API, in the format and with the lifetime that the API declares.
+func (s *Server) access(ctx context.Context, m *mint) (minted, error) {
+	format, life, alg, err := s.format(ctx, m.issue)
+	if err != nil {
+		return minted{}, err
+	}
+	now := s.Now().UTC().Truncate(time.Second)
+	expires := now.Add(life)
+	if !m.until.IsZero() && m.until.Before(expires) {
+		expires = m.until.Truncate(time.Second)
+	}
+	chars, err := id.Base62(s.Random, id.Length)
+	if err != nil {
+		return minted{}, err
+	}
+	claims := token.Claims{
+		ID: chars, App: m.app.ID, ClientID: m.app.ClientURL, Family: id.Chars(m.family), User: m.user, Subject: string(m.app.ID), Audience: m.issue.Audience, Scopes: m.scopes,
+		Mode: m.mode, IssuedAt: now, ExpiresAt: expires, ACR: m.issue.ACR, AMR: m.issue.AMR, JKT: m.jkt, Act: m.act,
+		Epochs: token.Epochs{App: m.app.Epoch},
+	}
+	if m.issue.AuthTime != 0 {
+		claims.AuthTime = time.Unix(m.issue.AuthTime, 0).UTC()
+	}
+	if m.user != "" {
+		standing, err := s.Verifier.Standing(ctx, m.user)
+		if err != nil {
+			return minted{}, err
+		}
+		if standing.Disabled {
+			return minted{}, fail(invalidGrant, "the user's account is not in force")
+		}
+		claims.Epochs.User = standing.Epoch
+		if claims.Subject, err = s.subject(m.app, m.user); err != nil {
+			return minted{}, err
+		}
+	}
+	if m.grant != nil {
+		claims.Grant, claims.Epochs.Grant = m.grant.ID, m.grant.Epoch
+	}
+	out := minted{life: expires.Sub(now)}
+	if format == "opaque" {
+		out.text, err = s.Minter.Opaque(&claims, s.Prefix())
+	} else {
+		out.text, err = s.Minter.JWT(ctx, &claims, alg)
+	}
+	if fault.Is(err, fault.Invalid) || errors.Is(err, secret.ErrTooLong) {
+		return minted{}, fail(invalidScope, "so many scopes do not fit into one token: ask for fewer")
+	}
+	return out, err
+}
+
+// format is how the API wants its tokens. Tokens for this server's own endpoints are opaque: nobody else reads them.
+func (s *Server) format(ctx context.Context, issue *grant.Issue) (format string, life time.Duration, alg string, err error) {
+	if issue.API == "" {
+		return "opaque", opaqueLife, "", nil
+	}
+	view, err := s.Verifier.Catalog(ctx)
+	if err != nil {
+		return "", 0, "", err
+	}
+	api := view.ByIdentifier(issue.Audience)
+	if api == nil || api.Policy.Name != issue.API {
+		return "", 0, "", fail(invalidTarget, "the API %s is no longer there", short(issue.API))
+	}
+	if api.Policy == view.Management() {
+		return "opaque", opaqueLife, "", nil
+	}
+	format, life, alg = "jwt", jwtLife, "ES256"
+	if rules := api.Spec.Token; rules != nil {
+		if rules.Format == "opaque" {
+			format, life = "opaque", opaqueLife
+		}
+		if rules.Algorithm != "" {
+			alg = rules.Algorithm
+		}
+		if d, err := time.ParseDuration(rules.Lifetime); err == nil && d > 0 {
+			life = min(d, maxLife)
+		}
+	}
+	return format, life, alg, nil
+}
+
+// narrowed are the scopes of a request that asks for fewer than were allowed: never for more (RFC 6749 section 6).
+func narrowed(allowed, asked []string) ([]string, error) {
+	if len(asked) == 0 {
+		return allowed, nil
+	}
+	for _, scope := range asked {
+		if !slices.Contains(allowed, scope) {
+			return nil, fail(invalidScope, "the scope %s was not allowed before, so it cannot be asked now", short(scope))
+		}
+	}
+	return asked, nil
+}
+
+// sameResource refuses a resource other than the one allowed before.
+func sameResource(issue *grant.Issue, resources []string) error {
+	for _, resource := range resources {
+		if canonicalResource(resource) != canonicalResource(issue.Audience) {
+			return fail(invalidTarget, "this was allowed for %s and for no other resource", short(issue.Audience))
+		}
+	}
+	return nil
+}

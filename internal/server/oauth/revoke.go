@@ -1,0 +1,70 @@
+package oauth
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// revoke is POST /oauth/revoke (RFC 7009): an app ends a token of its own. A token that is unknown or over is no error: it is
+// of no use, which is what was wanted. One of another app is left alone, and that is said. A database that does not answer
+// is a 503, never a success (SECURITY-CASES 48).
+func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.form(w, r)
+	if err != nil {
+		return err
+	}
+	c, err := s.authenticate(r, p)
+	if err != nil {
+		return err
+	}
+	text := p.get("token")
+	if text == "" {
+		return fail(invalidRequest, "token is missing")
+	}
+	if err := s.revokeToken(r, c.app, text); err != nil {
+		return err
+	}
+	w.Header()["Cache-Control"] = []string{"no-store"}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (s *Server) revokeToken(r *http.Request, a *app.App, text string) error {
+	ctx, now := r.Context(), s.Now().UTC().Truncate(time.Microsecond)
+	actor := audit.Actor{Label: string(a.ID), App: a.ID}
+	foreign := fail(unauthorizedClient, "this token belongs to another client")
+	f, _, err := s.chain(ctx, text)
+	if err != nil {
+		return err
+	}
+	if f != nil {
+		if f.App != a.ID {
+			return foreign
+		}
+		_, err = s.Chains.RevokeFamily(ctx, f.ID, actor.New(now, "family.revoke", string(f.ID), a.Team, map[string]string{"grant": string(f.Grant)}))
+		return err
+	}
+	if !strings.Contains(text, "_at_") && strings.Count(text, ".") != 2 {
+		return nil
+	}
+	state, err := s.Verifier.Token(ctx, text, netip.Addr{})
+	if err != nil {
+		return err
+	}
+	switch {
+	case state.Claims.ID == "":
+		return nil
+	case state.Claims.App != a.ID:
+		return foreign
+	}
+	// The access token alone: its chain goes on, as the app asked.
+	token := id.Of[id.Token](state.Claims.ID)
+	_, err = s.Grants.RevokeToken(ctx, token, state.Claims.ExpiresAt.Add(5*time.Minute), actor.New(now, "token.revoke", string(token), a.Team, nil))
+	return err
+}

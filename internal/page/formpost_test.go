@@ -34,7 +34,7 @@ func TestFormPost(t *testing.T) {
 	body, h := w.Body.String(), w.Header()
 	for _, want := range []string{
 		`<form method="post" action="https://rp.example:8443/cb?a=%20b&amp;c=d%22%3e%3cscript%3ealert%281%29%3c/script%3e">`, `name="code" value="&#34;&gt;&lt;script&gt;`,
-		`name="state" value="a&amp;b&lt;/form&gt;"`, `name="submit" value="x"`, `<button class="btn primary" id="continue">Continue</button>`, "rp.example:8443",
+		`name="state" value="a&amp;b&lt;/form&gt;"`, `name="submit" value="x"`, `<button class="btn primary wide" id="continue">Continue</button>`, "rp.example:8443",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page lacks %s:\n%s", want, body)

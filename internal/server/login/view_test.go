@@ -27,17 +27,17 @@ func kit() *page.Kit {
 
 // words are what strangers choose.
 type words struct {
-	text, name, address, path, code, token string
+	text, name, address, path, code, token, api string
 }
 
 var (
-	friendly = words{"text", "PostPal", "https://postpal.example/about", "/logos/app_1", "WDJB-MJHT", "thetoken"}
+	friendly = words{"text", "PostPal", "https://postpal.example/about", "/logos/app_1", "WDJB-MJHT", "thetoken", "Mail"}
 	// SECURITY-CASES rows 22 to 34: attribute breakout, scripts, addresses that run, and names without an end.
 	hostile = words{
 		`"'><script>alert(1)</script><img src=x onerror=alert(1)>`, strings.Repeat("W", 300) + `</bdi><script>alert(2)</script>`, `https://x/" onmouseover=alert(1) x="`,
-		`//evil.test/logo.svg" onload="alert(1)`, `"><svg onload=alert(1)>`, `"><b>`,
+		`//evil.test/logo.svg" onload="alert(1)`, `"><svg onload=alert(1)>`, `"><b>`, `"><script>`,
 	}
-	runs = words{"{{.}}", "\u202egnp.exe", "javascript:alert(1)", "javascript:alert(1)", "'-alert(1)-'", "'"}
+	runs = words{"{{.}}", "\u202egnp.exe", "javascript:alert(1)", "javascript:alert(1)", "'-alert(1)-'", "'", "</h1>"}
 )
 
 // visit is a page with what must stand on it when friendly words fill it.
@@ -60,7 +60,7 @@ func every(frame page.Frame, s words) map[string]visit {
 	token := secret.Of(s.token)
 	wrong := errs{"name": s.text, "email": s.text, "password": s.text}
 	allow := allowance{
-		Client: *client, Account: s.text, API: s.text,
+		Client: *client, Account: s.text, API: s.api,
 		Boxes:  []page.Box{ask{Name: "profile.read", Text: s.text, Required: true}.box(), ask{Name: "messages.read", Text: "read your messages"}.box(), ask{Name: "posts.write", Text: "post for you", Writes: true}.box()},
 		MayNot: []string{"delete your messages", s.text}, Lasts: "15 minutes", Renews: true, Expires: "1 year",
 	}
@@ -89,7 +89,7 @@ func every(frame page.Frame, s words) map[string]visit {
 			`id="scope-profile.read" checked disabled>`, `<input type="hidden" name="scope" value="profile.read">`, `id="scope-messages.read" name="scope" value="messages.read" checked>`,
 			`id="scope-posts.write" name="scope" value="posts.write">`, `<button class="btn" id="deny" name="decision" value="deny">`, `<button class="btn" id="approve" name="decision" value="approve">`,
 			"It will be able to", `<b class="not">NOT</b>`, "delete your messages", "lasts 15 minutes and renews itself", "go on to <b>localhost:8422</b>", `src="/logos/app_1"`, "Privacy policy", "Terms",
-			`<bdi>PostPal</bdi> would like a visitor badge for text`,
+			`<bdi>PostPal</bdi> would like a visitor badge for Mail`,
 		}},
 		"consent-small":  {"consent", consentPage{Frame: to, allowance: small, Changed: true}, []string{"know who you are, and nothing else", "has changed"}},
 		"device":         {"device", devicePage{Frame: titled("Connect a device")}, []string{`id="user_code"`, `name="user_code"`, `id="go-on"`}},

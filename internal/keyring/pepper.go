@@ -21,6 +21,16 @@ func (r *Ring) MAC(credential string) (version int, digest [32]byte) {
 	return p.version, p.mac(credential)
 }
 
+// MACWith returns the digest under one version of the pepper, for what is derived from it and cannot be compared by
+// Matches. A version this node does not know is not known: see KnowsPepper.
+func (r *Ring) MACWith(version int, text string) (digest [32]byte, known bool) {
+	p := r.live.Load().pepper(version)
+	if p == nil {
+		return digest, false
+	}
+	return p.mac(text), true
+}
+
 // Matches says whether digest is the credential's under that version of the pepper. The time it takes depends
 // on the version and the credential's length only. A version this node does not know matches nothing: see KnowsPepper.
 func (r *Ring) Matches(version int, digest [32]byte, credential string) bool {

@@ -103,6 +103,9 @@ func (s *Store) Apps(ctx context.Context, reach audit.Reach, f app.Filter) (apps
 // AppByAddress implements app.Store. The address of a deleted app is free again.
 func (s *Store) AppByAddress(ctx context.Context, address string) (a *app.App, err error) {
 	err = s.read("find an app by its document", func(q querier) error {
+		if !storable(address) {
+			return fault.New(fault.NotFound, "no app has this address")
+		}
 		a, err = scanApp(q.QueryRowContext(ctx, `SELECT `+appColumns+` FROM app WHERE client_url = $1 AND client_url <> '' AND deleted_at = 0`, address))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "no app has this address")

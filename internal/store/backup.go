@@ -25,14 +25,21 @@ const (
 	backupVersion = 1
 )
 
-// backedUp are the tables of a backup, each after those it refers to. node and answer
-// are left out: they belong to servers that run.
+// backedUp are the tables of a backup, each after those it refers to.
 var backedUp = []string{
 	"setting", "keyring", "revocation", "audit_event", "outbox",
-	"users", "team", "member", "app", "api_key", "api_key_version", "api", "scope", "subscription",
+	"users", "password", "team", "member", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
+	"api", "scope", "subscription",
 	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt",
 	"change_entry", "change_head",
 }
+
+// perishable are the tables of what is under way, each after those it refers to. A backup leaves them out, and a restoration
+// empties them, since what they are about may be gone.
+var perishable = []string{"answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device"}
+
+// Left out too, but kept as they are by a restoration: node, the servers that run; link and seen_once, since what was used
+// once stays used; delivery, what is on its way to somebody.
 
 // Summary says what a backup holds.
 type Summary struct {

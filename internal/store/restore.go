@@ -21,16 +21,19 @@ import (
 // restoreRows is how many rows of a backup are inserted together.
 const restoreRows = 500
 
-// Restore puts a backup in the place of what the database holds, in one step, while servers may run on it. Four things stay
+// Restore puts a backup in the place of what the database holds, in one step, while servers may run on it. Some things stay
 // or come back on top, because a backup cannot make them undone:
 //
-//   - revocations made since, of keys and of single versions, and all that nodes remember as revoked;
+//   - revocations made since, of keys and of single versions, of personal tokens, grants and chains of refresh tokens, and all
+//     that nodes remember as revoked; epochs do not go back;
+//   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
 //   - the audit log: the backup's lines and the database's;
 //   - keys of our own made since, so that what a running server has sealed meanwhile still opens.
 //
 // The log of changes goes on above both with one entry, restored, and nothing before it: every node drops its caches, and
-// every other follower begins anew. Stored answers go, since what they tell of may be gone.
+// every other follower begins anew. Stored answers, sessions and whatever else is under way go, since what they are about may
+// be gone: people log in again. Links stay as they are, used or not.
 //
 // A backup that is damaged, altered or cut off, or of another format, is a fault.Invalid. One of a newer schema, or one made
 // under another master key than a database that is in use, is a fault.Conflict. Then nothing was changed.
@@ -64,7 +67,8 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
-	"answer", "setting", "keyring", "outbox", "scope", "subscription", "api", "api_key", "app", "team", "member", "users", "api_key_version",
+	"answer", "setting", "keyring", "outbox", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
+	"app", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
 	"usage_segment", "usage_charge", "usage_rollup", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
 
@@ -88,6 +92,9 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 	if r.before, err = r.look(ctx); err != nil {
 		return err
 	}
+	if err := r.remember(ctx); err != nil {
+		return err
+	}
 	if err := r.clear(ctx); err != nil {
 		return err
 	}
@@ -98,6 +105,9 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 		return err
 	}
 	if err := r.revokeAgain(ctx); err != nil {
+		return err
+	}
+	if err := r.recall(ctx); err != nil {
 		return err
 	}
 	after, err := r.look(ctx)
@@ -126,7 +136,7 @@ func (r *restore) clear(ctx context.Context) error {
 		r.keepUsage = r.keepUsage || has > 0
 	}
 	r.report.UsageKept = r.keepUsage
-	for _, table := range slices.Backward(slices.Concat([]string{"answer"}, backedUp)) {
+	for _, table := range slices.Backward(slices.Concat(backedUp, perishable)) {
 		if table == "audit_event" || table == "change_head" {
 			continue
 		}

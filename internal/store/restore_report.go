@@ -20,7 +20,8 @@ type Report struct {
 
 	// UsageKept says that the database's own count stayed, and got only those segments that it did not have.
 	UsageKept bool
-	// Revoked are the revocations since the backup that were applied again: "key_…", or "key_…#2" for one version.
+	// Revoked are the revocations since the backup that were applied again: "key_…", "key_…#2" for one version, "grant_…",
+	// "fam_…" for a chain of refresh tokens, or "user_…^2" for all tokens up to that epoch.
 	Revoked []string
 	// Gone was made since: it is no more, and credentials among it are refused.
 	Gone []Thing
@@ -34,7 +35,7 @@ type Report struct {
 
 // Thing is something a restoration touched.
 type Thing struct {
-	Kind string // user, team, member, app, key, api, subscription
+	Kind string // user, team, member, app, key, personal token, grant, api, subscription
 	ID   string
 	Name string
 }
@@ -119,9 +120,11 @@ func (r *restore) lookAtThings(ctx context.Context, st *standing) error {
 		SELECT 'user', id, email, disabled_at, CAST(admin AS TEXT) FROM users
 		UNION ALL SELECT 'team', id, name, suspended_at, '' FROM team
 		UNION ALL SELECT 'member', team_id || '/' || user_id, role, 0, role FROM member
-		UNION ALL SELECT 'app', id, name, disabled_at + deleted_at, limits FROM app
+		UNION ALL SELECT 'app', id, name, disabled_at + deleted_at, type || limits || oauth FROM app
 		UNION ALL SELECT 'key', id, name, disabled_at + deleted_at + revoked_at,
 			scopes || restrictions || apis || limits || '/' || CAST(not_before AS TEXT) || '/' || CAST(expires_at AS TEXT) FROM api_key
+		UNION ALL SELECT 'personal token', id, name, revoked_at, scopes || restrictions FROM personal_token
+		UNION ALL SELECT 'grant', g.id, u.email || ' / ' || a.name, g.revoked_at, g.scopes FROM grants g JOIN users u ON u.id = g.user_id JOIN app a ON a.id = g.app_id
 		UNION ALL SELECT 'api', name, name, 0, spec FROM api
 		UNION ALL SELECT 'subscription', team_id || '/' || api, plan, 0, plan FROM subscription`)
 	if err != nil {

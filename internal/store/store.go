@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
 )
@@ -168,6 +169,11 @@ func blob(b []byte) any {
 		return nil
 	}
 	return b
+}
+
+// storable says whether a text from outside can stand in a column: PostgreSQL takes neither NUL nor what is no UTF-8.
+func storable(text string) bool {
+	return utf8.ValidString(text) && strings.IndexByte(text, 0) < 0
 }
 
 // guarded runs fn and turns its panic into an error: a panic in a step takes neither the others nor the connection along.

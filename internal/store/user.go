@@ -65,6 +65,9 @@ func oneUser(ctx context.Context, q querier, userID id.User) (*user.User, error)
 // UserByEmail implements user.Store.
 func (s *Store) UserByEmail(ctx context.Context, email string) (u *user.User, err error) {
 	err = s.read("find a user by address", func(q querier) error {
+		if !storable(email) {
+			return fault.New(fault.NotFound, "nobody has this mail address")
+		}
 		u, err = scanUser(q.QueryRowContext(ctx, `SELECT `+userColumns+` FROM users WHERE email_key = $1`, user.EmailKey(email)))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "nobody has this mail address")

@@ -44,10 +44,22 @@ func Check(password string, personal ...string) error {
 			}
 		}
 	}
-	if weakest.Score < wantScore {
-		return fault.Field("password", "is too easy to guess: %s; a few words that have nothing to do with each other make a good one", why(weakest))
+	switch {
+	case isNumber(password):
+		return tooEasy("it is a date or a short number")
+	case weakest.Score < wantScore:
+		return tooEasy(why(weakest))
 	}
 	return nil
+}
+
+func tooEasy(why string) error {
+	return fault.Field("password", "is too easy to guess: %s; a few words that have nothing to do with each other make a good one", why)
+}
+
+// isNumber finds dates and telephone numbers in any writing, most of which zxcvbn takes for chance.
+func isNumber(password string) bool {
+	return len(password) <= 20 && strings.Trim(password, "0123456789-/.,:+() ") == ""
 }
 
 func score(password string, personal []string) scoring.MinEntropyMatch {
@@ -110,8 +122,6 @@ func why(s scoring.MinEntropyMatch) string {
 		return "it repeats one character"
 	case "sequence":
 		return "it holds a row such as abc or 678"
-	case "date":
-		return "it holds a date"
 	}
 	return "it has too few characters for what it is made of"
 }

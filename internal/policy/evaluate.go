@@ -19,11 +19,12 @@ type API struct {
 
 // Bearer is what one presented credential brings to a decision. Verify fills it from what it resolved.
 type Bearer struct {
-	Token        bool // an access or personal token; otherwise an API key
-	Test         bool // mode: test; otherwise live
-	System       bool // its owner is the team `system`
+	Test         bool   // mode: test; otherwise live
+	App          string // whose it is; "" for a personal token
+	Rights       Rights // of its owner, as things are now
 	Scopes       []string
-	Audience     string // tokens only: the API they were issued for
+	Audience     string // of an access token: the identifier of the one API it was issued for
+	Personal     bool   // a personal token: it has no audience, its user's rights and its scopes decide
 	Restrictions *Restrictions
 }
 
@@ -44,7 +45,7 @@ type Request struct {
 // Verdict is what the pure rules say.
 type Verdict struct {
 	Code          Code
-	DeniedBy      string   // what refused: "audience", "mode", "key.ip_allow", "plan", …; empty when valid
+	DeniedBy      string   // what refused: "audience", "app", "mode", "key.ip_allow", "plan", …; empty when valid
 	MissingScopes []string // with InsufficientScope: all of them, so that one mending is enough
 	Operation     *Operation
 }
@@ -55,8 +56,11 @@ func Evaluate(r *Request) Verdict {
 	if r.Key == nil && r.Token == nil {
 		return Verdict{Code: Missing, DeniedBy: "credential"}
 	}
-	if r.Token != nil && r.Token.Audience != "" && r.Token.Audience != api.Identifier {
+	if r.Token != nil && !r.Token.Personal && (r.Token.Audience == "" || r.Token.Audience != api.Identifier) {
 		return Verdict{Code: AudienceMismatch, DeniedBy: "audience"}
+	}
+	if r.Key != nil && r.Token != nil && (r.Key.App == "" || r.Key.App != r.Token.App) {
+		return Verdict{Code: AppMismatch, DeniedBy: "app"}
 	}
 	if by := r.prohibitedMode(); by != "" {
 		return Verdict{Code: ModeMismatch, DeniedBy: by}
@@ -144,7 +148,8 @@ func (r *Request) prohibitedKind(takes Takes) string {
 }
 
 // missingScopes wants every scope of the operation and of the request from each credential sent: rights intersect. by says
-// whose scopes fall short, or who is kept to other operations; then no scope is missing, since none would help.
+// whose scopes fall short, or who is kept to other operations; then no scope is missing, since none would help. It is
+// "token.owner" where the token has them all, but its user may not use them any more.
 func (r *Request) missingScopes(op *Operation) (missing []string, by string) {
 	if r.Key != nil && r.Key.Restrictions.forbidsOperation(op) {
 		return nil, "key.operations"
@@ -167,9 +172,23 @@ func (r *Request) missingScopes(op *Operation) (missing []string, by string) {
 	case byKey:
 		return missing, "key.scopes"
 	case len(fromToken) > 0:
+		if r.Token.Rights.Person && r.outgrown(fromToken) {
+			return missing, "token.owner"
+		}
 		return missing, "token.scopes"
 	}
 	return nil, ""
+}
+
+// outgrown reports whether the token would give the scopes to a user who may do everything.
+func (r *Request) outgrown(scopes []string) bool {
+	all := Rights{Server: true, Person: true, Admin: true, Registered: r.Token.Rights.Registered}
+	for _, scope := range scopes {
+		if !r.API.Scopes.CoversFor(r.Token.Scopes, scope, all) {
+			return false
+		}
+	}
+	return true
 }
 
 // lacks returns the scopes asked that b does not give, each once.
@@ -185,7 +204,7 @@ func (r *Request) lacks(b *Bearer, op *Operation) (missing []string) {
 
 func (r *Request) appendUncovered(missing []string, b *Bearer, need []string) []string {
 	for _, scope := range need {
-		if !r.API.Scopes.Covers(b.Scopes, scope, b.System) && !slices.Contains(missing, scope) {
+		if !r.API.Scopes.CoversFor(b.Scopes, scope, b.Rights) && !slices.Contains(missing, scope) {
 			missing = append(missing, scope)
 		}
 	}

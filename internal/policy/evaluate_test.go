@@ -45,13 +45,13 @@ func mailAPI(t testing.TB) *API {
 
 func TestEvaluateRefuses(t *testing.T) {
 	const ours = "https://api.acme.example/mail"
-	key := func(scopes ...string) *Bearer { return &Bearer{Scopes: scopes} }
-	token := func(scopes ...string) *Bearer { return &Bearer{Token: true, Audience: ours, Scopes: scopes} }
+	key := func(scopes ...string) *Bearer { return &Bearer{App: "app_1", Scopes: scopes} }
+	token := func(scopes ...string) *Bearer { return &Bearer{App: "app_1", Audience: ours, Scopes: scopes} }
 	restricted := func(b *Bearer, r Restrictions) *Bearer { b.Restrictions = &r; return b }
 	home := Restrictions{IPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
 	page := Restrictions{Origins: []string{"https://app.example"}}
 	status := Restrictions{Operations: []string{"GET /v1/status"}}
-	elsewhere := &Bearer{Token: true, Audience: "https://api.acme.example/weather", Scopes: []string{"mail.write", "profile.read"}}
+	elsewhere := &Bearer{App: "app_1", Audience: "https://api.acme.example/weather", Scopes: []string{"mail.write", "profile.read"}}
 
 	for _, test := range []struct {
 		name    string
@@ -62,10 +62,25 @@ func TestEvaluateRefuses(t *testing.T) {
 		{"no credential", nil, Request{}, Verdict{Code: Missing, DeniedBy: "credential"}},
 		{"token for another API", nil, Request{Token: elsewhere}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},
 		{"key and a token for another API", nil, Request{Key: key(), Token: elsewhere}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},
+		{"an access token without audience", nil, Request{Token: &Bearer{App: "app_1"}}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},
+		{"an access token without audience, an API without identifier", func(a *API) { a.Identifier = "" }, Request{Token: &Bearer{App: "app_1"}}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},
+		{"key of another app", nil, Request{Key: &Bearer{App: "app_2"}, Token: token()}, Verdict{Code: AppMismatch, DeniedBy: "app"}},
+		{"key beside a personal token", nil, Request{Key: key(), Token: &Bearer{Personal: true}}, Verdict{Code: AppMismatch, DeniedBy: "app"}},
+		{"key and personal token of no app", nil, Request{Key: &Bearer{}, Token: &Bearer{Personal: true}}, Verdict{Code: AppMismatch, DeniedBy: "app"}},
+		{
+			"a scope that the user may no longer use", nil,
+			Request{Token: &Bearer{App: "app_1", Audience: ours, Rights: Rights{Person: true}, Scopes: []string{"mail.admin"}}, Scopes: []string{"mail.read"}},
+			Verdict{Code: InsufficientScope, DeniedBy: "token.owner", MissingScopes: []string{"mail.read"}},
+		},
+		{
+			"one scope lost, one never given", nil,
+			Request{Token: &Bearer{App: "app_1", Audience: ours, Rights: Rights{Person: true}, Scopes: []string{"mail.admin"}}, Scopes: []string{"mail.read", "profile.read"}},
+			Verdict{Code: InsufficientScope, DeniedBy: "token.scopes", MissingScopes: []string{"mail.read", "profile.read"}},
+		},
 		{"live key, test wanted", nil, Request{Key: key(), Mode: "test"}, Verdict{Code: ModeMismatch, DeniedBy: "mode"}},
 		{"test key, live wanted", nil, Request{Key: &Bearer{Test: true}, Mode: "live"}, Verdict{Code: ModeMismatch, DeniedBy: "mode"}},
 		{"live token, test wanted", nil, Request{Token: token(), Mode: "test"}, Verdict{Code: ModeMismatch, DeniedBy: "mode"}},
-		{"key test, token live", nil, Request{Key: &Bearer{Test: true}, Token: token()}, Verdict{Code: ModeMismatch, DeniedBy: "mode"}},
+		{"key test, token live", nil, Request{Key: &Bearer{App: "app_1", Test: true}, Token: token()}, Verdict{Code: ModeMismatch, DeniedBy: "mode"}},
 		{"a mode that is none", nil, Request{Key: key(), Mode: "prod"}, Verdict{Code: ModeMismatch, DeniedBy: "mode"}},
 		{"operation by name", nil, Request{Key: key(), Operation: "GET /nowhere"}, Verdict{Code: OperationUnknown, DeniedBy: "operation"}},
 		{"operation by path", nil, Request{Key: key(), Method: "GET", Path: "/nowhere"}, Verdict{Code: OperationUnknown, DeniedBy: "operation"}},
@@ -168,8 +183,8 @@ func TestEvaluateRefuses(t *testing.T) {
 }
 
 func TestEvaluateAllows(t *testing.T) {
-	key := &Bearer{Scopes: []string{"mail.write", "profile.read"}}
-	token := &Bearer{Token: true, Audience: "https://api.acme.example/mail", Scopes: []string{"mail.read", "profile.read"}}
+	key := &Bearer{App: "app_1", Scopes: []string{"mail.write", "profile.read"}}
+	token := &Bearer{App: "app_1", Audience: "https://api.acme.example/mail", Scopes: []string{"mail.read", "profile.read"}}
 	for _, test := range []struct {
 		name    string
 		change  func(*API)
@@ -186,8 +201,8 @@ func TestEvaluateAllows(t *testing.T) {
 		{"both where a token is wanted", nil, Request{Key: key, Token: token, Operation: "GET /v1/token"}, "GET /v1/token"},
 		{"operation overrides the API", func(a *API) { a.Takes = TakesToken }, Request{Key: key, Operation: "GET /v1/key"}, "GET /v1/key"},
 		{"takes not said is either", func(a *API) { a.Takes = "" }, Request{Key: key}, ""},
-		{"a token without audience", nil, Request{Token: &Bearer{Token: true}, Operation: "GET /v1/status"}, "GET /v1/status"},
-		{"system and server reach", nil, Request{Key: &Bearer{System: true, Scopes: []string{"mail.admin"}}, Operation: "DELETE /v1/all"}, "DELETE /v1/all"},
+		{"a personal token, which has no audience", nil, Request{Token: &Bearer{Personal: true}, Operation: "GET /v1/status"}, "GET /v1/status"},
+		{"system and server reach", nil, Request{Key: &Bearer{Rights: Rights{Server: true}, Scopes: []string{"mail.admin"}}, Operation: "DELETE /v1/all"}, "DELETE /v1/all"},
 		{"test mode where either goes", nil, Request{Key: &Bearer{Test: true}}, ""},
 		{"test mode where it is wanted", nil, Request{Key: &Bearer{Test: true}, Mode: "test"}, ""},
 		{"subscribed", func(a *API) { a.Plans = []string{"pro"} }, Request{Key: key, Plan: "pro"}, ""},
@@ -224,7 +239,7 @@ func TestEvaluateOrder(t *testing.T) {
 	api.Plans = []string{"pro"}
 	r := &Request{
 		API: api, Mode: "live", Operation: "GET /nowhere", Scopes: []string{"mail.write"},
-		Token: &Bearer{Token: true, Test: true, Audience: "https://elsewhere.example", Restrictions: &Restrictions{
+		Token: &Bearer{App: "app_1", Test: true, Audience: "https://elsewhere.example", Restrictions: &Restrictions{
 			IPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Origins: []string{"https://app.example"},
 		}},
 	}
@@ -236,7 +251,8 @@ func TestEvaluateOrder(t *testing.T) {
 		{func() { r.Token.Audience = api.Identifier }, ModeMismatch},
 		{func() { r.Token.Test = false }, OperationUnknown},
 		{func() { r.Operation = "GET /v1/both" }, KindNotAccepted},
-		{func() { r.Key = &Bearer{Scopes: []string{"mail.write"}} }, InsufficientScope},
+		{func() { r.Key = &Bearer{App: "app_2", Scopes: []string{"mail.write"}} }, AppMismatch},
+		{func() { r.Key.App = "app_1" }, InsufficientScope},
 		{func() { r.Token.Scopes = []string{"mail.write"} }, NotSubscribed},
 		{func() { r.Plan = "pro" }, IPDenied},
 		{func() { r.IP = netip.MustParseAddr("203.0.113.9") }, OriginDenied},
@@ -252,10 +268,10 @@ func TestEvaluateOrder(t *testing.T) {
 func allowedRequest(t testing.TB) *Request {
 	return &Request{
 		API: mailAPI(t), Method: "POST", Path: "/v1/messages", Mode: "live", IP: netip.MustParseAddr("203.0.113.9"), Origin: "https://app.example",
-		Key: &Bearer{Scopes: []string{"profile.read", "mail.write"}, Restrictions: &Restrictions{
+		Key: &Bearer{App: "app_1", Scopes: []string{"profile.read", "mail.write"}, Restrictions: &Restrictions{
 			IPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}, Origins: []string{"https://app.example"},
 		}},
-		Token: &Bearer{Token: true, Audience: "https://api.acme.example/mail", Scopes: []string{"profile.read", "mail.write"}},
+		Token: &Bearer{App: "app_1", Audience: "https://api.acme.example/mail", Scopes: []string{"profile.read", "mail.write"}},
 	}
 }
 

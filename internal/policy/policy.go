@@ -1,5 +1,5 @@
 // Package policy says, without I/O and without a clock, whether what a credential carries is enough for what a request
-// asks: audience, mode, operation, kind, scopes, subscription, network address and origin, in that order.
+// asks: audience, one app, mode, operation, kind, scopes, subscription, network address and origin, in that order.
 //
 // It owns the rules and their compiled forms (API, Operations, Restrictions). Finding the credential, its status at a time,
 // limits and counting belong to package verify; the words for people belong to package advice.

@@ -92,20 +92,26 @@ func (s *Scopes) All() []*Scope {
 	return all
 }
 
-// Covers reports whether the granted scopes give the needed one on this API, itself or by inclusion. system says that the
-// credential belongs to the team `system`; without it a scope of server reach gives nothing, whatever a row says.
-func (s *Scopes) Covers(granted []string, need string, system bool) bool {
+// Covers is CoversFor for whoever could grant every scope. server says that scopes of server reach count; without it they
+// give nothing, whatever a row says.
+func (s *Scopes) Covers(granted []string, need string, server bool) bool {
+	return s.CoversFor(granted, need, Rights{Server: server})
+}
+
+// CoversFor reports whether the granted scopes give the needed one on this API, itself or by inclusion, to an owner with
+// these rights.
+func (s *Scopes) CoversFor(granted []string, need string, rights Rights) bool {
 	for _, name := range granted {
 		scope := s.Get(name)
-		if scope == nil || scope.ServerReach && !system {
+		if scope == nil || rights.forbid(scope) {
 			continue
 		}
 		if name == need {
 			return true
 		}
-		// What a scope of server reach includes may be of lesser reach; the included scope's own rule still holds.
+		// What a scope includes may want more of its owner than the scope itself; the included scope's own rule still holds.
 		if slices.Contains(s.closure[name], need) {
-			if inner := s.Get(need); inner != nil && (!inner.ServerReach || system) {
+			if inner := s.Get(need); inner != nil && !rights.forbid(inner) {
 				return true
 			}
 		}
@@ -113,10 +119,11 @@ func (s *Scopes) Covers(granted []string, need string, system bool) bool {
 	return false
 }
 
-// Effective appends to dst which of the granted scopes count on this API, without the included ones, in granted order.
-func (s *Scopes) Effective(dst, granted []string, system bool) []string {
+// Effective appends to dst which of the granted scopes count on this API for an owner with these rights, without the
+// included ones, in granted order.
+func (s *Scopes) Effective(dst, granted []string, rights Rights) []string {
 	for _, name := range granted {
-		if scope := s.Get(name); scope != nil && (!scope.ServerReach || system) {
+		if scope := s.Get(name); scope != nil && !rights.forbid(scope) {
 			dst = append(dst, name)
 		}
 	}

@@ -86,10 +86,10 @@ func TestCovers(t *testing.T) {
 func TestEffective(t *testing.T) {
 	set := mustScopes(t, Scope{Name: "read"}, Scope{Name: "write", Includes: []string{"read"}}, Scope{Name: "admin", ServerReach: true})
 	granted := []string{"write", "gone", "admin"}
-	if got, want := set.Effective(nil, granted, false), []string{"write"}; !slices.Equal(got, want) {
+	if got, want := set.Effective(nil, granted, Rights{}), []string{"write"}; !slices.Equal(got, want) {
 		t.Errorf("Effective(%q) = %q, want %q", granted, got, want)
 	}
-	if got, want := set.Effective([]string{"x"}, granted, true), []string{"x", "write", "admin"}; !slices.Equal(got, want) {
+	if got, want := set.Effective([]string{"x"}, granted, Rights{Server: true}), []string{"x", "write", "admin"}; !slices.Equal(got, want) {
 		t.Errorf("Effective(%q, system) = %q, want %q", granted, got, want)
 	}
 }

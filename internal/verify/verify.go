@@ -148,7 +148,7 @@ func (v *Verifier) decide(ctx context.Context, req *Request, d *Decision) error 
 		IP: req.IP, Origin: req.Origin, Mode: req.Mode, Plan: plan.name,
 	})
 	d.operation = verdict.Operation
-	d.Scopes = api.Policy.Scopes.Effective(d.Scopes, e.scopes, bearer.System)
+	d.Scopes = api.Policy.Scopes.Effective(d.Scopes, e.scopes, bearer.Rights)
 	d.Code, d.DeniedBy, d.MissingScopes = verdict.Code, verdict.DeniedBy, verdict.MissingScopes
 	if d.Code == policy.Valid {
 		v.limits(d, e, plan)
@@ -159,7 +159,8 @@ func (v *Verifier) decide(ctx context.Context, req *Request, d *Decision) error 
 // bear says what a key brings to the rules.
 func (v *Verifier) bear(b *policy.Bearer, e *keyEntry) {
 	b.Test = e.mode == secret.Test
-	b.System = e.team == v.system()
+	b.App = string(e.app)
+	b.Rights = policy.Rights{Server: e.team == v.system()}
 	b.Scopes = e.scopes
 	b.Restrictions = e.restrictions
 }

@@ -20,7 +20,7 @@ func TestMACAndMatchesDoNotAllocate(t *testing.T) {
 }
 
 func TestPoolKeepsNoCredential(t *testing.T) {
-	p := newPepper(1, new([keySize]byte))
+	p := newPepper(1, make([]byte, keySize))
 	p.mac(credential)
 	if kept := p.states.Get().(*macState).scratch; kept != [len(kept)]byte{} {
 		t.Errorf("after mac the pool keeps %q, want nothing", kept[:])

@@ -1,9 +1,9 @@
 // Package keyring owns Lanyard's own secret keys: the master key, and the keys that it wraps.
 //
 // The master key stands outside the database (a file, or LANYARD_MASTER_KEY) and does one thing: it wraps. Every key that
-// does work (peppers for digests of credentials, keys for sealed columns) is 32 random bytes in a versioned row of the
-// database, sealed under the master key. So a stolen database verifies nothing and reveals no credential, and the master
-// key is replaced by wrapping some rows anew, without touching a credential.
+// does work (peppers for digests of credentials, keys of sealed columns and tokens, keys that sign) is a versioned row of
+// the database, sealed under the master key. So a stolen database verifies nothing and reveals no credential, and the
+// master key is replaced by wrapping some rows anew, without touching a credential.
 //
 // The database also holds a check value, from which nothing follows about the master key, so that a node started with
 // another key refuses at once, in one sentence, and never writes what the others cannot read.
@@ -18,23 +18,8 @@ import (
 	"time"
 )
 
-// keySize is the length in bytes of the master key and of every key it wraps.
+// keySize is the length in bytes of the master key and of every key it wraps, those that sign aside.
 const keySize = 32
-
-// maxVersion bounds every version, so that one fits the four bytes in front of a sealed column.
-const maxVersion = 1<<31 - 1
-
-// Purpose says what a wrapped key is for. A key serves one purpose only.
-type Purpose string
-
-// The purposes of which every database has a key from its first start.
-const (
-	Pepper  Purpose = "pepper"  // HMAC key of the digests of credentials
-	Sealing Purpose = "sealing" // sealed opaque access tokens
-	AtRest  Purpose = "at_rest" // sealed columns
-)
-
-var purposes = []Purpose{Pepper, Sealing, AtRest}
 
 // RowState is a wrapped key's place in its purpose's succession.
 type RowState string
@@ -82,6 +67,7 @@ type Info struct {
 	Version   int       `json:"version"`
 	State     RowState  `json:"state"`
 	CreatedAt time.Time `json:"created_at"`
+	KeyID     string    `json:"key_id,omitempty"` // of a signing key: the kid of what it signs
 }
 
 func (r Row) info() Info {

@@ -198,7 +198,7 @@ func TestOpenMakesTheFirstKeys(t *testing.T) {
 
 // Two keyrings never have a key in common, nor two purposes.
 func TestKeysAreFresh(t *testing.T) {
-	seen := map[[keySize]byte]string{}
+	seen := map[string]string{}
 	m := master(t, 1, 'a')
 	for range 3 {
 		store := &memory{}
@@ -208,10 +208,10 @@ func TestKeysAreFresh(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, k := range keys {
-			if other, found := seen[*k.key]; found {
+			if other, found := seen[string(k.key)]; found {
 				t.Errorf("%s has the key of %s", k.Purpose, other)
 			}
-			seen[*k.key] = string(k.Purpose)
+			seen[string(k.key)] = string(k.Purpose)
 		}
 	}
 }

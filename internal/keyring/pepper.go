@@ -70,7 +70,7 @@ func (k *keys) pepper(version int) *pepper {
 	return nil
 }
 
-// pepper computes digests under one version. Keyed states are pooled: setting one up costs more than a digest.
+// pepper computes digests under one version of an HMAC key, be it of credentials or of refresh tokens. Keyed states are pooled: setting one up costs more than a digest.
 type pepper struct {
 	version int
 	states  sync.Pool // of *macState, reset
@@ -81,9 +81,9 @@ type macState struct {
 	scratch [128]byte // longer than our own credentials, so one step; on the heap once, not at every call
 }
 
-func newPepper(version int, key *[keySize]byte) *pepper {
+func newPepper(version int, key []byte) *pepper {
 	p := &pepper{version: version}
-	p.states.New = func() any { return &macState{hmac: hmac.New(sha256.New, key[:])} }
+	p.states.New = func() any { return &macState{hmac: hmac.New(sha256.New, key)} }
 	return p
 }
 

@@ -23,7 +23,7 @@ func TestNothingPrintsKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	var shown []string
-	for _, key := range append(keys, openKey{key: m.key()}, openKey{key: previous.key()}) {
+	for _, key := range append(keys, openKey{key: m.key()[:][:]}, openKey{key: previous.key()[:]}) {
 		shown = append(shown, spellings(key.key[:8])...)
 	}
 

@@ -3,13 +3,11 @@ package keyring
 import (
 	"context"
 	"crypto/cipher"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
@@ -22,7 +20,7 @@ type Ring struct {
 	store   Store
 	masters Masters
 
-	changing sync.Mutex // orders Reload and AddVersion, so that what was read last stays
+	changing sync.Mutex // orders Reload and changes, so that what was read last stays
 	live     atomic.Pointer[keys]
 }
 
@@ -30,6 +28,9 @@ type Ring struct {
 type keys struct {
 	peppers []*pepper // the current one first
 	atRest  []column  // the current one first
+	sealing []column  // as above
+	refresh []*pepper // as above
+	signing []*Signer // newest first within an algorithm
 	list    []Info
 }
 
@@ -44,72 +45,6 @@ func (r *Ring) Format(f fmt.State, _ rune) {
 	_, _ = io.WriteString(f, "keyring") // fmt's own buffer does not fail
 }
 
-// Open reads the keyring and opens its keys with the current or the previous master key. In an empty database it makes
-// the first key of each purpose, under the current one; of nodes that start at once one does, and the others take what it
-// made.
-//
-// Another master key than the database's is a fault.Conflict, a damaged row a fault.Unavailable; both say in one sentence
-// what to do. now is written as the time of creation.
-func Open(ctx context.Context, store Store, masters Masters, now time.Time) (*Ring, error) {
-	if err := masters.validate(); err != nil {
-		return nil, err
-	}
-	state, err := store.Keyring(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("open keyring: %w", err)
-	}
-	if state.Empty() {
-		if state, err = found(ctx, store, masters.Current, now); err != nil {
-			return nil, fmt.Errorf("make the first keys: %w", err)
-		}
-	}
-	r := &Ring{store: store, masters: masters}
-	if err := r.use(state); err != nil {
-		return nil, err
-	}
-	return r, nil
-}
-
-// found makes the first state, or returns the one of whoever was faster.
-func found(ctx context.Context, store Store, master Master, now time.Time) (State, error) {
-	check, err := master.check()
-	if err != nil {
-		return State{}, err
-	}
-	first := State{Revision: 1, MasterVersion: master.Version, Check: check}
-	for _, purpose := range purposes {
-		if first.Rows, err = withVersion(first.Rows, master, purpose, now); err != nil {
-			return State{}, err
-		}
-	}
-	won, err := store.ReplaceKeyring(ctx, first)
-	if err != nil || won {
-		return first, err
-	}
-	return store.Keyring(ctx)
-}
-
-// withVersion returns rows with a new current version of a purpose, wrapped under master, in a slice of its own.
-func withVersion(rows []Row, master Master, purpose Purpose, now time.Time) ([]Row, error) {
-	next := Row{Purpose: purpose, Version: 1, State: Current, CreatedAt: now.UTC().Truncate(time.Microsecond)}
-	rows = slices.Clone(rows)
-	for i := range rows {
-		if rows[i].Purpose == purpose {
-			rows[i].State = Retiring
-			next.Version = max(next.Version, rows[i].Version+1)
-		}
-	}
-	key, err := newKey(rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	wrapped, err := wrap(master, []openKey{{Row: next, key: key}})
-	if err != nil {
-		return nil, err
-	}
-	return append(rows, wrapped...), nil
-}
-
 // use opens a state's keys and puts them in the place of those before; on an error these stay.
 func (r *Ring) use(state State) error {
 	master, err := r.masters.opens(state)
@@ -120,22 +55,47 @@ func (r *Ring) use(state State) error {
 	if err != nil {
 		return err
 	}
+	if state.early() { // Open adds what is missing, so the database was put back since
+		return fault.New(fault.Unavailable, "the keyring was put back to that of an earlier version: start the server again")
+	}
 	next := &keys{}
 	for _, k := range opened {
-		next.list = append(next.list, k.info())
-		switch k.Purpose {
-		case Pepper:
-			next.peppers = append(next.peppers, newPepper(k.Version, k.key))
-		case AtRest:
-			aead, err := chacha20poly1305.NewX(k.key[:])
-			if err != nil {
-				return fmt.Errorf("open key %s version %d: %w", k.Purpose, k.Version, err)
-			}
-			next.atRest = append(next.atRest, column{version: k.Version, aead: aead})
-		case Sealing: // opened to see that it is whole; nothing here seals tokens
+		if err := next.add(k); err != nil {
+			return err
 		}
 	}
 	r.live.Store(next)
+	return nil
+}
+
+// add takes in the next key. They come newest first within each purpose.
+func (k *keys) add(opened openKey) error {
+	info := opened.info()
+	switch opened.Purpose {
+	case Pepper:
+		k.peppers = append(k.peppers, newPepper(opened.Version, opened.key))
+	case Refresh:
+		k.refresh = append(k.refresh, newPepper(opened.Version, opened.key))
+	case AtRest, Sealing:
+		aead, err := chacha20poly1305.NewX(opened.key)
+		if err != nil {
+			return fmt.Errorf("open key %s version %d: %w", opened.Purpose, opened.Version, err)
+		}
+		c := column{version: opened.Version, aead: aead}
+		if opened.Purpose == AtRest {
+			k.atRest = append(k.atRest, c)
+		} else {
+			k.sealing = append(k.sealing, c)
+		}
+	case SignES256, SignRS256, SignPS256, SignEdDSA:
+		signing, err := parseSigning(opened)
+		if err != nil {
+			return err
+		}
+		k.signing = append(k.signing, signing)
+		info.KeyID = signing.signer.kid
+	}
+	k.list = append(k.list, info)
 	return nil
 }
 
@@ -161,50 +121,6 @@ func (r *Ring) stored(ctx context.Context) (State, error) {
 		return State{}, fault.New(fault.Unavailable, "the keyring is gone from the database: restore it from a backup")
 	}
 	return state, nil
-}
-
-// AddVersion makes a new current key for a purpose and keeps the older ones for what they made. This ring uses it at once;
-// other nodes must Reload before they can read what is made with it. If the keyring changed meanwhile nothing happens
-// and the error is a fault.Conflict.
-func (r *Ring) AddVersion(ctx context.Context, purpose Purpose, now time.Time) (Info, error) {
-	if !slices.Contains(purposes, purpose) {
-		return Info{}, fault.Field("purpose", "there are no keys for %.40q: choose one of %s", purpose, purposes)
-	}
-	r.changing.Lock()
-	defer r.changing.Unlock()
-	state, err := r.stored(ctx)
-	if err != nil {
-		return Info{}, err
-	}
-	// Everything is opened first: a new version on top of a damaged keyring would bury the damage.
-	if err := r.use(state); err != nil {
-		return Info{}, err
-	}
-	master, err := r.masters.opens(state)
-	if err != nil {
-		return Info{}, err
-	}
-	if state.Rows, err = withVersion(state.Rows, master, purpose, now); err != nil {
-		return Info{}, fmt.Errorf("add a key for %s: %w", purpose, err)
-	}
-	if err := replace(ctx, r.store, state); err != nil {
-		return Info{}, fmt.Errorf("add a key for %s: %w", purpose, err)
-	}
-	added := state.Rows[len(state.Rows)-1]
-	return added.info(), r.use(state)
-}
-
-// replace stores a changed state, or fails because somebody else was faster.
-func replace(ctx context.Context, store Store, state State) error {
-	state.Revision++
-	won, err := store.ReplaceKeyring(ctx, state)
-	if err != nil {
-		return err
-	}
-	if !won {
-		return fault.New(fault.Conflict, "the keyring was changed by somebody else at the same moment: look at `lanyard keyring list`, then try again")
-	}
-	return nil
 }
 
 // List returns what may be shown of every key, by purpose, the current version first.

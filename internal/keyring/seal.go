@@ -22,6 +22,8 @@ func (p Place) aad() []byte { return bind("lanyard sealed column", p.Table, p.Co
 // Reload helps.
 var ErrUnknownVersion = errors.New("sealed with a key version this node does not know")
 
+var errShort = errors.New("a sealed token has too few bytes")
+
 // versionSize is the length of the big-endian key version in front of a sealed value.
 const versionSize = 4
 
@@ -47,7 +49,7 @@ func (r *Ring) Unseal(at Place, sealed []byte) ([]byte, error) {
 		if int64(c.version) != int64(version) {
 			continue
 		}
-		plaintext, err := unseal(c.aead, sealed[versionSize:], at.aad())
+		plaintext, err := unseal(c.aead, nil, sealed[versionSize:], at.aad())
 		if err != nil {
 			return nil, fmt.Errorf("unseal %s: it was changed, cut short or sealed for another place: %w", at, err)
 		}

@@ -28,19 +28,20 @@ func lengthPrefixed(out []byte, part string) []byte {
 
 // seal encrypts with a random nonce, which it appends to out before the ciphertext. 192 bits of nonce never repeat.
 func seal(aead cipher.AEAD, out, plaintext, aad []byte) []byte {
-	var nonce [chacha20poly1305.NonceSizeX]byte
-	_, _ = rand.Read(nonce[:]) // crypto/rand does not fail
-	out = append(out, nonce[:]...)
-	return aead.Seal(out, nonce[:], plaintext, aad)
+	start := len(out)
+	out = append(out, make([]byte, chacha20poly1305.NonceSizeX)...)
+	nonce := out[start:]
+	_, _ = rand.Read(nonce) // crypto/rand does not fail
+	return aead.Seal(out, nonce, plaintext, aad)
 }
 
-// unseal reverses seal, given what seal appended.
-func unseal(aead cipher.AEAD, sealed, aad []byte) ([]byte, error) {
+// unseal reverses seal, given what seal appended; the plaintext is appended to out.
+func unseal(aead cipher.AEAD, out, sealed, aad []byte) ([]byte, error) {
 	if len(sealed) < chacha20poly1305.NonceSizeX+chacha20poly1305.Overhead {
 		return nil, fmt.Errorf("%d bytes are too few", len(sealed))
 	}
 	nonce, ciphertext := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
-	return aead.Open(nil, nonce, ciphertext, aad)
+	return aead.Open(out, nonce, ciphertext, aad)
 }
 
 // wrapper returns the cipher that wraps keys under m.
@@ -57,10 +58,10 @@ func rowAAD(row Row) []byte {
 	return bind("lanyard keyring row", string(row.Purpose), strconv.Itoa(row.Version))
 }
 
-// openKey is a row with its key.
+// openKey is a row with its key: keySize bytes, or for a signing key PKCS #8.
 type openKey struct {
 	Row
-	key *[keySize]byte
+	key []byte
 }
 
 // wrap returns the rows of keys wrapped under m.
@@ -73,7 +74,7 @@ func wrap(m Master, keys []openKey) ([]Row, error) {
 	for _, k := range keys {
 		row := k.Row
 		row.MasterVersion = m.Version
-		row.Wrapped = seal(wrapper, nil, k.key[:], rowAAD(row))
+		row.Wrapped = seal(wrapper, nil, k.key, rowAAD(row))
 		rows = append(rows, row)
 	}
 	return rows, nil
@@ -89,7 +90,7 @@ func unwrap(m Master, state State) ([]openKey, error) {
 	rows := slices.SortedFunc(slices.Values(state.Rows), newestFirst)
 	keys := make([]openKey, 0, len(rows))
 	for i, row := range rows {
-		if row.Version < 1 || row.Version > maxVersion {
+		if row.Version < 1 || row.Version > row.Purpose.maxVersion() {
 			return nil, damaged(row, "has a version out of range")
 		}
 		if row.MasterVersion != m.Version {
@@ -103,10 +104,10 @@ func unwrap(m Master, state State) ([]openKey, error) {
 			return nil, damaged(row, "is marked %.20q, where %q is expected", row.State, want)
 		}
 		key, err := unseal(wrapper, row.Wrapped, rowAAD(row))
-		if err != nil || len(key) != keySize {
+		if err != nil || !row.Purpose.signs() && len(key) != keySize {
 			return nil, damaged(row, "does not open: it was changed, cut short or moved from another row")
 		}
-		keys = append(keys, openKey{Row: row, key: (*[keySize]byte)(key)})
+		keys = append(keys, openKey{Row: row, key: key})
 	}
 	return keys, complete(keys)
 }
@@ -120,13 +121,27 @@ func stateOf(newest bool) RowState {
 
 // complete refuses a keyring from which a purpose is gone. Making a new key in its place would hide the loss, and let
 // every credential made with the lost one fail without a word.
-func complete(keys []openKey) error {
-	for _, p := range purposes {
-		if !slices.ContainsFunc(keys, func(k openKey) bool { return k.Purpose == p }) {
+func complete(state State) error {
+	needed := founding
+	if state.early() {
+		needed = original
+	}
+	for _, p := range needed {
+		if !state.has(p) {
 			return fault.New(fault.Unavailable, "the keyring has no key for %s: restore the database from a backup", p)
 		}
 	}
 	return nil
+}
+
+// early says whether the state was founded by the first version of this program, which knew of no refresh tokens and signed
+// nothing, and not opened since.
+func (s State) early() bool {
+	return !slices.ContainsFunc(s.Rows, func(r Row) bool { return r.Purpose == Refresh || r.Purpose.Algorithm() != "" })
+}
+
+func (s State) has(p Purpose) bool {
+	return slices.ContainsFunc(s.Rows, func(r Row) bool { return r.Purpose == p })
 }
 
 func damaged(row Row, format string, args ...any) error {

@@ -37,12 +37,50 @@ func isGraphic(s string) bool {
 var heads = [...]string{
 	"_key_live_", "_key_test_", "_pub_live_", "_pub_test_", "_cs_live_", "_cs_test_",
 	"_pat_live_", "_pat_test_", "_rt_live_", "_rt_test_", "_ac_live_", "_ac_test_",
+	"_at_live_", "_at_test_",
 }
 
 // Redact returns text with every credential inside it cut down to its Hint. It looks for kind and mode followed by more
 // letters and digits than the public id has, whatever the prefix, length and checksum: one that was cut short or runs
-// into its neighbour still holds secret characters. Linear in len(text); a text without credentials comes back as it is.
-func Redact(text string) string {
+// into its neighbour still holds secret characters. Of a JWT three letters stay. Linear in len(text); a text without credentials comes back as it is.
+func Redact(text string) string { return redactJWTs(redactOurs(text)) }
+
+// redactJWTs cuts signed tokens down to the three letters that every one begins with.
+func redactJWTs(text string) string {
+	var out strings.Builder
+	done := 0
+	for at := 0; ; {
+		next := strings.Index(text[at:], jwtHead)
+		if next < 0 {
+			break
+		}
+		start := at + next
+		end, dots := start, 0
+		for end < len(text) && (id.IsBase62(text[end:end+1]) || strings.IndexByte("-_.=", text[end]) >= 0) {
+			if text[end] == '.' {
+				dots++
+			}
+			end++
+		}
+		at = end
+		if dots == 0 || end-start < 20 {
+			continue
+		}
+		out.WriteString(text[done : start+len(jwtHead)])
+		out.WriteString(ellipsis)
+		done = end
+	}
+	if done == 0 {
+		return text
+	}
+	out.WriteString(text[done:])
+	return out.String()
+}
+
+// jwtHead is `{"` in base64: the beginning of every JSON object.
+const jwtHead = "eyJ"
+
+func redactOurs(text string) string {
 	var out strings.Builder
 	done, at := 0, 0 // text[:done] stands in out; text[:at] has been searched
 	for {

@@ -54,7 +54,7 @@ func TestRedact(t *testing.T) {
 
 func TestHeadsAreAllKindsAndModes(t *testing.T) {
 	n := 0
-	for _, kind := range Kinds() {
+	for _, kind := range append(Kinds(), Access) {
 		for _, mode := range []Mode{Live, Test} {
 			n++
 			if headOf("_"+string(kind)+"_"+string(mode)+"_") == 0 {

@@ -172,9 +172,10 @@ func writeApp(ctx context.Context, q querier, a *app.App) error {
 }
 
 // lockRow keeps other steps from changing a row until this one ends. On SQLite there is one writer anyway; on PostgreSQL an
-// UPDATE that changes nothing takes the row lock, and whoever waited for it reads what was committed.
+// UPDATE that changes nothing takes the row lock, and whoever waited for it reads what was committed. It names no column that
+// others refer to: SQLite would look for them in whole tables.
 func lockRow(ctx context.Context, q querier, table, rowID string) error {
-	_, err := q.ExecContext(ctx, `UPDATE `+table+` SET id = id WHERE id = $1`, rowID)
+	_, err := q.ExecContext(ctx, `UPDATE `+table+` SET created_at = created_at WHERE id = $1`, rowID)
 	return err
 }
 

@@ -109,7 +109,7 @@ func (s *Store) TouchSession(ctx context.Context, sessionID id.Session, now time
 // JoinSession implements session.Store. The session's row is locked first: whoever ends it knows of the app, or it has ended.
 func (s *Store) JoinSession(ctx context.Context, sessionID id.Session, appID id.App) error {
 	return s.step(ctx, "join an app to a session", func(ctx context.Context, q querier) error {
-		result, err := q.ExecContext(ctx, `UPDATE session SET id = id WHERE id = $1`, string(sessionID))
+		result, err := q.ExecContext(ctx, `UPDATE session SET created_at = created_at WHERE id = $1`, string(sessionID))
 		if err := changedOne(result, err, fault.Missing("session", string(sessionID))); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (s *Store) EndSessions(ctx context.Context, userID id.User, which, except i
 			w.given("id <> ?", string(except))
 		}
 		// Locked, so that no app joins between the look and the end.
-		if _, err := q.ExecContext(ctx, `UPDATE session SET id = id`+w.String(), w.args...); err != nil {
+		if _, err := q.ExecContext(ctx, `UPDATE session SET created_at = created_at`+w.String(), w.args...); err != nil {
 			return err
 		}
 		if ended, err = endedSessions(ctx, q, userID, w); err != nil || len(ended) == 0 {

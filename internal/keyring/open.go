@@ -34,31 +34,7 @@ func Open(ctx context.Context, store Store, masters Masters, now time.Time) (*Ri
 	if err := r.use(state); err != nil {
 		return nil, err
 	}
-	if len(r.live.Load().refresh) == 0 {
-		return r, r.complement(ctx, now)
-	}
 	return r, nil
-}
-
-// complement gives a database of the first version the keys that came since. Of nodes that start at once one does.
-func (r *Ring) complement(ctx context.Context, now time.Time) error {
-	state, err := r.stored(ctx)
-	if err != nil {
-		return err
-	}
-	master, err := r.masters.opens(state)
-	if err != nil {
-		return err
-	}
-	for _, purpose := range founding[eldest:] {
-		if state.Rows, err = withVersion(state.Rows, master, purpose, now); err != nil {
-			return err
-		}
-	}
-	if err := replace(ctx, r.store, state); err != nil && !fault.Is(err, fault.Conflict) {
-		return err
-	}
-	return r.Reload(ctx)
 }
 
 // found makes the first state, or returns the one of whoever was faster.

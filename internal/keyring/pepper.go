@@ -70,7 +70,8 @@ func (k *keys) pepper(version int) *pepper {
 	return nil
 }
 
-// pepper computes digests under one version of an HMAC key, be it of credentials or of refresh tokens. Keyed states are pooled: setting one up costs more than a digest.
+// pepper computes digests under one version of an HMAC key, be it of credentials or of refresh tokens. Keyed states are
+// pooled: setting one up costs more than a digest.
 type pepper struct {
 	version int
 	states  sync.Pool // of *macState, reset
@@ -87,9 +88,12 @@ func newPepper(version int, key []byte) *pepper {
 	return p
 }
 
-func (p *pepper) mac(credential string) (digest [32]byte) {
+func (p *pepper) mac(credential string) [32]byte { return digest(p, credential) }
+
+// digest is the HMAC of a text, whichever way it is held.
+func digest[T string | []byte](p *pepper, text T) (digest [32]byte) {
 	s := p.states.Get().(*macState)
-	for rest := credential; rest != ""; {
+	for rest := text; len(rest) > 0; {
 		n := copy(s.scratch[:], rest)
 		s.hmac.Write(s.scratch[:n])
 		rest = rest[n:]

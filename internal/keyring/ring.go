@@ -26,11 +26,11 @@ type Ring struct {
 
 // keys are the open keys of one moment, never changed once made.
 type keys struct {
-	peppers []*pepper // the current one first
-	atRest  []column  // the current one first
-	sealing []column  // as above
-	refresh []*pepper // as above
-	signing []*Signer // newest first within an algorithm
+	peppers []*pepper    // the current one first
+	atRest  []column     // the current one first
+	sealing []column     // as above
+	refresh []*pepper    // as above
+	signing []signingKey // newest first within an algorithm
 	list    []Info
 }
 

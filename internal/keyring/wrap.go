@@ -103,13 +103,13 @@ func unwrap(m Master, state State) ([]openKey, error) {
 		if want := stateOf(newest); row.State != want {
 			return nil, damaged(row, "is marked %.20q, where %q is expected", row.State, want)
 		}
-		key, err := unseal(wrapper, row.Wrapped, rowAAD(row))
-		if err != nil || !row.Purpose.signs() && len(key) != keySize {
+		key, err := unseal(wrapper, nil, row.Wrapped, rowAAD(row))
+		if err != nil || row.Purpose.Algorithm() == "" && len(key) != keySize {
 			return nil, damaged(row, "does not open: it was changed, cut short or moved from another row")
 		}
 		keys = append(keys, openKey{Row: row, key: key})
 	}
-	return keys, complete(keys)
+	return keys, complete(state)
 }
 
 func stateOf(newest bool) RowState {

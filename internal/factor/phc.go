@@ -37,7 +37,7 @@ type phc struct {
 	tag  [tagSize]byte
 }
 
-var errPHC = errors.New("a stored password hash is not one that Lanyard made") //nolint:gochecknoglobals // an error value
+var errPHC = errors.New("a stored password hash is not one that Lanyard made")
 
 // format returns the PHC text: $argon2id$v=19$m=19456,t=2,p=1$<salt>$<tag>, with base64 that has no padding.
 func (p phc) format() string {

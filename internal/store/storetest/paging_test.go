@@ -23,7 +23,18 @@ func TestPaging(t *testing.T) {
 		owner := newTeam(t, st)
 		appID := newApp(t, st, owner)
 		const each = 23
+		holder := newUser(t, st, "holder@example.com")
+		personal := func(_ int, at time.Time) string {
+			return string(newPersonal(t, st, holder, func(p *key.Personal) { p.CreatedAt = at }).ID)
+		}
+		listPersonal := func(of id.User) func(time.Time, string, int) ([]place, error) {
+			return func(before time.Time, beforeID string, limit int) ([]place, error) {
+				rows, err := st.Personals(ctx, key.PersonalFilter{User: of, Before: before, BeforeID: beforeID, Limit: limit})
+				return places(rows, func(p *key.Personal) place { return place{p.CreatedAt, string(p.ID), string(p.ID)} }), err
+			}
+		}
 		makers := map[string]func(i int, at time.Time) string{
+			"personal tokens": personal, "everybody's personal tokens": personal,
 			"apps": func(_ int, at time.Time) string {
 				a := anApp(owner)
 				a.CreatedAt = at
@@ -64,6 +75,7 @@ func TestPaging(t *testing.T) {
 			row string
 		}
 		list := map[string]func(before time.Time, beforeID string, limit int) ([]place, error){
+			"personal tokens": listPersonal(holder), "everybody's personal tokens": listPersonal(""),
 			"apps": func(before time.Time, beforeID string, limit int) ([]place, error) {
 				rows, err := st.Apps(ctx, server, app.Filter{Before: before, BeforeID: beforeID, Limit: limit})
 				return places(rows, func(a *app.App) place { return place{a.CreatedAt, string(a.ID), string(a.ID)} }), err

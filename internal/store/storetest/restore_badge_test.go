@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
@@ -132,6 +133,31 @@ func TestRestoreBadge(t *testing.T) {
 		}
 		must(t, second(st.CreatePersonal(ctx, aPersonal(w.dev), event("personal.create"))), st.BeginSession(ctx, aSession(w.dev), "", nil, nil))
 		restore(t, st, file) // once more: nothing of the first is in the way
+	})
+}
+
+// Keys of our own that were made since stay, whatever they are for, each purpose with its newest as the current one.
+func TestRestoreKeepsPurposes(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		st := full(t, db).Store
+		file, _ := backup(t, st)
+		state, err := st.Keyring(ctx)
+		must(t, err)
+		state.Revision++
+		row := func(purpose keyring.Purpose, version int, is keyring.RowState) keyring.Row {
+			return keyring.Row{Purpose: purpose, Version: version, MasterVersion: 1, Wrapped: []byte{byte(version)}, CreatedAt: t0, State: is}
+		}
+		state.Rows = append(state.Rows, row(keyring.Refresh, 1, keyring.Current),
+			row(keyring.SignES256, 1, keyring.Retiring), row(keyring.SignES256, 2, keyring.Current))
+		if won, err := st.ReplaceKeyring(ctx, state); !won || err != nil {
+			t.Fatalf("ReplaceKeyring = %t, %v", won, err)
+		}
+		restore(t, st, file)
+		got, err := st.Keyring(ctx)
+		state.Revision++
+		if diff := cmp.Diff(state, got); err != nil || diff != "" {
+			t.Errorf("Keyring after a restoration: %v, -want +got:\n%s", err, diff)
+		}
 	})
 }
 

@@ -19,7 +19,7 @@ type Metadata map[string]string
 // App is software that calls APIs (OAuth: a client).
 type App struct {
 	ID          string     `json:"id"`
-	ClientID    string     `json:"client_id" doc:"The same as id"`
+	ClientID    string     `json:"client_id" doc:"The same as id, unless the app is known by the address of its metadata document"`
 	TeamID      string     `json:"team_id"`
 	Name        string     `json:"name"`
 	Type        string     `json:"type" enum:"confidential,public"`
@@ -30,6 +30,8 @@ type App struct {
 	Disabled    bool       `json:"disabled"`
 	CreatedAt   time.Time  `json:"created_at"`
 	DisabledAt  *time.Time `json:"disabled_at,omitempty"`
+	Origin      string     `json:"origin,omitempty" enum:"dcr,cimd" doc:"How it registered itself; absent: it was made here"`
+	OAuthSettings
 }
 
 // AppInput makes an app.
@@ -41,6 +43,7 @@ type AppInput struct {
 	HomepageURL string   `json:"homepage_url,omitempty" maxLength:"500"`
 	Limits      []Limit  `json:"limits,omitempty" maxItems:"8"`
 	Metadata    Metadata `json:"metadata,omitempty"`
+	OAuthSettings
 }
 
 // AppPatch changes what it names and leaves the rest.
@@ -51,6 +54,7 @@ type AppPatch struct {
 	Limits      *[]Limit  `json:"limits,omitempty" maxItems:"8"`
 	Metadata    *Metadata `json:"metadata,omitempty"`
 	Disabled    *bool     `json:"disabled,omitempty"`
+	OAuthPatch
 }
 
 // Key is an API key as it may be shown: everything but the secret.
@@ -59,7 +63,7 @@ type Key struct {
 	AppID           string       `json:"app_id"`
 	TeamID          string       `json:"team_id"`
 	Name            string       `json:"name"`
-	Kind            string       `json:"kind" enum:"key,pub"`
+	Kind            string       `json:"kind" enum:"key,pub,cs"`
 	Mode            string       `json:"mode" enum:"live,test"`
 	Status          string       `json:"status" doc:"valid, not_yet_valid, expired, disabled or revoked"`
 	Hint            string       `json:"hint" doc:"The public part of the credential"`

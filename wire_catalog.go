@@ -132,16 +132,18 @@ type User struct {
 
 // UserInput makes a user.
 type UserInput struct {
-	Email string `json:"email" minLength:"3" maxLength:"254"`
-	Name  string `json:"name,omitempty" maxLength:"100"`
-	Admin bool   `json:"admin,omitempty"`
+	Email    string `json:"email" minLength:"3" maxLength:"254"`
+	Name     string `json:"name,omitempty" maxLength:"100"`
+	Password string `json:"password,omitempty" maxLength:"1024" doc:"Absent: signs in by a link in a mail until one is set"`
+	Admin    bool   `json:"admin,omitempty"`
 }
 
 // UserPatch changes what it names.
 type UserPatch struct {
-	Name     *string `json:"name,omitempty" maxLength:"100"`
-	Disabled *bool   `json:"disabled,omitempty"`
-	Admin    *bool   `json:"admin,omitempty"`
+	Name         *string `json:"name,omitempty" maxLength:"100"`
+	Disabled     *bool   `json:"disabled,omitempty"`
+	Admin        *bool   `json:"admin,omitempty"`
+	RevokeTokens bool    `json:"revoke_tokens,omitempty" doc:"true ends every session, access token and personal token of the user"`
 }
 
 // Subscription is which plan a team has for an API.

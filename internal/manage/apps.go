@@ -39,11 +39,30 @@ func (s *Service) CreateApp(ctx context.Context, actor audit.Actor, in lanyard.A
 	if err := checkApp(a); err != nil {
 		return lanyard.App{}, err
 	}
-	ev := actor.New(now, "app.create", string(a.ID), a.Team, said(details{"name": a.Name, "type": string(a.Type)}))
+	d := details{"name": a.Name, "type": string(a.Type)}
+	if err := s.declare(ctx, actor, a, in.OAuthSettings, d); err != nil {
+		return lanyard.App{}, err
+	}
+	ev := actor.New(now, "app.create", string(a.ID), a.Team, said(d))
 	if _, err := s.AppStore.CreateApp(ctx, a, ev); err != nil {
 		return lanyard.App{}, err
 	}
 	return wireApp(a), nil
+}
+
+// declare gives a new app what it declares as an OAuth client, and says so in the details of its audit line.
+func (s *Service) declare(ctx context.Context, actor audit.Actor, a *app.App, in lanyard.OAuthSettings, d details) error {
+	a.OAuth = oauthFrom(in)
+	completeOAuth(a)
+	g, err := s.granting(ctx, actor, a)
+	if err != nil {
+		return err
+	}
+	if err := g.checkOAuth(a, &app.OAuth{}); err != nil {
+		return err
+	}
+	oauthDetails(d, &a.OAuth, &app.OAuth{})
+	return nil
 }
 
 func checkApp(a *app.App) error {
@@ -142,9 +161,25 @@ func (s *Service) UpdateApp(ctx context.Context, actor audit.Actor, appID string
 			return lanyard.App{}, err
 		}
 	}
+	g, err := s.granting(ctx, actor, a)
+	if err != nil {
+		return lanyard.App{}, err
+	}
 	now := s.now()
-	ev := actor.New(now, "app.update", string(a.ID), a.Team, appPatchDetails(patch))
-	updated, _, err := s.AppStore.UpdateApp(ctx, reach, a.ID, ev, func(a *app.App) error { return patchApp(a, patch, now) })
+	d := details(appPatchDetails(patch))
+	updated, _, err := s.AppStore.UpdateApp(ctx, reach, a.ID, actor.New(now, "app.update", string(a.ID), a.Team, d), func(a *app.App) error {
+		if err := patchApp(a, patch, now); err != nil || patch.OAuthPatch == (lanyard.OAuthPatch{}) {
+			return err
+		}
+		before := a.OAuth
+		patchOAuth(&a.OAuth, patch.OAuthPatch)
+		completeOAuth(a)
+		if err := g.checkOAuth(a, &before); err != nil {
+			return err
+		}
+		oauthDetails(d, &a.OAuth, &before)
+		return nil
+	})
 	if err != nil {
 		return lanyard.App{}, err
 	}

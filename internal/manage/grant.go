@@ -108,6 +108,8 @@ func (g *granting) prohibitsManagement(s *policy.Scope, apis []string) error {
 	switch {
 	case !g.service.holds(g.actor, s.Name):
 		return refuse(s.Name, "you do not hold it yourself")
+	case g.app.Origin != app.MadeHere:
+		return refuse(s.Name, "the app registered itself, and such apps manage nothing")
 	case s.ServerReach && !g.system:
 		return refuse(s.Name, "it reaches the whole server and works only for apps of the team system (`lanyard admin key create`)")
 	case s.Name == verifyScope && !server:

@@ -37,6 +37,14 @@ func (s *Service) createKey(ctx context.Context, actor audit.Actor, a *app.App, 
 	if err != nil {
 		return lanyard.NewKey{}, err
 	}
+	if in.Kind == string(secret.Client) {
+		return lanyard.NewKey{}, fault.Field("kind", `must be "key" or "pub"; client secrets are made with POST /v1/apps/%s/secrets`, a.ID)
+	}
+	return s.keepNewKey(ctx, g, in)
+}
+
+// keepNewKey makes and keeps a key of any kind.
+func (s *Service) keepNewKey(ctx context.Context, g *granting, in lanyard.KeyInput) (lanyard.NewKey, error) {
 	now := s.now()
 	k, err := g.newKey(in, now)
 	if err != nil {
@@ -49,7 +57,7 @@ func (s *Service) createKey(ctx context.Context, actor audit.Actor, a *app.App, 
 	}
 	version.Number, version.CreatedAt = 1, now
 	k.Versions = []key.Version{version}
-	ev := actor.New(now, "key.create", string(k.ID), k.Team, said(details{
+	ev := g.actor.New(now, "key.create", string(k.ID), k.Team, said(details{
 		"app": string(k.App), "name": k.Name, "kind": string(k.Kind), "mode": string(k.Mode), "scopes": listText(k.Scopes),
 		"apis": listText(k.APIs), "ip_allow": listText(networks(k)), "origins": listText(k.Restrictions.Origins), "expires_at": whenText(k.ExpiresAt),
 	}))
@@ -176,6 +184,7 @@ type KeysFilter struct {
 	App  string
 	Team string
 	Name string
+	Kind string // key, pub or cs
 }
 
 // Keys lists the keys within reach, newest first. It needs lanyard.keys.read.
@@ -199,9 +208,16 @@ func (s *Service) Keys(ctx context.Context, actor audit.Actor, f KeysFilter, lis
 	if err := checkText("name", f.Name, maxFilter); err != nil {
 		return none, err
 	}
+	switch kind := secret.Kind(f.Kind); kind {
+	case "":
+	case secret.Key, secret.Publishable, secret.Client:
+		filter.Kinds = []secret.Kind{kind}
+	default:
+		return none, fault.Field("kind", "must be key, pub or cs")
+	}
 	now := s.now()
 	return readPage(s, list, lister[*key.Key, lanyard.Key]{
-		name: "keys", filters: []string{f.App, f.Team, f.Name},
+		name: "keys", filters: []string{f.App, f.Team, f.Name, f.Kind},
 		fetch: func(before time.Time, beforeID string, limit int) ([]*key.Key, error) {
 			filter.Before, filter.BeforeID, filter.Limit = before, beforeID, limit
 			return s.KeyStore.Keys(ctx, reach, filter)

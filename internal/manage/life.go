@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
 // defaultOverlap is how long a rotated secret stays good unless the request says otherwise (DESIGN section 8, lifetimes).
@@ -27,6 +28,15 @@ func (s *Service) RotateKey(ctx context.Context, actor audit.Actor, keyID string
 	k, err := s.keyWithin(ctx, reach, keyID)
 	if err != nil {
 		return lanyard.Rotated{}, err
+	}
+	if k.Kind == secret.Client {
+		a, err := s.AppStore.App(ctx, reach, k.App)
+		if err != nil {
+			return lanyard.Rotated{}, err
+		}
+		if err := s.withholdsApp(actor, a); err != nil {
+			return lanyard.Rotated{}, err
+		}
 	}
 	overlap := defaultOverlap
 	if in.OverlapSeconds != nil {

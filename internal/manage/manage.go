@@ -54,6 +54,8 @@ type Service struct {
 	Wait func(ctx context.Context, rev id.Revision, atMost time.Duration) (bool, error)
 	// Prefix is that of new credentials.
 	Prefix func(ctx context.Context) string
+	// CheckFetch says why this server must not fetch or call an address that an app names; nil: it may.
+	CheckFetch func(address string) error
 
 	Management *policy.API      // catalog.Management
 	Now        func() time.Time // nil: the system's clock

@@ -133,6 +133,9 @@ func matrix() map[string]row {
 			foreign := "foreign-" + string(id.New[id.Key]())
 			return errOnly(s.ImportKeys(ctx, as, lanyard.ImportInput{AppID: of.app, Keys: []lanyard.ImportKey{{Name: "x", Secret: foreign}}}))
 		}},
+		"CreateSecret": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CreateSecret(ctx, as, of.app, lanyard.SecretInput{}))
+		}},
 		"CreateSystemKey": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.CreateSystemKey(ctx, as, "x", []string{"lanyard.keys.read"}))
 		}},

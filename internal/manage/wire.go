@@ -30,9 +30,9 @@ func at(t time.Time) *time.Time {
 
 func wireApp(a *app.App) lanyard.App {
 	return lanyard.App{
-		ID: string(a.ID), ClientID: string(a.ID), TeamID: string(a.Team), Name: a.Name, Type: string(a.Type), Description: a.Description,
+		ID: string(a.ID), ClientID: a.ClientID(), TeamID: string(a.Team), Name: a.Name, Type: string(a.Type), Description: a.Description,
 		HomepageURL: a.HomepageURL, Limits: wireLimits(a.Limits), Metadata: a.Metadata, Disabled: !a.DisabledAt.IsZero(),
-		CreatedAt: a.CreatedAt, DisabledAt: at(a.DisabledAt),
+		CreatedAt: a.CreatedAt, DisabledAt: at(a.DisabledAt), Origin: string(a.Origin), OAuthSettings: wireOAuth(&a.OAuth),
 	}
 }
 

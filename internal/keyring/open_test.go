@@ -111,8 +111,8 @@ func TestOpenRefusesDamage(t *testing.T) {
 		}, []string{"no key for sealing"}},
 		{"all gone", func(s *State) { s.Rows = nil }, []string{"no key for pepper"}},
 		{"unknown purpose that does not open", func(s *State) {
-			s.Rows = append(s.Rows, Row{Purpose: "refresh", Version: 1, MasterVersion: 2, State: Current, Wrapped: make([]byte, 72)})
-		}, []string{"refresh version 1"}},
+			s.Rows = append(s.Rows, Row{Purpose: "future", Version: 1, MasterVersion: 2, State: Current, Wrapped: make([]byte, 72)})
+		}, []string{"future version 1"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			damaged := &memory{state: deepCopy(store.state)}
@@ -174,11 +174,17 @@ func TestOpenMakesTheFirstKeys(t *testing.T) {
 	if store.state.Empty() {
 		t.Error("State after the first Open is Empty")
 	}
+	signer, err := r.Signer(t.Context(), "ES256", now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	created := now.UTC().Truncate(time.Microsecond)
 	want := []Info{
-		{AtRest, 1, Current, created},
-		{Pepper, 1, Current, created},
-		{Sealing, 1, Current, created},
+		{Purpose: AtRest, Version: 1, State: Current, CreatedAt: created},
+		{Purpose: Pepper, Version: 1, State: Current, CreatedAt: created},
+		{Purpose: Refresh, Version: 1, State: Current, CreatedAt: created},
+		{Purpose: Sealing, Version: 1, State: Current, CreatedAt: created},
+		{Purpose: SignES256, Version: 1, State: Current, CreatedAt: created, KeyID: signer.KeyID()},
 	}
 	if diff := cmp.Diff(want, r.List()); diff != "" {
 		t.Errorf("List (-want +got):\n%s", diff)

@@ -110,7 +110,7 @@ func TestAddVersionRefuses(t *testing.T) {
 	m := master(t, 1, 'a')
 	r := open(t, store, Masters{Current: m})
 	before := deepCopy(store.state)
-	for _, purpose := range []Purpose{"", "Pepper", "refresh", "pepper "} {
+	for _, purpose := range []Purpose{"", "Pepper", "future", "pepper "} {
 		if info, err := r.AddVersion(t.Context(), purpose, now); !fault.Is(err, fault.Invalid) {
 			t.Errorf("AddVersion(%q) = %v, %v, want %s", purpose, info, err, fault.Invalid)
 		}
@@ -178,7 +178,7 @@ func TestAddVersionKeepsTheOldOnes(t *testing.T) {
 	}
 	later := now.Add(time.Hour)
 	for _, purpose := range []Purpose{Pepper, AtRest} {
-		want := Info{purpose, 2, Current, later.UTC().Truncate(time.Microsecond)}
+		want := Info{Purpose: purpose, Version: 2, State: Current, CreatedAt: later.UTC().Truncate(time.Microsecond)}
 		if got, err := r.AddVersion(t.Context(), purpose, later); err != nil || got != want {
 			t.Errorf("AddVersion(%s) = %v, %v, want %v", purpose, got, err, want)
 		}
@@ -239,7 +239,7 @@ func TestReloadKeepsTheKeysOnError(t *testing.T) {
 		if err := r.Reload(t.Context()); err == nil {
 			t.Errorf("Reload(%s) = nil, want an error", name)
 		}
-		if !r.Matches(version, digest, credential) || len(r.List()) != 3 {
+		if !r.Matches(version, digest, credential) || len(r.List()) != len(founding) {
 			t.Errorf("Reload(%s) took the keys away", name)
 		}
 		store.readErr, store.state = nil, deepCopy(good)

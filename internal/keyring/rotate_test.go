@@ -162,13 +162,13 @@ func TestRotateMasterTakesUnknownPurposes(t *testing.T) {
 	store := &memory{}
 	open(t, store, Masters{Current: v1})
 	var err error
-	if store.state.Rows, err = withVersion(store.state.Rows, v1, "refresh", now); err != nil {
+	if store.state.Rows, err = withVersion(store.state.Rows, v1, "future", now); err != nil {
 		t.Fatal(err)
 	}
 	if err := RotateMaster(t.Context(), store, Masters{Current: v1}, v2); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(open(t, store, Masters{Current: v2}).List()); got != 4 {
-		t.Errorf("List after the rotation has %d keys, want 4", got)
+	if got := len(open(t, store, Masters{Current: v2}).List()); got != len(founding)+1 {
+		t.Errorf("List after the rotation has %d keys, want %d", got, len(founding)+1)
 	}
 }

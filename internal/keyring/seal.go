@@ -22,8 +22,6 @@ func (p Place) aad() []byte { return bind("lanyard sealed column", p.Table, p.Co
 // Reload helps.
 var ErrUnknownVersion = errors.New("sealed with a key version this node does not know")
 
-var errShort = errors.New("a sealed token has too few bytes")
-
 // versionSize is the length of the big-endian key version in front of a sealed value.
 const versionSize = 4
 

@@ -92,10 +92,7 @@ func (c Chart) Last() string {
 
 // Table holds the numbers of the bars that count anything, newest first.
 func (c Chart) Table() Table {
-	made := Table{
-		Caption: c.Caption, Heads: []Head{{Text: c.What}, {Text: "Allowed", Number: true}, {Text: "Refused", Number: true}},
-		Empty: Empty{Title: "Nothing counted yet", Text: "The first call shows here."},
-	}
+	made := Table{Caption: c.Caption, Heads: []Head{{Text: c.What}, {Text: "Allowed", Number: true}, {Text: "Refused", Number: true}}}
 	for i := len(c.Bars) - 1; i >= 0; i-- {
 		bar := c.Bars[i]
 		if bar.Allowed+bar.Refused > 0 {

@@ -26,8 +26,12 @@ type tab struct {
 // Tabs lists the pages of the account.
 func (r room) Tabs() []tab {
 	all := []tab{
-		{Text: "Overview", URL: "/account"}, {Text: "Apps", URL: "/account/apps"}, {Text: "Personal tokens", URL: "/account/tokens"},
-		{Text: "Sessions", URL: "/account/sessions"}, {Text: "Password", URL: "/account/password"}, {Text: "Profile", URL: "/account/profile"},
+		{Text: "Overview", URL: "/account"},
+		{Text: "Apps", URL: "/account/apps"},
+		{Text: "Personal tokens", URL: "/account/tokens"},
+		{Text: "Sessions", URL: "/account/sessions"},
+		{Text: "Password", URL: "/account/password"},
+		{Text: "Profile", URL: "/account/profile"},
 	}
 	for i := range all {
 		all[i].Here = all[i].URL == r.Tab

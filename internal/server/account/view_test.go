@@ -71,8 +71,10 @@ func every(frame page.Frame, s words) map[string]visit {
 	boxes := []page.Box{page.ScopeBox("profile.read", "read your profile"), page.ScopeBox("posts.write", s.text)}
 	boxes[0].Ticked = true
 	tokens := []token{
-		{ID: "pat_1", Name: s.text, May: "read your profile, read your messages", Last: "2 hours ago", Ends: "in 80 days"}, {ID: s.id, Name: "nas", May: s.text, Last: "never", Ends: "in 3 days", Soon: true},
-		{ID: "pat_3", Name: "old", May: "read your profile", Last: "3 weeks ago", Ends: "2 days ago", Gone: "expired"}, {ID: "pat_4", Name: "lost", May: "read your profile", Last: "yesterday", Ends: "yesterday", Gone: "leaked"},
+		{ID: "pat_1", Name: s.text, May: "read your profile, read your messages", Last: "2 hours ago", Ends: "in 80 days"},
+		{ID: s.id, Name: "nas", May: s.text, Last: "never", Ends: "in 3 days", Soon: true},
+		{ID: "pat_3", Name: "old", May: "read your profile", Last: "3 weeks ago", Ends: "2 days ago", Gone: "expired"},
+		{ID: "pat_4", Name: "lost", May: "read your profile", Last: "yesterday", Ends: "yesterday", Gone: "leaked"},
 	}
 	sessions := []session{{ID: "1", Browser: "Firefox on Linux", From: "203.0.113.0/24", Since: "3 days ago", Last: "now", This: true}, {ID: s.id, Browser: s.text, From: s.text, Since: "12 days ago", Last: "yesterday"}}
 	return map[string]visit{

@@ -27,12 +27,6 @@ func TestPaging(t *testing.T) {
 		personal := func(_ int, at time.Time) string {
 			return string(newPersonal(t, st, holder, func(p *key.Personal) { p.CreatedAt = at }).ID)
 		}
-		listPersonal := func(of id.User) func(time.Time, string, int) ([]place, error) {
-			return func(before time.Time, beforeID string, limit int) ([]place, error) {
-				rows, err := st.Personals(ctx, key.PersonalFilter{User: of, Before: before, BeforeID: beforeID, Limit: limit})
-				return places(rows, func(p *key.Personal) place { return place{p.CreatedAt, string(p.ID), string(p.ID)} }), err
-			}
-		}
 		makers := map[string]func(i int, at time.Time) string{
 			"personal tokens": personal, "everybody's personal tokens": personal,
 			"apps": func(_ int, at time.Time) string {
@@ -73,6 +67,12 @@ func TestPaging(t *testing.T) {
 			at  time.Time
 			id  string
 			row string
+		}
+		listPersonal := func(of id.User) func(time.Time, string, int) ([]place, error) {
+			return func(before time.Time, beforeID string, limit int) ([]place, error) {
+				rows, err := st.Personals(ctx, key.PersonalFilter{User: of, Before: before, BeforeID: beforeID, Limit: limit})
+				return places(rows, func(p *key.Personal) place { return place{p.CreatedAt, string(p.ID), string(p.ID)} }), err
+			}
 		}
 		list := map[string]func(before time.Time, beforeID string, limit int) ([]place, error){
 			"personal tokens": listPersonal(holder), "everybody's personal tokens": listPersonal(""),

@@ -31,12 +31,14 @@ var limits = struct{ pair, account, network ratelimit.Limit }{ //nolint:gocheckn
 
 // Tried is too many failures; it says when to try again.
 type Tried struct {
-	*fault.Error
+	err   *fault.Error
 	after time.Duration
 }
 
+func (t *Tried) Error() string { return t.err.Error() }
+
 // Unwrap returns the fault.
-func (t *Tried) Unwrap() error { return t.Error }
+func (t *Tried) Unwrap() error { return t.err }
 
 // RetryAfter implements web.Retry.
 func (t *Tried) RetryAfter() time.Duration { return t.after }
@@ -81,6 +83,19 @@ func (g *Gate) Password(ctx context.Context, email, password string, from netip.
 		g.upgrade(ctx, known, password)
 	}
 	return u, nil
+}
+
+// Try counts a try at something that could be guessed, by who tries and from where, and refuses with a Tried when there were
+// too many. Unlike a password's, every try counts.
+func (g *Gate) Try(what string, from netip.Addr, who string) error {
+	spend := []ratelimit.Request{
+		{Limit: limits.pair, Subject: what + "\x00" + who, Cost: 1},
+		{Limit: limits.network, Subject: what + "\x00" + Network(from), Cost: 1},
+	}
+	if out := g.Limits.Spend(g.Now(), spend, nil); !out.Allowed {
+		return &Tried{fault.New(fault.TooMany, "too many tries; wait a little"), ratelimit.RetryAfter(out.Statuses)}
+	}
+	return nil
 }
 
 // look finds who is meant; nobody is no error.

@@ -44,7 +44,7 @@ type loginPage struct {
 // Fields are the page's fields.
 func (p loginPage) Fields() []page.Field {
 	return []page.Field{
-		{ID: "login", Label: "Mail address", Type: "email", Value: p.Login, Complete: "username", Mode: "email", Max: 254, Focus: p.Login == ""},
+		{ID: "login", Label: "Mail address", Value: p.Login, Complete: "username", Mode: "email", Max: 254, Focus: p.Login == ""},
 		{ID: "password", Label: "Password", Type: "password", Complete: "current-password", Max: 1024, Focus: p.Login != ""},
 	}
 }

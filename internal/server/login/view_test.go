@@ -129,7 +129,11 @@ func TestPages(t *testing.T) {
 	for name, v := range every(frame, friendly) {
 		t.Run(name, func(t *testing.T) {
 			shown[v.page] = true
-			body := render(t, k, set, v).Body.String()
+			w := render(t, k, set, v)
+			body := w.Body.String()
+			if got := w.Header().Get("Cache-Control"); got != "no-store" {
+				t.Errorf("Cache-Control = %q, want no-store", got)
+			}
 			for _, want := range v.want {
 				if !strings.Contains(body, want) {
 					t.Errorf("the page lacks %s", want)

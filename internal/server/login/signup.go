@@ -1,0 +1,172 @@
+package login
+
+import (
+	"net/http"
+
+	"github.com/lanyard-auth/lanyard/internal/browser"
+	"github.com/lanyard-auth/lanyard/internal/factor"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+)
+
+// errClosed answers who comes to a page that this server does not have (SECURITY-CASES 94).
+func errClosed() error {
+	return fault.New(fault.NotFound, "accounts are not made here by oneself; ask whoever runs this server for one")
+}
+
+func (p *pages) showSignup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	if p.Signup != "open" {
+		return errClosed()
+	}
+	u, err := p.under(r, visit, r.URL.Query().Get("request"))
+	if err != nil {
+		return err
+	}
+	return p.set.Render(w, r, http.StatusOK, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: u.asker()})
+}
+
+// signup is POST /signup. Whether the address is taken is told to its owner alone, by mail.
+func (p *pages) signup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	if p.Signup != "open" {
+		return errClosed()
+	}
+	u, err := p.under(r, visit, r.PostForm.Get("request"))
+	if err != nil {
+		return err
+	}
+	view := signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: u.asker(), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
+	err = p.Accounts.SignUp(r.Context(), manage.NewAccount{Email: view.Email, Name: view.Name, Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r)})
+	if err != nil {
+		if view.Errors, err = fieldErrors(err, "name", "email", "password"); err != nil {
+			return err
+		}
+		return p.set.Render(w, r, http.StatusBadRequest, "signup", view)
+	}
+	return p.checkMail(w, r, visit, view.Email, "/signup")
+}
+
+func (p *pages) checkMail(w http.ResponseWriter, r *http.Request, visit *browser.Visit, email, back string) error {
+	return p.set.Render(w, r, http.StatusOK, "check-mail", checkMailPage{Frame: p.frame(r, visit, "Look into your mail"), Email: email, Lasts: "15 minutes", Back: back})
+}
+
+func (p *pages) showForgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	u, err := p.under(r, visit, r.URL.Query().Get("request"))
+	if err != nil {
+		return err
+	}
+	return p.set.Render(w, r, http.StatusOK, "forgot", forgotPage{Frame: p.frame(r, visit, "Choose a new password"), way: u.way(r)})
+}
+
+// forgot is POST /forgot. The answer is the same for an address that nobody has.
+func (p *pages) forgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	email := r.PostForm.Get("email")
+	if err := p.Accounts.RequestReset(r.Context(), email, visit.Browser, p.Kit.Client(r)); err != nil {
+		failed, err := fieldErrors(err, "email")
+		if err != nil {
+			return err
+		}
+		view := forgotPage{Frame: p.frame(r, visit, "Choose a new password"), Email: email, Errors: failed}
+		return p.set.Render(w, r, http.StatusBadRequest, "forgot", view)
+	}
+	return p.checkMail(w, r, visit, email, "/forgot")
+}
+
+// showLink is GET /link?t=: what the link does, and a button. Opening it consumes nothing: mail programs open links.
+func (p *pages) showLink(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	text := r.URL.Query().Get("t")
+	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
+	if err != nil {
+		return err
+	}
+	return p.linkPage(w, r, visit, http.StatusOK, l, secret.Of(text), nil)
+}
+
+func (p *pages) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.Visit, status int, l manage.LinkView, token secret.Secret, failed errs) error {
+	switch l.Purpose {
+	case factor.Reset:
+		return p.set.Render(w, r, status, "reset", resetPage{Frame: p.frame(r, visit, "Choose a new password"), Action: "/link", Token: token, Email: l.Email, Errors: failed})
+	case factor.Setup:
+		return p.set.Render(w, r, status, "setup", setupPage{
+			Frame: p.frame(r, visit, "Set up this server"), Action: "/setup", Token: token, Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email"), Errors: failed,
+		})
+	case factor.Invite:
+		return p.set.Render(w, r, status, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), Email: l.Email, Errors: failed})
+	case factor.SignUp:
+		return p.set.Render(w, r, status, "link-confirm", linkConfirmPage{
+			Frame: p.frame(r, visit, "Confirm your address"), Action: "/link", Token: token, Text: "This makes your account for " + l.Email + " and signs you in.", Button: "Confirm this address",
+		})
+	}
+	return p.set.Render(w, r, status, "link-confirm", linkConfirmPage{
+		Frame: p.frame(r, visit, "Sign in"), Action: "/link", Token: token, Text: "This signs you in as " + l.Email + ".", Button: "Sign in as " + l.Email,
+	})
+}
+
+// useLink is POST /link: the button was pressed. A link continues a login only in the browser that began it; elsewhere its
+// part is done, and the person signs in there.
+func (p *pages) useLink(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	text := r.PostForm.Get("token")
+	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
+	if err != nil {
+		return err
+	}
+	var used manage.Used
+	switch l.Purpose {
+	case factor.SignUp:
+		used, err = p.Accounts.UseSignUp(r.Context(), text, visit.Browser)
+	case factor.Reset:
+		used, err = p.Accounts.UseReset(r.Context(), text, r.PostForm.Get("password"), visit.Browser)
+	case factor.Login:
+		used, err = p.Accounts.UseLogin(r.Context(), text, visit.Browser)
+	default:
+		return fault.New(fault.Invalid, "this link is for another page")
+	}
+	if err != nil {
+		failed, err := fieldErrors(err, "password")
+		if err != nil {
+			return err
+		}
+		return p.linkPage(w, r, visit, http.StatusBadRequest, l, secret.Of(text), failed)
+	}
+	if !used.SameBrowser {
+		done := donePage{Frame: p.frame(r, visit, "Done"), Tone: "good", Text: "That worked. Go back to the browser where you began, or sign in here.", Next: page.Link{Text: "Sign in here", URL: "/login"}}
+		return p.set.Render(w, r, http.StatusOK, "done", done)
+	}
+	if err := p.Browser.Begin(w, r, visit, used.User, browser.ACRLink, "otp"); err != nil {
+		return err
+	}
+	return p.goOn(w, r, way{Next: "/account"})
+}
+
+// showSetup is GET /setup: the setup link from the console, while there is no admin.
+func (p *pages) showSetup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	text := r.URL.Query().Get("t")
+	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
+	if err != nil {
+		return err
+	}
+	if l.Purpose != factor.Setup {
+		return fault.New(fault.Invalid, "this link is for another page")
+	}
+	return p.linkPage(w, r, visit, http.StatusOK, l, secret.Of(text), nil)
+}
+
+// setup is POST /setup: the first admin.
+func (p *pages) setup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	text := r.PostForm.Get("token")
+	admin, err := p.Accounts.UseSetup(r.Context(), text, manage.NewAccount{
+		Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r),
+	})
+	if err != nil {
+		failed, err := fieldErrors(err, "name", "email", "password")
+		if err != nil {
+			return err
+		}
+		return p.linkPage(w, r, visit, http.StatusBadRequest, manage.LinkView{Purpose: factor.Setup}, secret.Of(text), failed)
+	}
+	if err := p.Browser.Begin(w, r, visit, admin, browser.ACRPassword, "pwd"); err != nil {
+		return err
+	}
+	return p.goOn(w, r, way{Next: "/account"})
+}

@@ -178,4 +178,3 @@ func (p *pages) appOf(r *http.Request, appID id.App) (*app.App, error) {
 	}
 	return a, err
 }
-

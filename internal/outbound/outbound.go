@@ -87,7 +87,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(file) //nolint:gosec // the operator names this file
 	if err != nil {
-		var cause error = err
+		cause := err
 		if pe := (*os.PathError)(nil); errors.As(err, &pe) {
 			cause = pe.Err
 		}

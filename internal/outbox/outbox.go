@@ -1,5 +1,5 @@
 // Package outbox is the noun Message: something that has to be told to somebody outside, written in the transaction of
-// what it tells and delivered later.
+// what it tells and delivered later. Some of them are mails. What they say is sealed: the links in them are credentials.
 package outbox
 
 import (
@@ -24,6 +24,14 @@ type Message struct {
 	Subject   string // what it is about; Kind and Subject together are unique, so that nothing is told twice
 	Team      id.Team
 	Body      string
+	CreatedAt time.Time
+}
+
+// Mail waits to be sent. Only who holds the keyring can read it.
+type Mail struct {
+	ID        id.Message
+	Sealed    []byte // a letter of package notify, bound to ID
+	Attempts  int    // how often sending it has failed
 	CreatedAt time.Time
 }
 

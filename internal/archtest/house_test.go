@@ -60,7 +60,7 @@ var guarded = []struct {
 	what, who string
 }{
 	{"database/sql/...", "internal/store"},
-	{"net/http/...", "internal/web internal/outbound internal/notify internal/upstream internal/page internal/browser internal/server/... internal/servertest " +
+	{"net/http/...", "internal/web internal/outbound internal/notify internal/upstream internal/page/... internal/browser internal/server/... internal/servertest " +
 		"internal/demo . cmd/lanyard examples/... e2e/..."},
 	{"internal/store", "internal/server internal/store/storetest"},
 	// Support of tests never becomes part of the product.

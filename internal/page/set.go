@@ -20,7 +20,14 @@ const shared = "parts"
 
 // Set is the templates of one surface, by page.
 type Set struct {
-	pages map[string]*template.Template
+	pages   map[string]*template.Template
+	private bool
+}
+
+// Private makes every page of the set one that is stored nowhere, whatever its Frame says, and returns the set.
+func (s *Set) Private() *Set {
+	s.private = true
+	return s
 }
 
 // Templates parses the files that match glob, each a page named by its file without the ending: over the layout and the partials it
@@ -80,7 +87,7 @@ func (s *Set) Render(w http.ResponseWriter, r *http.Request, status int, name st
 		return fmt.Errorf("render the page %s for %s: no such page, or %T embeds no page.Frame", name, r.Pattern, data)
 	}
 	frame := holds.frame()
-	return render(w, status, answer{page, data, frame.Private || frame.User != nil, frame.policy()})
+	return render(w, status, answer{page, data, s.private || frame.Private || frame.User != nil, frame.policy()})
 }
 
 // answer is a page with what its headers say.

@@ -17,9 +17,8 @@ func (r *Ring) AddVersion(ctx context.Context, purpose Purpose, now time.Time) (
 	if err := purpose.known(); err != nil {
 		return Info{}, err
 	}
-	won, err := r.change(ctx, func(state *State, master Master) (err error) {
-		state.Rows, err = withVersion(state.Rows, master, purpose, now)
-		return err
+	won, err := r.change(ctx, func(rows []Row, master Master) ([]Row, error) {
+		return withVersion(rows, master, purpose, now)
 	})
 	if err == nil && !won {
 		err = errLost()
@@ -41,24 +40,21 @@ func (r *Ring) Drop(ctx context.Context, purpose Purpose, version int, now time.
 	if err := purpose.known(); err != nil {
 		return err
 	}
-	won, err := r.change(ctx, func(state *State, master Master) error {
-		at := slices.IndexFunc(state.Rows, func(row Row) bool { return row.Purpose == purpose && row.Version == version })
+	won, err := r.change(ctx, func(rows []Row, master Master) (_ []Row, err error) {
+		at := slices.IndexFunc(rows, func(row Row) bool { return row.Purpose == purpose && row.Version == version })
 		if at < 0 {
-			return fault.New(fault.NotFound, "there is no key for %s of version %d: look at `lanyard keyring list`", purpose, version)
+			return nil, fault.New(fault.NotFound, "there is no key for %s of version %d: look at `lanyard keyring list`", purpose, version)
 		}
-		newest := state.Rows[at].State == Current
+		newest := rows[at].State == Current
 		if newest && purpose.Algorithm() == "" {
-			return fault.New(fault.Conflict, "version %d is the current key for %s. %s Run `lanyard keyring rotate %[2]s` first, and revoke the old one once nothing needs it", version, purpose, purpose.Loss())
+			return nil, fault.New(fault.Conflict, "version %d is the current key for %s, and without it %s: run `lanyard keyring rotate %[2]s` first", version, purpose, purpose.Loss())
 		}
-		rows := state.Rows
 		if newest {
-			var err error
 			if rows, err = withVersion(rows, master, purpose, now); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		state.Rows = slices.Delete(slices.Clone(rows), at, at+1)
-		return nil
+		return slices.Delete(slices.Clone(rows), at, at+1), nil
 	})
 	if err == nil && !won {
 		err = errLost()
@@ -69,9 +65,10 @@ func (r *Ring) Drop(ctx context.Context, purpose Purpose, version int, now time.
 	return nil
 }
 
-// change edits the stored state in one compare-and-set and takes it over. It does nothing and returns false if somebody else
-// was faster, or if edit changed no row.
-func (r *Ring) change(ctx context.Context, edit func(state *State, master Master) error) (won bool, err error) {
+// change replaces the stored rows by what edit makes of them, in one compare-and-set, and takes them over. Nothing is
+// stored, and it returns false, if somebody else was faster or edit returns nil: there is nothing to change. edit leaves its
+// argument as it is, and may look at r.live, which is what stands in those rows.
+func (r *Ring) change(ctx context.Context, edit func(rows []Row, master Master) ([]Row, error)) (won bool, err error) {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	state, err := r.stored(ctx)
@@ -86,7 +83,7 @@ func (r *Ring) change(ctx context.Context, edit func(state *State, master Master
 	if err != nil {
 		return false, err
 	}
-	if err := edit(&state, master); err != nil {
+	if state.Rows, err = edit(state.Rows, master); err != nil || state.Rows == nil {
 		return false, err
 	}
 	state.Revision++

@@ -60,19 +60,19 @@ func signs(alg string) Purpose {
 	return ""
 }
 
-// Loss says in a sentence what goes with a key of the purpose.
+// Loss says what goes with a key of the purpose, in words that follow "without it".
 func (p Purpose) Loss() string {
 	switch p {
 	case Pepper:
-		return "Every key, password and code that was last used under it is refused for ever."
+		return "every key, password and code that was last used under it is refused for ever"
 	case Sealing:
-		return "Every opaque access token sealed with it is refused."
+		return "every opaque access token sealed with it is refused"
 	case AtRest:
-		return "Every secret kept sealed with it, such as that of a second factor, is lost for ever."
+		return "every secret kept sealed with it, such as that of a second factor, is lost for ever"
 	case Refresh:
-		return "Every refresh token made with it is refused: those users have to log in again."
+		return "every refresh token made with it is refused, so that those users have to log in again"
 	default:
-		return "Everything signed with it is refused, and who has the old key set learns of the next one only when he fetches it."
+		return "every token signed with it is refused by whoever fetches the key set anew"
 	}
 }
 

@@ -54,11 +54,11 @@ func (r *Ring) Signer(ctx context.Context, alg string, now time.Time) (*Signer, 
 	}
 	// Whoever loses a race looks again: the key may be there now.
 	for {
-		_, err := r.change(ctx, func(state *State, master Master) (err error) {
-			if !state.has(purpose) {
-				state.Rows, err = withVersion(state.Rows, master, purpose, now)
+		_, err := r.change(ctx, func(rows []Row, master Master) ([]Row, error) {
+			if r.live.Load().signer(alg, now) != nil {
+				return nil, nil
 			}
-			return err
+			return withVersion(rows, master, purpose, now)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("make the first key for %s: %w", alg, err)
@@ -76,20 +76,23 @@ func (r *Ring) RotateSigning(ctx context.Context, now time.Time) error {
 	if !r.live.Load().due(now) {
 		return nil
 	}
-	_, err := r.change(ctx, func(state *State, master Master) (err error) {
-		live := r.live.Load().signing // of this state: change has just opened it
+	_, err := r.change(ctx, func(rows []Row, master Master) (_ []Row, err error) {
+		if !r.live.Load().due(now) { // another node was faster
+			return nil, nil
+		}
+		live := r.live.Load().signing
 		for i := range live {
 			purpose := signs(live[i].signer.alg)
 			if !published(live, i, now) {
-				state.Rows = slices.DeleteFunc(slices.Clone(state.Rows), func(row Row) bool { return row.Purpose == purpose && row.Version == live[i].version })
+				rows = slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row.Purpose == purpose && row.Version == live[i].version })
 			}
 			if aged(live, i, now) {
-				if state.Rows, err = withVersion(state.Rows, master, purpose, now); err != nil {
-					return err
+				if rows, err = withVersion(rows, master, purpose, now); err != nil {
+					return nil, err
 				}
 			}
 		}
-		return nil
+		return rows, nil
 	})
 	if err != nil {
 		return fmt.Errorf("rotate signing keys: %w", err)

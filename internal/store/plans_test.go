@@ -260,6 +260,8 @@ func takeSteps(t *testing.T, st *Store) {
 	p := &key.Personal{ID: id.New[id.Key](), User: u.ID, Digest: []byte("digest"), ExpiresAt: now.Add(time.Hour)}
 	_, err = st.CreatePersonal(ctx, p, event())
 	errs = append(errs, err, st.UpgradePersonal(ctx, p.ID, p.Digest, 1, []byte("other")))
+	_, err = st.ClaimMails(ctx, now, time.Minute, 50)
+	errs = append(errs, err, st.MailFailed(ctx, id.New[id.Message](), now, ""), st.MailSent(ctx, id.New[id.Message]()))
 	_, err = st.ExpiringPersonal(ctx, now, 7, 50)
 	errs = append(errs, err)
 	_, _, err = st.RevokePersonal(ctx, u.ID, p.ID, "", event())

@@ -49,6 +49,7 @@ func TestRestoreBadge(t *testing.T) {
 		must(t, second(st.TakeLink(ctx, l.ID, t0)))
 		setPassword(w.dev, "new", t0.Add(time.Hour))
 		setPassword(w.billing, "first", t0.Add(time.Hour))
+		setPassword(w.owner, "of before the backup", t0.Add(-time.Hour))
 		must(t, third(st.UpdateUser(ctx, w.foreign, event("raise"), func(u *user.User) error { u.Epoch = 3; return nil })))
 		must(t, third(st.UpdateApp(ctx, server, w.theirApp, event("raise"), func(a *app.App) error { a.Epoch++; return nil })))
 		exec(`UPDATE grants SET revoked_at = 5 WHERE id = $1`, string(grants["revoked"]))

@@ -144,7 +144,7 @@ const claimExpiring = `UPDATE personal_token SET warned_days = $1 WHERE (warned_
 func (s *Store) ExpiringPersonal(ctx context.Context, now time.Time, days, limit int) (tokens []*key.Personal, err error) {
 	err = s.step(ctx, "claim tokens that expire soon", func(ctx context.Context, q querier) error {
 		tokens = nil
-		rows, err := q.QueryContext(ctx, claimExpiring, days, micros(now), micros(now.Add(time.Duration(days)*24*time.Hour)), limit)
+		rows, err := q.QueryContext(ctx, claimExpiring, days, micros(now), micros(now.Add(time.Duration(days)*24*time.Hour)), limit) //nolint:sqlclosecheck // scanAll closes them
 		if err != nil {
 			return err
 		}

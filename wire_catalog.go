@@ -35,6 +35,8 @@ type CORS struct {
 type TokenRules struct {
 	Format   string `json:"format,omitempty" yaml:"format,omitempty" enum:"jwt,opaque"`
 	Lifetime string `json:"lifetime,omitempty" yaml:"lifetime,omitempty" doc:"Such as 15m"`
+	// Algorithm signs JWTs; absent: ES256.
+	Algorithm string `json:"algorithm,omitempty" yaml:"algorithm,omitempty" enum:"ES256,RS256,PS256,EdDSA"`
 }
 
 // Scope is a named permission.

@@ -126,6 +126,9 @@ func checkWords(a *lanyard.API) error {
 			return err
 		}
 	}
+	if alg := a.Token.Algorithm; alg != "" && alg != "ES256" && alg != "RS256" && alg != "PS256" && alg != "EdDSA" {
+		return fault.Field("token.algorithm", "must be ES256, RS256, PS256 or EdDSA, not %.40q", alg)
+	}
 	if a.Token.Format != "jwt" && a.Token.Format != "opaque" {
 		return fault.Field("token.format", "must be jwt or opaque, not %.40q", a.Token.Format)
 	}

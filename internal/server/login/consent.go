@@ -14,7 +14,7 @@ import (
 )
 
 // showConsent is GET /consent: who asks, what it will be able to do and what NOT, how long, and where it goes from here.
-func (p *pages) showConsent(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showConsent(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	u, err := p.under(r, visit, r.URL.Query().Get("request"))
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (p *pages) showConsent(w http.ResponseWriter, r *http.Request, visit *brows
 }
 
 // held is what the user allowed the app before, or nil.
-func (p *pages) held(r *http.Request, visit *browser.Visit, a *app.App) (*grant.Grant, error) {
+func (p *rooms) held(r *http.Request, visit *browser.Visit, a *app.App) (*grant.Grant, error) {
 	g, err := p.Grants.LiveGrant(r.Context(), visit.User.ID, a.ID)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil //nolint:nilnil // nothing was allowed
@@ -61,7 +61,7 @@ func openIDText(scope string) string {
 }
 
 // allowance puts what is asked into words.
-func (p *pages) allowance(r *http.Request, visit *browser.Visit, a *app.App, issue grant.Issue, before *grant.Grant) (allowance, error) {
+func (p *rooms) allowance(r *http.Request, visit *browser.Visit, a *app.App, issue grant.Issue, before *grant.Grant) (allowance, error) {
 	made := allowance{Client: askerOf(a), Account: visit.User.Email, Renews: a.MayUse(app.RefreshToken)}
 	view, err := p.Verifier.Catalog(r.Context())
 	if err != nil {
@@ -124,7 +124,7 @@ func span(d time.Duration) string {
 
 // consent is POST /consent. Only what was asked can be ticked; what is needed is taken as ticked; with nothing ticked the
 // answer is no.
-func (p *pages) consent(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) consent(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	u, err := p.under(r, visit, r.PostForm.Get("request"))
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (p *pages) consent(w http.ResponseWriter, r *http.Request, visit *browser.V
 
 // ticked are the scopes that were asked and are allowed now, in the order asked. What the app is of no use without, and
 // what no box is shown for, goes along with any other.
-func (p *pages) ticked(boxes, asked []string, a *app.App) []string {
+func (p *rooms) ticked(boxes, asked []string, a *app.App) []string {
 	var out []string
 	chosen := false
 	for _, scope := range asked {
@@ -171,7 +171,7 @@ func (p *pages) ticked(boxes, asked []string, a *app.App) []string {
 }
 
 // appOf reads an app by its id.
-func (p *pages) appOf(r *http.Request, appID id.App) (*app.App, error) {
+func (p *rooms) appOf(r *http.Request, appID id.App) (*app.App, error) {
 	a, err := p.Verifier.Client(r.Context(), string(appID))
 	if err == nil && a == nil {
 		err = fault.New(fault.NotFound, "the app that asked is no longer in force")

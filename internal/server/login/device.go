@@ -14,7 +14,7 @@ import (
 
 // showDevice is GET /device. A code in the address is filled in, not taken: whoever follows a link still compares it with
 // the screen (RFC 8628 section 5.4).
-func (p *pages) showDevice(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showDevice(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	code := r.URL.Query().Get("user_code")
 	if !visit.SignedIn() {
 		next := "/device"
@@ -26,13 +26,13 @@ func (p *pages) showDevice(w http.ResponseWriter, r *http.Request, visit *browse
 	return p.set.Render(w, r, http.StatusOK, "device", devicePage{Frame: p.frame(r, visit, "Let a device in"), Code: code})
 }
 
-func (p *pages) toLogin(w http.ResponseWriter, r *http.Request, next string) error {
+func (p *rooms) toLogin(w http.ResponseWriter, r *http.Request, next string) error {
 	http.Redirect(w, r, "/login?next="+escapeQuery(next), http.StatusSeeOther)
 	return nil
 }
 
 // device is POST /device: a code was typed. Tries are counted: there are not so many codes (RFC 8628 section 5.1).
-func (p *pages) device(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) device(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	if !visit.SignedIn() {
 		return p.toLogin(w, r, "/device")
 	}
@@ -65,7 +65,7 @@ func (p *pages) device(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 	return p.set.Render(w, r, http.StatusOK, "device-approve", view)
 }
 
-func (p *pages) findDevice(r *http.Request, visit *browser.Visit, typed string) (*grant.Device, error) {
+func (p *rooms) findDevice(r *http.Request, visit *browser.Visit, typed string) (*grant.Device, error) {
 	canonical, ok := factor.CanonicalUserCode(typed)
 	if !ok {
 		return nil, fault.New(fault.NotFound, "no such code")
@@ -74,7 +74,7 @@ func (p *pages) findDevice(r *http.Request, visit *browser.Visit, typed string) 
 }
 
 // answerDevice is POST /device/approve: yes or no, from the browser that saw the code.
-func (p *pages) answerDevice(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) answerDevice(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	if !visit.SignedIn() {
 		return p.toLogin(w, r, "/device")
 	}

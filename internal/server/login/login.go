@@ -1,7 +1,6 @@
 package login
 
 import (
-	"embed"
 	"errors"
 	"net/http"
 	"net/url"
@@ -20,9 +19,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/verify"
 	"github.com/lanyard-auth/lanyard/internal/web"
 )
-
-//go:embed templates
-var templates embed.FS
 
 // Config is what the pages need. Every field is needed.
 type Config struct {
@@ -47,14 +43,14 @@ type Config struct {
 	Now  func() time.Time
 }
 
-type pages struct {
+type rooms struct {
 	Config
 	set *page.Set
 }
 
 // Register adds every page to mux.
 func Register(mux *http.ServeMux, c Config) {
-	p := &pages{Config: c, set: c.Page.Templates(templates, "templates/*.html")}
+	p := &rooms{Config: c, set: pages(c.Page)}
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, *browser.Visit) error{
 		"GET /login":           p.showLogin,
 		"POST /login":          p.login,
@@ -79,7 +75,7 @@ func Register(mux *http.ServeMux, c Config) {
 }
 
 // handle is what every page passes: the browser that asks, and no form that another site sent.
-func (p *pages) handle(serve func(http.ResponseWriter, *http.Request, *browser.Visit) error) http.Handler {
+func (p *rooms) handle(serve func(http.ResponseWriter, *http.Request, *browser.Visit) error) http.Handler {
 	return p.Page.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		if err := browser.CheckOrigin(r); err != nil {
 			return err
@@ -100,7 +96,7 @@ func (p *pages) handle(serve func(http.ResponseWriter, *http.Request, *browser.V
 }
 
 // frame begins a page that is for one person at one time.
-func (p *pages) frame(r *http.Request, visit *browser.Visit, title string) page.Frame {
+func (p *rooms) frame(r *http.Request, visit *browser.Visit, title string) page.Frame {
 	f := p.Page.Frame(r, title, "")
 	f.Private = true
 	if visit.SignedIn() {
@@ -122,7 +118,7 @@ func errOver() error {
 
 // under reads the request that a form or an address carries on. One of another browser is as good as none (SECURITY-CASES
 // 54).
-func (p *pages) under(r *http.Request, visit *browser.Visit, text string) (under, error) {
+func (p *rooms) under(r *http.Request, visit *browser.Visit, text string) (under, error) {
 	if text == "" {
 		return under{}, nil
 	}
@@ -192,7 +188,7 @@ func hostOf(address string) string {
 }
 
 // goOn is where a page leads when its part is done.
-func (p *pages) goOn(w http.ResponseWriter, r *http.Request, carried way) error {
+func (p *rooms) goOn(w http.ResponseWriter, r *http.Request, carried way) error {
 	to := "/continue"
 	switch {
 	case carried.Request != "":
@@ -205,7 +201,7 @@ func (p *pages) goOn(w http.ResponseWriter, r *http.Request, carried way) error 
 }
 
 // showLogin is GET /login.
-func (p *pages) showLogin(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showLogin(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	u, err := p.under(r, visit, r.URL.Query().Get("request"))
 	if err != nil {
 		return err
@@ -220,14 +216,14 @@ func (p *pages) showLogin(w http.ResponseWriter, r *http.Request, visit *browser
 	return p.set.Render(w, r, http.StatusOK, "login", view)
 }
 
-func (p *pages) loginView(r *http.Request, visit *browser.Visit, u under) loginPage {
+func (p *rooms) loginView(r *http.Request, visit *browser.Visit, u under) loginPage {
 	return loginPage{
 		Frame: p.frame(r, visit, "Sign in"), way: u.way(r), Client: u.asker(), Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(),
 	}
 }
 
 // login is POST /login. The password's text, a name nobody has and an account that is locked are answered alike.
-func (p *pages) login(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) login(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	u, err := p.under(r, visit, r.PostForm.Get("request"))
 	if err != nil {
 		return err

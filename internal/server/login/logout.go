@@ -11,7 +11,7 @@ import (
 func escapeQuery(text string) string { return url.QueryEscape(text) }
 
 // showLogout is GET /logout: a question. Leaving by a link that somebody else put on a page would be an attack.
-func (p *pages) showLogout(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showLogout(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	next := r.URL.Query().Get("next")
 	if !visit.SignedIn() {
 		to, _ := p.Next(visit, next)
@@ -28,7 +28,7 @@ func (p *pages) showLogout(w http.ResponseWriter, r *http.Request, visit *browse
 }
 
 // logout is POST /logout: the session ends here and at every app that wants to know.
-func (p *pages) logout(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) logout(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	to, _ := p.Next(visit, r.PostForm.Get("after"))
 	var frames []string
 	if visit.SignedIn() {
@@ -43,7 +43,7 @@ func (p *pages) logout(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 }
 
 // signedOut shows that it is done. With nobody else to tell in this browser it goes straight back to the app that asked.
-func (p *pages) signedOut(w http.ResponseWriter, r *http.Request, visit *browser.Visit, to string, frames []string) error {
+func (p *rooms) signedOut(w http.ResponseWriter, r *http.Request, visit *browser.Visit, to string, frames []string) error {
 	if to != "" && len(frames) == 0 {
 		http.Redirect(w, r, to, http.StatusSeeOther)
 		return nil

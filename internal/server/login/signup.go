@@ -16,7 +16,7 @@ func errClosed() error {
 	return fault.New(fault.NotFound, "accounts are not made here by oneself; ask whoever runs this server for one")
 }
 
-func (p *pages) showSignup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showSignup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	if p.Signup != "open" {
 		return errClosed()
 	}
@@ -28,7 +28,7 @@ func (p *pages) showSignup(w http.ResponseWriter, r *http.Request, visit *browse
 }
 
 // signup is POST /signup. Whether the address is taken is told to its owner alone, by mail.
-func (p *pages) signup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) signup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	if p.Signup != "open" {
 		return errClosed()
 	}
@@ -47,11 +47,11 @@ func (p *pages) signup(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 	return p.checkMail(w, r, visit, view.Email, "/signup")
 }
 
-func (p *pages) checkMail(w http.ResponseWriter, r *http.Request, visit *browser.Visit, email, back string) error {
+func (p *rooms) checkMail(w http.ResponseWriter, r *http.Request, visit *browser.Visit, email, back string) error {
 	return p.set.Render(w, r, http.StatusOK, "check-mail", checkMailPage{Frame: p.frame(r, visit, "Look into your mail"), Email: email, Lasts: "15 minutes", Back: back})
 }
 
-func (p *pages) showForgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showForgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	u, err := p.under(r, visit, r.URL.Query().Get("request"))
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func (p *pages) showForgot(w http.ResponseWriter, r *http.Request, visit *browse
 }
 
 // forgot is POST /forgot. The answer is the same for an address that nobody has.
-func (p *pages) forgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) forgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	email := r.PostForm.Get("email")
 	if err := p.Accounts.RequestReset(r.Context(), email, visit.Browser, p.Kit.Client(r)); err != nil {
 		failed, err := fieldErrors(err, "email")
@@ -74,7 +74,7 @@ func (p *pages) forgot(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 }
 
 // showLink is GET /link?t=: what the link does, and a button. Opening it consumes nothing: mail programs open links.
-func (p *pages) showLink(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showLink(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	text := r.URL.Query().Get("t")
 	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
 	if err != nil {
@@ -83,7 +83,7 @@ func (p *pages) showLink(w http.ResponseWriter, r *http.Request, visit *browser.
 	return p.linkPage(w, r, visit, http.StatusOK, l, secret.Of(text), nil)
 }
 
-func (p *pages) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.Visit, status int, l manage.LinkView, token secret.Secret, failed errs) error {
+func (p *rooms) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.Visit, status int, l manage.LinkView, token secret.Secret, failed errs) error {
 	switch l.Purpose {
 	case factor.Reset:
 		return p.set.Render(w, r, status, "reset", resetPage{Frame: p.frame(r, visit, "Choose a new password"), Action: "/link", Token: token, Email: l.Email, Errors: failed})
@@ -105,7 +105,7 @@ func (p *pages) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.
 
 // useLink is POST /link: the button was pressed. A link continues a login only in the browser that began it; elsewhere its
 // part is done, and the person signs in there.
-func (p *pages) useLink(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) useLink(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	text := r.PostForm.Get("token")
 	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
 	if err != nil {
@@ -140,7 +140,7 @@ func (p *pages) useLink(w http.ResponseWriter, r *http.Request, visit *browser.V
 }
 
 // showSetup is GET /setup: the setup link from the console, while there is no admin.
-func (p *pages) showSetup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) showSetup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	text := r.URL.Query().Get("t")
 	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
 	if err != nil {
@@ -153,7 +153,7 @@ func (p *pages) showSetup(w http.ResponseWriter, r *http.Request, visit *browser
 }
 
 // setup is POST /setup: the first admin.
-func (p *pages) setup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+func (p *rooms) setup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	text := r.PostForm.Get("token")
 	admin, err := p.Accounts.UseSetup(r.Context(), text, manage.NewAccount{
 		Email: r.PostForm.Get("email"), Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r),

@@ -3,7 +3,9 @@ package oauth
 import (
 	"context"
 	"errors"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
@@ -144,4 +146,15 @@ func sameResource(issue *grant.Issue, resources []string) error {
 		}
 	}
 	return nil
+}
+
+// canonicalResource is an identifier as it is compared: the case of scheme and host and a slash at the end do not count
+// (RFC 8707 section 2).
+func canonicalResource(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return text
+	}
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	return strings.TrimSuffix(u.String(), "/")
 }

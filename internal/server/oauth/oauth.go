@@ -50,12 +50,12 @@ type Config struct {
 	Codes    grant.CodeStore
 	Chains   grant.FamilyStore
 	Devices  grant.DeviceStore
+	Post     Post
 
 	// Registration is who may register clients by themselves: closed, token or open.
 	Registration string
 	// Prefix is that of new credentials.
 	Prefix func() string
-	// Changed is called with what a request wrote that decisions on this node must know at once; may be nil.
 	Now    func() time.Time
 	Random io.Reader
 	Log    *slog.Logger

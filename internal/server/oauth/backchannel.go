@@ -1,0 +1,193 @@
+package oauth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/browser"
+	"github.com/lanyard-auth/lanyard/internal/factor"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/keyring"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
+	"github.com/lanyard-auth/lanyard/internal/session"
+)
+
+// Post keeps letters to apps until they are delivered.
+type Post interface {
+	Post(ctx context.Context, letter factor.Letter, now time.Time) error
+	ClaimLogouts(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outbox.Mail, error)
+	MailSent(ctx context.Context, m id.Message) error
+	MailFailed(ctx context.Context, m id.Message, next time.Time, lastError string) error
+}
+
+// Bounds of telling apps that a session has ended.
+const (
+	logoutLetter  = "logout"
+	logoutLease   = time.Minute
+	logoutTries   = 5
+	logoutAtOnce  = 50
+	logoutTokenIs = 2 * time.Minute
+	maxAnswer     = 4 << 10
+)
+
+// notice tells one app that one session has ended.
+type notice struct {
+	App     id.App     `json:"app"`
+	User    id.User    `json:"user"`
+	Session id.Session `json:"session"`
+}
+
+// EndSession ends the session of a browser and tells the apps it signed in to. Those that want to hear it from the browser
+// itself are returned as addresses to load (OpenID Connect Front-Channel Logout section 2).
+func (s *Server) EndSession(r *http.Request, visit *browser.Visit) ([]string, error) {
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
+	ended, err := s.Sessions.EndSessions(r.Context(), visit.User.ID, visit.Session.ID, "", actor.New(now, "session.end", string(visit.Session.ID), "", nil))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.TellEnded(r.Context(), ended); err != nil {
+		return nil, err
+	}
+	var frames []string
+	for _, e := range ended {
+		for _, appID := range e.Apps {
+			a, err := s.Verifier.Client(r.Context(), string(appID))
+			if err != nil {
+				return nil, err
+			}
+			if a != nil && a.OAuth.FrontURI != "" {
+				frames = append(frames, s.frontAddress(a, e.Session))
+			}
+		}
+	}
+	return frames, nil
+}
+
+// frontAddress is what a browser loads to log out of an app. Session and issuer go along, so that it ends the right one.
+func (s *Server) frontAddress(a *app.App, ended id.Session) string {
+	return withQuery(a.OAuth.FrontURI, url.Values{"iss": {s.Issuer}, "sid": {sid(ended)}})
+}
+
+// TellEnded writes down which apps have to be told that sessions ended, wherever that happened.
+func (s *Server) TellEnded(ctx context.Context, ended []session.Ended) error {
+	for _, e := range ended {
+		for _, appID := range e.Apps {
+			a, err := s.Verifier.Client(ctx, string(appID))
+			if err != nil {
+				return err
+			}
+			if a == nil || a.OAuth.BackchannelURI == "" {
+				continue
+			}
+			if err := s.post(ctx, notice{App: appID, User: e.User, Session: e.Session}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) post(ctx context.Context, n notice) error {
+	letter := factor.Letter{ID: id.New[id.Message](), Kind: logoutLetter}
+	body, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	if letter.Sealed, err = s.Ring.Seal(letterPlace(letter.ID), body); err != nil {
+		return err
+	}
+	return s.Post.Post(ctx, letter, s.Now())
+}
+
+func letterPlace(m id.Message) keyring.Place {
+	return keyring.Place{Table: "delivery", Column: "sealed", Row: string(m)}
+}
+
+// Deliver tells the apps whose turn it is (OpenID Connect Back-Channel Logout section 2.5). It is done every few seconds on
+// every node; each notice is claimed by one.
+func (s *Server) Deliver(ctx context.Context) error {
+	notices, err := s.Post.ClaimLogouts(ctx, s.Now(), logoutLease, logoutAtOnce)
+	if err != nil {
+		return err
+	}
+	for _, m := range notices {
+		failed := s.deliver(ctx, m)
+		switch {
+		case failed == nil:
+			err = s.Post.MailSent(ctx, m.ID)
+		case m.Attempts >= logoutTries:
+			s.Log.WarnContext(ctx, "an app could not be told that a session ended; giving up", "message", m.ID, "error", failed)
+			err = s.Post.MailSent(ctx, m.ID)
+		default:
+			err = s.Post.MailFailed(ctx, m.ID, s.Now().Add(time.Duration(1<<m.Attempts)*10*time.Second), failed.Error())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) deliver(ctx context.Context, m outbox.Mail) error {
+	body, err := s.Ring.Unseal(letterPlace(m.ID), m.Sealed)
+	if err != nil {
+		return err
+	}
+	var n notice
+	if err := json.Unmarshal(body, &n); err != nil {
+		return err
+	}
+	a, err := s.Verifier.Client(ctx, string(n.App))
+	if err != nil {
+		return err
+	}
+	if a == nil || a.OAuth.BackchannelURI == "" {
+		return nil // nobody left to tell
+	}
+	token, err := s.logoutToken(ctx, a, n)
+	if err != nil {
+		return err
+	}
+	answer, err := s.Outbound.PostForm(ctx, a.OAuth.BackchannelURI, url.Values{"logout_token": {token}}, maxAnswer)
+	if err != nil {
+		return err
+	}
+	if answer.Status != http.StatusOK && answer.Status != http.StatusNoContent {
+		return fault.New(fault.Unavailable, "the app answered %d", answer.Status)
+	}
+	return nil
+}
+
+// logoutToken says that a session ended (OpenID Connect Back-Channel Logout section 2.4). It can be taken for no ID token:
+// it has a type of its own, an event, and never a nonce.
+func (s *Server) logoutToken(ctx context.Context, a *app.App, n notice) (string, error) {
+	subject, err := s.subject(a, n.User)
+	if err != nil {
+		return "", err
+	}
+	jti, err := id.Base62(s.Random, id.Length)
+	if err != nil {
+		return "", err
+	}
+	now := s.Now()
+	payload, err := json.Marshal(map[string]any{
+		"iss": s.Issuer, "aud": a.ClientID(), "iat": now.Unix(), "exp": now.Add(logoutTokenIs).Unix(), "jti": jti, "sub": subject, "sid": sid(n.Session),
+		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": struct{}{}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode a logout token: %w", err)
+	}
+	alg := a.OAuth.IDTokenAlg
+	if alg == "" {
+		alg = defaultAlg
+	}
+	return s.Minter.Sign(ctx, "logout+jwt", alg, payload)
+}

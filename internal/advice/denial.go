@@ -22,9 +22,11 @@ type Case struct {
 	Takes      policy.Takes // what the operation, or else the API, takes
 	Presented  Kind         // what was sent; Key or a token beside another is told by DeniedBy
 	DeniedBy   string       // policy.Verdict.DeniedBy, or the name of a limit
+	API        string       // name of an API that takes nothing but tokens, such as "mail": what is read there is a person's
 	Purpose    string       // what the API or operation does, in the third person: "reads one person's mail"
 	ScopeTexts []string     // texts of the operation's scopes, from which a purpose is made when there is none
 	Missing    []string     // names of the missing scopes
+	Refused    []string     // their texts, in the same order; empty when not all are known
 }
 
 // Denial returns the text for a code, with Sentence and Title fitted to the case. A code nobody wrote a page for gets general words.
@@ -115,9 +117,14 @@ func (c Case) purpose() string {
 		return c.Purpose
 	}
 	for _, text := range c.ScopeTexts {
-		if made := purpose(text); made != "" {
-			return made
+		made := purpose(text)
+		if made == "" {
+			continue
 		}
+		if reads(text) && isWord(c.API) {
+			return "reads one person's " + c.API
+		}
+		return made
 	}
 	return ""
 }
@@ -149,11 +156,31 @@ func scopeSentence(c Case) string {
 	if strings.HasSuffix(c.DeniedBy, ".operations") {
 		return "This is not among the operations " + who + " is limited to."
 	}
+	switch {
+	case len(c.Missing) > 0 && c.DeniedBy == "token.owner":
+		return outgrown(c.Missing)
+	case len(c.Refused) > 0 && c.DeniedBy == "token.scopes" && c.Presented == AccessToken:
+		return "The user did not allow this app to " + list(themselves(c.Refused), "and") + ": this needs " + scopes(c.Missing) + "."
+	}
 	switch len(c.Missing) {
 	case 0:
 		return pages[string(policy.InsufficientScope)].Sentence
-	case 1:
-		return "This needs the scope " + c.Missing[0] + ", which " + who + " does not have."
 	}
-	return "This needs the scopes " + list(c.Missing, "and") + ", which " + who + " does not have."
+	return "This needs " + scopes(c.Missing) + ", which " + who + " does not have."
+}
+
+func scopes(names []string) string {
+	if len(names) == 1 {
+		return "the scope " + names[0]
+	}
+	return "the scopes " + list(names, "and")
+}
+
+// outgrown is about scopes that a token has while its user has lost the role that could grant them.
+func outgrown(names []string) string {
+	it := "it"
+	if len(names) > 1 {
+		it = "them"
+	}
+	return "This needs " + scopes(names) + ". The token has " + it + ", but its user may not use " + it + " any more."
 }

@@ -67,6 +67,23 @@ func (p *person) possessive() string {
 	return p.name + "'s"
 }
 
+// themselves turns scope texts into phrases about somebody who is not named: "read their messages", "post for them".
+func themselves(texts []string) []string {
+	p := person{name: "them", pronoun: "them", mentioned: true}
+	return p.phrases(texts)
+}
+
+// reads reports whether a scope's text is about looking at something.
+func reads(text string) bool {
+	verb, _, _ := strings.Cut(text, " ")
+	return slices.Contains([]string{"list", "read", "see", "show", "view"}, verb)
+}
+
+// isWord reports whether an API's name can stand in a sentence for what it holds: "mail", and not "mail-v2".
+func isWord(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
 // purpose makes of a scope's text what an operation does: "read your messages" gives "reads one person's messages". It returns "" for a text
 // that is not about a person, or whose first word is not a verb it knows how to bend.
 func purpose(text string) string {

@@ -25,6 +25,7 @@ const (
 	App          Kind = "app"
 	Team         Kind = "team"
 	User         Kind = "user"
+	Grant        Kind = "grant"
 	API          Kind = "api"
 	Subscription Kind = "subscription" // id: team_…/api
 	Brand        Kind = "brand"

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
@@ -21,6 +22,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/token"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 	"github.com/lanyard-auth/lanyard/internal/web"
@@ -52,6 +54,10 @@ type Server struct {
 	handler  http.Handler
 	metrics  http.Handler
 	log      *slog.Logger
+
+	oauth      *oauth.Server
+	mails      *notify.Runner
+	lastPrefix atomic.Pointer[readPrefix]
 }
 
 // recorder is a usage.Recorder with its life: Spool with Absorber, or Direct.
@@ -109,7 +115,8 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 		Now: now, Log: s.log,
 	}
 	s.Verifier = verify.New(verify.Config{
-		Store: core.Store, Ring: core.Ring, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Management: core.Management,
+		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Management: core.Management,
+		Tokens:     &token.Minter{Keys: core.Ring, Issuer: settings.PublicURL, Now: now},
 		Identifier: s.identifier, Now: now, Log: s.log,
 	})
 	s.Verifier.SetSystemTeam(core.SystemTeam)
@@ -118,6 +125,9 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	}
 	core.Manage.Flush, core.Manage.Wait = s.flush, s.Tail.Wait
 	s.kit = &web.Kit{PublicURL: settings.PublicURL, Proxies: settings.TrustedProxies, Quiet: quiet, Log: s.log, Now: now}
+	if s.mails, err = s.newMails(); err != nil {
+		return nil, err
+	}
 	if s.handler, err = s.routes(); err != nil { //nolint:contextcheck // handlers have contexts of their own
 		return nil, err
 	}
@@ -195,6 +205,7 @@ func (s *Server) Start(ctx context.Context) (stop func() error) {
 			}
 		},
 		s.chores,
+		s.deliver,
 	} {
 		running.Add(1)
 		go func() {
@@ -226,6 +237,11 @@ func (s *Server) chores(ctx context.Context) {
 			"trim the changes":        func() error { return s.Store.TrimChanges(ctx, now.Add(-keepChanges)) },
 			"forget old charges":      func() error { return s.Store.TrimCharges(ctx, now.Add(-keepChanges)) },
 			"forget old answers":      func() error { return s.Store.ForgetReplies(ctx, now.Add(-keepReplies)) },
+			"forget what was issued":  func() error { return s.Store.TrimGrants(ctx, now) },
+			"forget old sessions":     func() error { return s.Store.TrimSessions(ctx, now) },
+			"forget old links":        func() error { return s.Store.TrimLinks(ctx, now) },
+			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
+			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },
 			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },
 		} {
 			if err := chore(); err != nil && ctx.Err() == nil {

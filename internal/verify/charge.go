@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
-	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
@@ -44,12 +43,12 @@ func newCharges() *charges {
 	return c
 }
 
-// chargeDigest names a charge: one idempotency key of one credential. Zero: none was given.
-func chargeDigest(k id.Key, idempotencyKey string) (digest [16]byte) {
+// chargeDigest names a charge: one idempotency key of one credential, or of what it stands for. Zero: none was given.
+func chargeDigest(payer, idempotencyKey string) (digest [16]byte) {
 	if idempotencyKey == "" {
 		return digest
 	}
-	sum := sha256.Sum256([]byte(string(k) + "\x00" + idempotencyKey))
+	sum := sha256.Sum256([]byte(payer + "\x00" + idempotencyKey))
 	copy(digest[:], sum[:])
 	return digest
 }

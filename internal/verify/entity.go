@@ -119,14 +119,19 @@ func (ver *version) statusAt(now time.Time) policy.Code {
 }
 
 type appEntry struct {
-	gone     bool // disabled or deleted
-	name     string
-	metadata []byte // JSON object; empty: none
-	limits   []ratelimit.Limit
+	gone       bool // disabled or deleted
+	registered bool // it registered itself: no scopes of Lanyard's own
+	epoch      int
+	team       id.Team // "" of a deleted app
+	name       string
+	metadata   []byte // JSON object; empty: none
+	limits     []ratelimit.Limit
 }
 
 func newAppEntry(a *app.App, now time.Time) (*appEntry, error) {
-	e := &appEntry{gone: a.StatusAt(now) != "", name: strings.Clone(a.Name), limits: a.Limits}
+	e := &appEntry{
+		gone: a.StatusAt(now) != "", registered: a.Origin != app.MadeHere, epoch: a.Epoch, team: interned(a.Team), name: strings.Clone(a.Name), limits: a.Limits,
+	}
 	if len(a.Metadata) > 0 {
 		b, err := json.Marshal(a.Metadata)
 		if err != nil {

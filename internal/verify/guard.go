@@ -61,6 +61,9 @@ func guardRequest(source string, cost int64) [1]ratelimit.Request {
 
 // barred refuses, before any look-up, a source that has failed too often lately.
 func (g *guard) barred(req *Request, d *Decision) bool {
+	if req.trusted {
+		return false
+	}
 	var into [1]ratelimit.Status
 	ask := guardRequest(req.source(), 1)
 	out := g.limits.Check(d.At, ask[:], into[:0])
@@ -73,14 +76,18 @@ func (g *guard) barred(req *Request, d *Decision) bool {
 
 // unknown counts a credential that belongs to nobody; a source over its limit learns only that.
 func (v *Verifier) unknown(req *Request, d *Decision) {
-	if d.Code == policy.Missing {
+	if d.Code == policy.Missing || req.trusted {
 		return
 	}
 	source, code := req.source(), d.Code
 	if code == policy.RateLimited {
 		code = policy.NotFound
 	}
-	v.guard.note(source, code, req.Credential, d.At)
+	sample := req.Credential
+	if d.DeniedBy == "api_key" {
+		sample = req.APIKey
+	}
+	v.guard.note(source, code, sample, d.At)
 	if d.Code == policy.RateLimited || req.DryRun {
 		return
 	}

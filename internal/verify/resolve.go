@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/token"
 )
 
 // Foreign credentials that can have been imported: what package manage accepts.
@@ -20,40 +21,86 @@ const (
 	foreignMax = 512
 )
 
-// resolve is steps 1 to 3: it finds the key that the credential proves, and its status now. Without such a key it returns
-// nil, with d.Code saying missing, malformed, not_found or rate_limited. d is filled in otherwise, with d.Code its status.
-func (v *Verifier) resolve(ctx context.Context, credential string, req *Request, d *Decision) (*keyEntry, error) {
-	if credential == "" {
+// resolve is steps 1 to 3: it finds what the credential proves, and its status now. Without that it returns false, with
+// d.Code saying missing, malformed, not_found or rate_limited. d and h are filled in otherwise, with d.Code the status.
+func (v *Verifier) resolve(ctx context.Context, credential string, req *Request, d *Decision, h *holder) (bool, error) {
+	switch {
+	case credential == "":
 		d.refuse(policy.Missing, "credential")
-		return nil, nil
+		return false, nil
+	case token.IsJWT(credential):
+		ok, err := v.resolveToken(ctx, credential, KindJWT, req, d, h)
+		if ok || err != nil || d.Code != policy.NotFound {
+			return ok, err
+		}
+		// Other systems hand out JWTs as keys, and those can have been imported.
+		ok, err = v.resolveKey(ctx, credential, apiKeys, req, d, h)
+		if !ok && d.Code == policy.Malformed {
+			d.Code = policy.NotFound
+		}
+		return ok, err
+	case secret.KindOf(credential) == secret.Access:
+		ok, err := v.resolveToken(ctx, credential, secret.Access, req, d, h)
+		if ok || err != nil || d.Code != policy.Malformed {
+			return ok, err
+		}
+		// What only looks like a token may be an imported key.
+	case secret.KindOf(credential) == secret.Personal:
+		if c, err := secret.Parse(credential); err == nil {
+			return v.resolvePersonal(ctx, credential, c.ID, req, d, h)
+		}
 	}
+	return v.resolveKey(ctx, credential, apiKeys, req, d, h)
+}
+
+// Which kinds of static credentials of apps are looked for.
+type keyKinds uint8
+
+const (
+	apiKeys keyKinds = iota
+	clientSecrets
+)
+
+func (k keyKinds) admit(kind secret.Kind) bool {
+	if k == clientSecrets {
+		return kind == secret.Client
+	}
+	return kind == secret.Key || kind == secret.Publishable
+}
+
+// resolveKey is resolve for the static credentials of apps.
+func (v *Verifier) resolveKey(ctx context.Context, credential string, kinds keyKinds, req *Request, d *Decision, h *holder) (bool, error) {
 	var keyChars string
 	c, err := secret.Parse(credential)
 	switch {
-	case err == nil && (c.Kind == secret.Key || c.Kind == secret.Publishable):
+	case err == nil && kinds.admit(c.Kind):
 		keyChars = c.ID
 	case err == nil:
-		// Well formed, but nothing that is presented to an API (a code, a refresh token), or not issued by this build.
+		// Well formed, but nothing that is presented here (a code, a refresh token).
 		d.refuse(policy.NotFound, "credential")
-		return nil, nil
+		return false, nil
+	case kinds == clientSecrets:
+		d.refuse(policy.Malformed, "credential")
+		return false, nil
 	default:
 		if keyChars, err = v.foreign(ctx, credential, req, d); err != nil || keyChars == "" {
-			return nil, err
+			return false, err
 		}
 	}
 	e, err := v.key(ctx, keyChars, req, d)
 	if err != nil || e == nil {
-		return nil, err
+		return false, err
 	}
 	version, err := v.prove(ctx, e, credential)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if version == nil {
 		d.refuse(policy.NotFound, "credential")
-		return nil, nil
+		return false, nil
 	}
-	return e, v.identify(ctx, e, version, d)
+	h.key = e
+	return true, v.identify(ctx, h, version, d)
 }
 
 // key finds the entry of a key. A look-up that is not in the cache costs the database something, so a source that keeps
@@ -123,14 +170,8 @@ func (v *Verifier) prove(ctx context.Context, e *keyEntry, credential string) (*
 		if ver.imported {
 			text = key.ImportText(sha256.Sum256([]byte(credential)))
 		}
-		if !v.Ring.KnowsPepper(int(ver.pepper)) {
-			// Made under a pepper that this node has not read yet.
-			if err := v.Ring.Reload(ctx); err != nil {
-				return nil, fault.Down(err, "the keyring cannot be read")
-			}
-			if !v.Ring.KnowsPepper(int(ver.pepper)) {
-				return nil, fault.New(fault.Unavailable, "pepper version %d is missing from the keyring", ver.pepper)
-			}
+		if err := v.knowPepper(ctx, int(ver.pepper)); err != nil {
+			return nil, err
 		}
 		if v.Ring.Matches(int(ver.pepper), ver.digest, text) {
 			if int(ver.pepper) != v.Ring.CurrentPepper() {
@@ -140,6 +181,20 @@ func (v *Verifier) prove(ctx context.Context, e *keyEntry, credential string) (*
 		}
 	}
 	return nil, nil
+}
+
+// knowPepper reads the keyring if something was made under a pepper that this node has not read yet.
+func (v *Verifier) knowPepper(ctx context.Context, pepper int) error {
+	if v.Ring.KnowsPepper(pepper) {
+		return nil
+	}
+	if err := v.readRing(ctx); err != nil {
+		return err
+	}
+	if !v.Ring.KnowsPepper(pepper) {
+		return fault.New(fault.Unavailable, "pepper version %d is missing from the keyring", pepper)
+	}
+	return nil
 }
 
 // upgrade replaces a digest that was made under an old pepper by one under the current pepper. It is done aside and once;
@@ -153,19 +208,22 @@ func (v *Verifier) upgrade(e *keyEntry, ver *version, text string) {
 	if ver.imported {
 		scheme = key.SchemeImported
 	}
-	job := upgradeJob{
-		key: e.id, version: int(ver.number), old: append([]byte(nil), ver.digest[:]...),
-		now: key.Version{Digest: digest[:], Scheme: scheme, Pepper: pepper},
-	}
+	v.enqueue(upgradeJob{
+		key: e, version: ver, pepper: pepper, digest: digest, scheme: scheme,
+	})
+}
+
+func (v *Verifier) enqueue(job upgradeJob) {
 	select {
 	case v.upgrades <- job:
 	default:
-		ver.upgrading.Store(false)
+		job.again()
 	}
 }
 
 // identify fills in who it is and says whether it works now.
-func (v *Verifier) identify(ctx context.Context, e *keyEntry, ver *version, d *Decision) error {
+func (v *Verifier) identify(ctx context.Context, h *holder, ver *version, d *Decision) error {
+	e := h.key
 	app, err := v.app(ctx, e.app)
 	if err != nil {
 		return err
@@ -174,15 +232,20 @@ func (v *Verifier) identify(ctx context.Context, e *keyEntry, ver *version, d *D
 	if err != nil {
 		return err
 	}
-	d.app = app
-	d.Identified = true
-	d.Key, d.Kind, d.Mode, d.Version = e.id, e.kind, e.mode, int(ver.number)
-	d.App, d.AppName, d.AppMetadata, d.Team = e.app, app.name, app.metadata, e.team
-	d.ExpiresAt = e.expiresAt()
+	h.app, h.team = app, e.team
 	d.Code, d.DeniedBy = v.statusAt(e, ver, app, team, d.At)
 	if d.Code == policy.Valid && ver.ends != 0 {
 		d.Warnings = append(d.Warnings, "This secret was rotated and stops working at "+time.UnixMicro(ver.ends).UTC().Format(time.RFC3339)+".")
 	}
+	d.Key = e.id
+	if d.Token != "" {
+		return nil // it came beside a token, which is what the decision is about
+	}
+	d.app = app
+	d.Identified = true
+	d.Kind, d.Mode, d.Version = e.kind, e.mode, int(ver.number)
+	d.App, d.AppName, d.AppMetadata, d.Team = e.app, app.name, app.metadata, e.team
+	d.ExpiresAt = e.expiresAt()
 	return nil
 }
 
@@ -207,26 +270,54 @@ func (v *Verifier) statusAt(e *keyEntry, ver *version, app *appEntry, team teamE
 	return policy.Valid, ""
 }
 
-// Upgrade runs until ctx ends and writes upgraded digests.
+// Upgrade runs until ctx ends, writes upgraded digests, and reads the keyring when it changed.
 func (v *Verifier) Upgrade(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case job := <-v.upgrades:
-			if err := v.Store.UpgradeDigest(ctx, job.key, job.version, job.old, job.now); err != nil && !errors.Is(err, context.Canceled) {
-				v.Log.Warn("could not upgrade a digest; the next use tries again", "key", job.key, "error", err)
+		case <-v.ring.soon:
+			if _, err := v.ringNow(ctx); err != nil && ctx.Err() == nil {
+				v.Log.Warn("could not read the keyring after it changed; the next token tries again", "error", err)
 			}
-			v.keys.drop(id.Chars(job.key))
+		case job := <-v.upgrades:
+			what, err := v.write(ctx, job)
+			if err != nil && !errors.Is(err, context.Canceled) {
+				v.Log.Warn("could not upgrade a digest; the next use tries again", "credential", what, "error", err)
+			}
 		}
 	}
 }
 
+func (v *Verifier) write(ctx context.Context, job upgradeJob) (id.Key, error) {
+	if p := job.personal; p != nil {
+		err := v.Store.UpgradePersonal(ctx, p.id, p.digest[:], job.pepper, job.digest[:])
+		v.personals.drop(id.Chars(p.id))
+		return p.id, err
+	}
+	err := v.Store.UpgradeDigest(ctx, job.key.id, int(job.version.number), append([]byte(nil), job.version.digest[:]...),
+		key.Version{Digest: job.digest[:], Scheme: job.scheme, Pepper: job.pepper})
+	v.keys.drop(id.Chars(job.key.id))
+	return job.key.id, err
+}
+
+// upgradeJob is a digest to be replaced: of a version of a key, or of a personal token.
 type upgradeJob struct {
-	key     id.Key
-	version int
-	old     []byte
-	now     key.Version
+	key      *keyEntry
+	version  *version
+	personal *personalEntry
+	pepper   int
+	digest   [32]byte
+	scheme   key.Scheme
+}
+
+// again lets a later use try.
+func (j *upgradeJob) again() {
+	if j.personal != nil {
+		j.personal.upgrading.Store(false)
+		return
+	}
+	j.version.upgrading.Store(false)
 }
 
 // Ring is what Verify needs of the keyring.

@@ -3,9 +3,10 @@ package verify
 import (
 	"context"
 	"log/slog"
-	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"github.com/maypok86/otter/v2"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
@@ -13,17 +14,28 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/changes"
-	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/usage"
+	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
 // Store is what decisions read.
 type Store interface {
+	Credentials
+	Owners
+	API(ctx context.Context, name string) (lanyard.API, error)
+	Catalog(ctx context.Context) (catalog.State, error)
+	Subscription(ctx context.Context, team id.Team, api string) (billing.Subscription, error)
+	AddAttempts(ctx context.Context, attempts []usage.Attempt) error
+}
+
+// Credentials are the rows of static credentials.
+type Credentials interface {
 	// KeyForDecision reads a key whatever became of it, deleted ones included.
 	KeyForDecision(ctx context.Context, key id.Key) (*key.Key, error)
 	// KeyByDigest finds the imported key that one of the digests belongs to.
@@ -31,17 +43,24 @@ type Store interface {
 	// HasImports reports whether any credential was made elsewhere.
 	HasImports(ctx context.Context) (bool, error)
 	UpgradeDigest(ctx context.Context, key id.Key, version int, old []byte, now key.Version) error
+	PersonalForDecision(ctx context.Context, token id.Key) (*key.Personal, error)
+	UpgradePersonal(ctx context.Context, token id.Key, old []byte, pepper int, digest []byte) error
+}
+
+// Owners are what credentials hang on.
+type Owners interface {
 	App(ctx context.Context, reach audit.Reach, app id.App) (*app.App, error)
+	AppByAddress(ctx context.Context, address string) (*app.App, error)
 	Team(ctx context.Context, reach audit.Reach, team id.Team) (*team.Team, error)
-	API(ctx context.Context, name string) (lanyard.API, error)
-	Subscription(ctx context.Context, team id.Team, api string) (billing.Subscription, error)
-	AddAttempts(ctx context.Context, attempts []usage.Attempt) error
+	UserForDecision(ctx context.Context, user id.User) (user.Standing, error)
+	GrantForDecision(ctx context.Context, grant id.Grant) (*grant.Grant, error)
 }
 
 // Config is what a Verifier is made of.
 type Config struct {
 	Store      Store
 	Ring       Ring
+	Tokens     Opener
 	Tail       *changes.Tail // its Listener is set to the Verifier
 	Recorder   usage.Recorder
 	Limits     *ratelimit.Memory
@@ -56,18 +75,27 @@ type Config struct {
 // Verifier makes decisions. It is safe for concurrent use.
 type Verifier struct {
 	Config
-	keys     *cache[*keyEntry]
-	apps     *cache[*appEntry]
-	teams    *cache[teamEntry]
-	plans    *cache[string]
-	apis     *cache[*catalog.Compiled]
-	aliases  *cache[string] // SHA-256 of a foreign credential → characters of its key's id
-	imports  *cache[bool]
-	guard    *guard
-	charges  *charges
-	upgrades chan upgradeJob
-	sysTeam  atomic.Pointer[id.Team]
-	decided  map[policy.Code]*atomic.Int64 // never changed after New
+	keys      *cache[*keyEntry]
+	personals *cache[*personalEntry]
+	apps      *cache[*appEntry]
+	clients   *cache[*app.App] // whole; nil: not there
+	addresses *cache[id.App]   // address of a client id metadata document → its app
+	teams     *cache[teamEntry]
+	users     *cache[user.Standing]
+	grants    *cache[*grant.Grant]
+	plans     *cache[string]
+	apis      *cache[*catalog.Compiled]
+	catalog   *cache[*CatalogView]
+	aliases   *cache[string] // SHA-256 of a foreign credential → characters of its key's id
+	imports   *cache[bool]
+	tokens    *otter.Cache[tokenDigest, *tokenEntry]
+	ring      ringWatch
+	proofs    *replays
+	guard     *guard
+	charges   *charges
+	upgrades  chan upgradeJob
+	sysTeam   atomic.Pointer[id.Team]
+	decided   map[policy.Code]*atomic.Int64 // never changed after New
 }
 
 // New returns a Verifier and makes it the tail's listener.
@@ -78,15 +106,24 @@ func New(c Config) *Verifier {
 	if c.Timeout == 0 {
 		c.Timeout = 2 * time.Second
 	}
-	v := &Verifier{Config: c, upgrades: make(chan upgradeJob, 256)}
+	v := &Verifier{Config: c, upgrades: make(chan upgradeJob, 256), proofs: newReplays()}
+	v.ring.soon = make(chan struct{}, 1)
 	applied := c.Tail.Applied
+	half, few := c.CacheSize/2, c.CacheSize/10
 	v.keys = newCache[*keyEntry](c.CacheSize, c.Timeout, c.Now, applied)
-	v.apps = newCache[*appEntry](c.CacheSize/2, c.Timeout, c.Now, applied)
-	v.teams = newCache[teamEntry](c.CacheSize/2, c.Timeout, c.Now, applied)
-	v.plans = newCache[string](c.CacheSize/2, c.Timeout, c.Now, applied)
+	v.personals = newCache[*personalEntry](half, c.Timeout, c.Now, applied)
+	v.apps = newCache[*appEntry](half, c.Timeout, c.Now, applied)
+	v.clients = newCache[*app.App](few, c.Timeout, c.Now, applied)
+	v.addresses = newCache[id.App](few, c.Timeout, c.Now, applied)
+	v.teams = newCache[teamEntry](half, c.Timeout, c.Now, applied)
+	v.users = newCache[user.Standing](half, c.Timeout, c.Now, applied)
+	v.grants = newCache[*grant.Grant](half, c.Timeout, c.Now, applied)
+	v.plans = newCache[string](half, c.Timeout, c.Now, applied)
 	v.apis = newCache[*catalog.Compiled](10_000, c.Timeout, c.Now, applied)
+	v.catalog = newCache[*CatalogView](1, c.Timeout, c.Now, applied)
 	v.aliases = newCache[string](c.CacheSize, c.Timeout, c.Now, applied)
 	v.imports = newCache[bool](1, c.Timeout, c.Now, applied)
+	v.tokens = newTokens(max(c.CacheSize/4, 1), c.Now)
 	v.guard = newGuard(c.Now())
 	v.charges = newCharges()
 	v.decided = make(map[policy.Code]*atomic.Int64, len(policy.Codes()))
@@ -118,34 +155,50 @@ func (v *Verifier) Decided(code policy.Code) int64 {
 // Invalidate implements changes.Listener.
 func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision) {
 	switch kind {
-	case changes.Key:
+	case changes.Key: // personal tokens too: they share the space of ids
 		v.keys.invalidate(id.Chars(id.Key(entity)), rev)
+		v.personals.invalidate(id.Chars(id.Key(entity)), rev)
 	case changes.App:
 		v.apps.invalidate(entity, rev)
+		v.clients.invalidate(entity, rev)
 	case changes.Team:
 		v.teams.invalidate(entity, rev)
+	case changes.User:
+		v.users.invalidate(entity, rev)
+	case changes.Grant:
+		v.grants.invalidate(entity, rev)
 	case changes.API:
 		v.apis.invalidate(entity, rev)
+		v.catalog.invalidate("", rev)
 		v.plans.reset() // an API that goes takes its subscriptions along
 	case changes.Subscription:
 		v.plans.invalidate(entity, rev)
 	case changes.Import:
 		v.imports.invalidate("", rev)
+	case changes.Keyring:
+		v.ringChanged()
 	case changes.Restored:
 		v.Reset()
-	case changes.User, changes.Brand, changes.Keyring, changes.Revocation: // nothing of theirs is kept here
+	case changes.Brand, changes.Revocation: // nothing of theirs is kept here
 	}
 }
 
 // Reset implements changes.Listener.
 func (v *Verifier) Reset() {
 	v.keys.reset()
+	v.personals.reset()
 	v.apps.reset()
+	v.clients.reset()
+	v.addresses.reset()
 	v.teams.reset()
+	v.users.reset()
+	v.grants.reset()
 	v.plans.reset()
 	v.apis.reset()
+	v.catalog.reset()
 	v.aliases.reset()
 	v.imports.reset()
+	v.ringChanged()
 }
 
 // sync asks the database for what is new, and waits no longer than a look-up may take.
@@ -155,92 +208,20 @@ func (v *Verifier) sync(ctx context.Context) error {
 	return v.Tail.Sync(ctx)
 }
 
-func (v *Verifier) app(ctx context.Context, appID id.App) (*appEntry, error) {
-	if e, ok := v.apps.peek(string(appID)); ok {
-		return e, nil
-	}
-	return v.apps.get(ctx, string(appID), func(ctx context.Context) (*appEntry, error) {
-		a, err := v.Store.App(ctx, audit.ServerReach(), appID)
-		if fault.Is(err, fault.NotFound) {
-			return &appEntry{gone: true}, nil // deleted
+// fresh runs read, and once more on fresh knowledge if what it read may be out of date.
+func (v *Verifier) fresh(ctx context.Context, read func() error) error {
+	for try := 0; ; try++ {
+		if err := read(); err != nil {
+			return err
 		}
-		if err != nil {
-			return nil, err
+		if v.Tail.Fresh(v.Now()) {
+			return nil
 		}
-		return newAppEntry(a, v.Now())
-	})
-}
-
-func (v *Verifier) team(ctx context.Context, teamID id.Team) (teamEntry, error) {
-	if e, ok := v.teams.peek(string(teamID)); ok {
-		return e, nil
-	}
-	return v.teams.get(ctx, string(teamID), func(ctx context.Context) (teamEntry, error) {
-		t, err := v.Store.Team(ctx, audit.ServerReach(), teamID)
-		if err != nil {
-			return teamEntry{}, err
+		if try == 1 {
+			return errStale()
 		}
-		return teamEntry{suspended: !t.SuspendedAt.IsZero()}, nil
-	})
-}
-
-func (v *Verifier) api(ctx context.Context, name string) (*catalog.Compiled, error) {
-	if a, ok := v.apis.peek(name); ok {
-		return a, nil
-	}
-	return v.apis.get(ctx, name, func(ctx context.Context) (*catalog.Compiled, error) {
-		a, err := v.Store.API(ctx, name)
-		if fault.Is(err, fault.NotFound) {
-			return nil, fault.Missing("API", name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return catalog.Compile(a, v.Identifier(a))
-	})
-}
-
-// planEntry is the plan in force for a team on an API.
-type planEntry struct {
-	name    string
-	subject string // whom its limits count: the team on this API
-	limits  []ratelimit.Limit
-}
-
-func (v *Verifier) plan(ctx context.Context, teamID id.Team, api *catalog.Compiled) (planEntry, error) {
-	if len(api.Policy.Plans) == 0 {
-		return planEntry{}, nil
-	}
-	entity := string(teamID) + "/" + api.Policy.Name
-	name, ok := v.plans.peek(entity)
-	if !ok {
-		var err error
-		if name, err = v.plans.get(ctx, entity, func(ctx context.Context) (string, error) {
-			s, err := v.Store.Subscription(ctx, teamID, api.Policy.Name)
-			return s.Plan, err
-		}); err != nil {
-			return planEntry{}, err
+		if err := v.sync(ctx); err != nil {
+			return err
 		}
 	}
-	if name == "" {
-		name = api.Policy.DefaultPlan
-	}
-	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name]}, nil
-}
-
-// network is the neighbourhood of an address that "last used" shows: /24 for IPv4, /48 for IPv6.
-func network(ip netip.Addr) string {
-	if !ip.IsValid() {
-		return ""
-	}
-	ip = ip.Unmap()
-	bits := 48
-	if ip.Is4() {
-		bits = 24
-	}
-	p, err := ip.WithZone("").Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
 }

@@ -1,7 +1,8 @@
 // Package verify makes the one decision that every door asks for: may this request pass.
 //
 //	1 secret.Parse      shape and checksum; garbage costs no I/O
-//	2 resolve           the key: from the cache, else one SELECT; then the MAC
+//	2 resolve           a key or personal token: from the cache, else one SELECT; then the MAC. An access token: the seal or the
+//	                    signature, remembered by digest
 //	3 status at now     expired, revoked, rotated, disabled, owner suspended: pure
 //	4 policy.Evaluate   mode, operation, kinds, scopes, subscription, address, origin: pure
 //	5 limits            reserved all or none
@@ -17,10 +18,10 @@ package verify
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
-	"github.com/lanyard-auth/lanyard/internal/advice"
-	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
@@ -38,7 +39,8 @@ const DefaultCost = -1
 // Request asks for a decision. The surface has checked its shape: Path is in normal form, Origin canonical.
 type Request struct {
 	Credential     string
-	APIKey         string // beside a user's token
+	APIKey         string // beside a token
+	DPoP           *Proof // what came with the scheme DPoP; nil: the request came with another
 	API            string
 	Operation      string
 	Method         string
@@ -52,6 +54,8 @@ type Request struct {
 	DryRun         bool
 	Strict         bool
 	Source         string // whose failures are counted together when IP is unknown
+
+	trusted bool // somebody who was authenticated asks: failures are not counted
 }
 
 // Decision is the answer. The zero value is ready for Verify to fill; filling it again reuses its slices.
@@ -60,16 +64,25 @@ type Decision struct {
 	DeniedBy      string
 	Message       string
 	MissingScopes []string
-	Key           id.Key
+	Key           id.Key   // of an API key or personal token; beside an access token, the key that came with it
+	Token         id.Token // of an access token
 	Kind          secret.Kind
 	Mode          secret.Mode
 	Version       int
 	ExpiresAt     time.Time // zero: never
 	App           id.App
 	AppName       string
-	AppMetadata   []byte // JSON object, or empty
-	Team          id.Team
-	Scopes        []string // effective on the API asked
+	AppMetadata   []byte    // JSON object, or empty
+	Team          id.Team   // "" for a personal token
+	User          id.User   // for whom; "" for the app itself
+	Grant         id.Grant  // under which
+	Family        id.Family // of the token's chain
+	Subject       string    // the name by which the API knows the user
+	ACR           string
+	AMR           []string
+	AuthTime      time.Time // when the user proved who they are; zero: not known
+	DPoP          bool      // the answer's challenge is one for DPoP
+	Scopes        []string  // effective on the API asked
 	Limits        []ratelimit.Status
 	RetryAfter    time.Duration
 	Warnings      []string
@@ -81,6 +94,15 @@ type Decision struct {
 	operation *policy.Operation
 	app       *appEntry
 	requests  []ratelimit.Request
+	bound     binding // of this request, whichever try it is
+}
+
+// Credential is the public id of what was decided on: of the access token, else of the key or personal token.
+func (d *Decision) Credential() string {
+	if d.Token != "" {
+		return string(d.Token)
+	}
+	return string(d.Key)
 }
 
 // Allowed reports whether the request may pass.
@@ -90,6 +112,7 @@ func (d *Decision) Allowed() bool { return d.Code == policy.Valid }
 // is not, Unavailable when nothing can be decided now.
 func (v *Verifier) Verify(ctx context.Context, req *Request, d *Decision) error {
 	d.reset()
+	d.bound = unchecked
 	if req.Strict {
 		if err := v.sync(ctx); err != nil {
 			return err
@@ -104,7 +127,7 @@ func (v *Verifier) Verify(ctx context.Context, req *Request, d *Decision) error 
 			break
 		}
 		if try == 1 {
-			return fault.New(fault.Unavailable, "the database does not answer, so nothing can be decided")
+			return errStale()
 		}
 		if err := v.sync(ctx); err != nil {
 			return err
@@ -127,42 +150,95 @@ func (v *Verifier) decide(ctx context.Context, req *Request, d *Decision) error 
 		return err
 	}
 	d.unmetered = api.Policy.Unmetered
-	e, err := v.resolve(ctx, req.Credential, req, d)
-	if err != nil || e == nil {
+	var first, beside holder
+	ok, err := v.resolve(ctx, req.Credential, req, d, &first)
+	if err != nil || !ok {
 		return err
 	}
 	if req.APIKey != "" {
-		return fault.Field("api_key", "goes beside a user's token, but credential is an API key itself")
+		if first.key != nil {
+			return fault.Field("api_key", "goes beside a user's token, but credential is an API key itself")
+		}
+		if d.Code == policy.Valid {
+			if ok, err = v.resolveBeside(ctx, req, d, &beside); err != nil || !ok {
+				return err
+			}
+		}
+	}
+	if d.Code == policy.Valid {
+		v.bind(req, d, &first)
 	}
 	if d.Code != policy.Valid {
 		return nil
 	}
-	var bearer policy.Bearer
-	plan, err := v.plan(ctx, e.team, api)
+	return v.evaluate(ctx, req, d, api, &first, &beside)
+}
+
+// resolveBeside is resolve for the API key that came with a token. One that is not known takes back what was said of the
+// token: a decision speaks of credentials only when all of them are proven.
+func (v *Verifier) resolveBeside(ctx context.Context, req *Request, d *Decision, h *holder) (bool, error) {
+	ok, err := v.resolveKey(ctx, req.APIKey, apiKeys, req, d, h)
+	if ok || err != nil {
+		return ok, err
+	}
+	code, wait := d.Code, d.RetryAfter
+	d.reset()
+	d.At, d.Revision, d.RetryAfter = v.Now(), v.Tail.Applied(), wait
+	d.refuse(code, "api_key")
+	return false, nil
+}
+
+// evaluate is step 4, on a credential that works and what came beside it.
+func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api *catalog.Compiled, first, beside *holder) error {
+	plan, err := v.plan(ctx, first, api)
 	if err != nil {
 		return err
 	}
-	v.bear(&bearer, e)
-	verdict := policy.Evaluate(&policy.Request{
-		API: api.Policy, Key: &bearer, Operation: req.Operation, Method: req.Method, Path: req.Path, Scopes: req.Scopes,
-		IP: req.IP, Origin: req.Origin, Mode: req.Mode, Plan: plan.name,
-	})
+	ask := policy.Request{
+		API: api.Policy, Operation: req.Operation, Method: req.Method, Path: req.Path, Scopes: req.Scopes, IP: req.IP, Origin: req.Origin, Mode: req.Mode, Plan: plan.name,
+	}
+	var key, token policy.Bearer
+	if first.key != nil {
+		v.bear(&key, first, api.Policy)
+		ask.Key = &key
+	} else {
+		v.bear(&token, first, api.Policy)
+		ask.Token = &token
+	}
+	if beside.key != nil {
+		v.bear(&key, beside, api.Policy)
+		ask.Key = &key
+	}
+	verdict := policy.Evaluate(&ask)
 	d.operation = verdict.Operation
-	d.Scopes = api.Policy.Scopes.Effective(d.Scopes, e.scopes, bearer.Rights)
+	d.Scopes = effective(d.Scopes, &ask)
 	d.Code, d.DeniedBy, d.MissingScopes = verdict.Code, verdict.DeniedBy, verdict.MissingScopes
 	if d.Code == policy.Valid {
-		v.limits(d, e, plan)
+		v.limits(d, first, beside, plan)
 	}
 	return nil
 }
 
-// bear says what a key brings to the rules.
-func (v *Verifier) bear(b *policy.Bearer, e *keyEntry) {
-	b.Test = e.mode == secret.Test
-	b.App = string(e.app)
-	b.Rights = policy.Rights{Server: e.team == v.system()}
-	b.Scopes = e.scopes
-	b.Restrictions = e.restrictions
+// effective appends the scopes that count on the API: of a key and a token those that both give.
+func effective(dst []string, r *policy.Request) []string {
+	scopes := r.API.Scopes
+	switch {
+	case r.Token == nil:
+		return scopes.Effective(dst, r.Key.Scopes, r.Key.Rights)
+	case r.Key == nil:
+		return scopes.Effective(dst, r.Token.Scopes, r.Token.Rights)
+	}
+	for _, name := range scopes.Effective(nil, r.Token.Scopes, r.Token.Rights) {
+		if scopes.CoversFor(r.Key.Scopes, name, r.Key.Rights) {
+			dst = append(dst, name)
+		}
+	}
+	for _, name := range scopes.Effective(nil, r.Key.Scopes, r.Key.Rights) {
+		if !slices.Contains(dst, name) && scopes.CoversFor(r.Token.Scopes, name, r.Token.Rights) {
+			dst = append(dst, name)
+		}
+	}
+	return dst
 }
 
 // charge is steps 5 and 6, for a decision that stands so far.
@@ -184,7 +260,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		v.word(d, req)
 		return nil
 	}
-	digest := chargeDigest(d.Key, req.IdempotencyKey)
+	digest := chargeDigest(d.payer(), req.IdempotencyKey)
 	paid, settle, err := v.charges.claim(ctx, digest, d.At)
 	if err != nil {
 		return err
@@ -234,9 +310,25 @@ func (v *Verifier) again(ctx context.Context, req *Request, d *Decision) error {
 	}
 	d.Limits = limits
 	if !v.Tail.Fresh(v.Now()) {
-		return fault.New(fault.Unavailable, "the database does not answer, so nothing can be decided")
+		return errStale()
 	}
 	return nil
+}
+
+// errStale says that this node has not heard of changes for too long.
+func errStale() error {
+	return fault.New(fault.Unavailable, "the database does not answer, so nothing can be decided")
+}
+
+// payer is whose idempotency keys are told apart: an access token is soon replaced by another, its grant or app stays.
+func (d *Decision) payer() string {
+	switch {
+	case d.Token == "":
+		return string(d.Key)
+	case d.Grant != "":
+		return string(d.Grant)
+	}
+	return string(d.App)
 }
 
 func (v *Verifier) spend(d *Decision, cost int64, ask func(time.Time, []ratelimit.Request, []ratelimit.Status) ratelimit.Outcome) {
@@ -255,12 +347,19 @@ func (v *Verifier) spend(d *Decision, cost int64, ask func(time.Time, []ratelimi
 }
 
 // limits lists what the call has to pass: the key's, the app's, the plan's.
-func (v *Verifier) limits(d *Decision, e *keyEntry, plan planEntry) {
-	for _, l := range e.limits {
-		d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: string(e.id)})
+func (v *Verifier) limits(d *Decision, first, beside *holder, plan planEntry) {
+	for _, h := range [2]*holder{first, beside} {
+		if h.key == nil {
+			continue
+		}
+		for _, l := range h.key.limits {
+			d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: string(h.key.id)})
+		}
 	}
-	for _, l := range d.app.limits {
-		d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: string(e.app)})
+	if d.app != nil {
+		for _, l := range d.app.limits {
+			d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: string(d.App)})
+		}
 	}
 	for _, l := range plan.limits {
 		d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: plan.subject})
@@ -278,7 +377,7 @@ func (v *Verifier) refused(req *Request, d *Decision) {
 
 func (v *Verifier) event(req *Request, d *Decision, units int64) usage.Event {
 	ev := usage.Event{
-		At: d.At.UnixMicro(), Team: d.Team, App: d.App, Key: d.Key, API: req.API, Outcome: string(d.Code), Mode: d.Mode, Units: units,
+		At: d.At.UnixMicro(), Team: d.Team, App: d.App, Key: d.Key, User: d.User, API: req.API, Outcome: string(d.Code), Mode: d.Mode, Units: units,
 		Network: network(req.IP),
 	}
 	if d.operation != nil {
@@ -287,119 +386,10 @@ func (v *Verifier) event(req *Request, d *Decision, units int64) usage.Event {
 	return ev
 }
 
-// word gives the decision its sentence, and counts it.
-func (v *Verifier) word(d *Decision, req *Request) {
-	if n := v.decided[d.Code]; n != nil {
-		n.Add(1)
-	}
-	if d.Code == policy.Valid {
-		d.Message = "The request may pass."
-		return
-	}
-	if d.Message != "" {
-		return
-	}
-	c := advice.Case{DeniedBy: d.DeniedBy, Presented: advice.Key, Missing: d.MissingScopes}
-	if d.Kind == secret.Publishable {
-		c.Presented = advice.Publishable
-	}
-	if api, ok := v.apis.peek(req.API); ok {
-		c.Takes = api.Policy.Takes
-		scopes := req.Scopes
-		if d.operation != nil {
-			scopes = d.operation.Scopes
-			if d.operation.Takes != "" {
-				c.Takes = d.operation.Takes
-			}
-		}
-		for _, name := range scopes {
-			if s := api.Policy.Scopes.Get(name); s != nil {
-				c.ScopeTexts = append(c.ScopeTexts, s.Text)
-			}
-		}
-	}
-	d.Message = advice.Sentence(d.Code, c)
-}
-
 func (d *Decision) refuse(code policy.Code, by string) { d.Code, d.DeniedBy = code, by }
 
 func (d *Decision) reset() {
 	*d = Decision{
-		Scopes: d.Scopes[:0], Limits: d.Limits[:0], Warnings: d.Warnings[:0], requests: d.requests[:0],
+		Scopes: d.Scopes[:0], Limits: d.Limits[:0], Warnings: d.Warnings[:0], requests: d.requests[:0], bound: d.bound,
 	}
-}
-
-// Asker authenticates who calls Lanyard's own API: steps 1 to 4 on the API `lanyard`, unmetered. The actor's rights are
-// what the credential holds; whether they suffice for the act is package manage's to say. A refusal is a fault.Error of
-// kind Unauthenticated, or TooMany for a source that keeps guessing.
-func (v *Verifier) Asker(ctx context.Context, credential, source string, ip netip.Addr) (audit.Actor, error) {
-	var d Decision
-	req := Request{Credential: credential, IP: ip, Source: source}
-	for try := 0; ; try++ {
-		actor, err := v.asker(ctx, &req, &d)
-		if err != nil || v.Tail.Fresh(v.Now()) {
-			return actor, err
-		}
-		if try == 1 {
-			return audit.Actor{}, fault.New(fault.Unavailable, "the database does not answer, so nothing can be decided")
-		}
-		if err := v.sync(ctx); err != nil {
-			return audit.Actor{}, err
-		}
-		d.reset()
-	}
-}
-
-func (v *Verifier) asker(ctx context.Context, req *Request, d *Decision) (audit.Actor, error) {
-	d.At = v.Now()
-	e, err := v.resolve(ctx, req.Credential, req, d)
-	if err != nil {
-		return audit.Actor{}, err
-	}
-	if e == nil {
-		v.unknown(req, d)
-	} else if d.Code == policy.Valid {
-		var b policy.Bearer
-		v.bear(&b, e)
-		verdict := policy.Evaluate(&policy.Request{API: v.Management, Key: &b, IP: req.IP})
-		d.Code, d.DeniedBy = verdict.Code, verdict.DeniedBy
-	}
-	switch d.Code {
-	case policy.Valid:
-	case policy.RateLimited:
-		return audit.Actor{}, fault.New(fault.TooMany, "too many unknown credentials came from your address; wait a minute")
-	default:
-		return audit.Actor{}, fault.New(fault.Unauthenticated, "%s", advice.Sentence(d.Code, advice.Case{DeniedBy: d.DeniedBy}))
-	}
-	return v.actor(e), nil
-}
-
-// Holder authenticates by the secret alone: whoever holds a key, even one that is disabled or restricted to another
-// address, may end it. The actor has no rights beyond that.
-func (v *Verifier) Holder(ctx context.Context, credential, source string, ip netip.Addr) (audit.Actor, error) {
-	d := Decision{At: v.Now()}
-	req := Request{Credential: credential, IP: ip, Source: source}
-	e, err := v.resolve(ctx, credential, &req, &d)
-	if err != nil {
-		return audit.Actor{}, err
-	}
-	if e == nil {
-		v.unknown(&req, &d)
-		if d.Code == policy.RateLimited {
-			return audit.Actor{}, fault.New(fault.TooMany, "too many unknown credentials came from your address; wait a minute")
-		}
-		return audit.Actor{}, fault.New(fault.Unauthenticated, "%s", advice.Sentence(d.Code, advice.Case{DeniedBy: d.DeniedBy}))
-	}
-	actor := v.actor(e)
-	actor.Scopes = nil
-	return actor, nil
-}
-
-// actor is a key as one who acts: for its team, or for the server if the team is `system`.
-func (v *Verifier) actor(e *keyEntry) audit.Actor {
-	actor := audit.Actor{Label: string(e.id), Key: e.id, App: e.app, Team: e.team, Reach: audit.TeamReach(e.team), Scopes: e.scopes, APIs: e.apis}
-	if e.team == v.system() {
-		actor.Reach, actor.Team = audit.ServerReach(), ""
-	}
-	return actor
 }

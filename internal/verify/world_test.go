@@ -24,6 +24,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/team"
+	"github.com/lanyard-auth/lanyard/internal/token"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 )
@@ -35,6 +36,7 @@ type world struct {
 	st     *store.Store
 	faulty *faultyStore
 	ring   *keyring.Ring
+	minter *token.Minter
 	tail   *changes.Tail
 	v      *verify.Verifier
 	rec    *recorder
@@ -165,8 +167,10 @@ func newWorld(tb testing.TB) *world {
 		_ = tb
 		w.tail.MaxStaleness = time.Hour
 	}
+	w.minter = &token.Minter{Keys: w.ring, Issuer: "https://auth.test", Now: w.clock.Now}
 	w.v = verify.New(verify.Config{
 		Store: w.faulty, Ring: w.ring, Tail: w.tail, Recorder: w.rec, Limits: ratelimit.NewMemory(w.clock.Now()), Management: catalog.Management("https://auth.test"),
+		Tokens:     w.minter,
 		Identifier: func(a lanyard.API) string { return "https://auth.test/apis/" + a.Name }, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := w.tail.Start(ctx); err != nil {

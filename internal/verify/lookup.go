@@ -1,0 +1,150 @@
+package verify
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/catalog"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/user"
+)
+
+func (v *Verifier) app(ctx context.Context, appID id.App) (*appEntry, error) {
+	if e, ok := v.apps.peek(string(appID)); ok {
+		return e, nil
+	}
+	return v.apps.get(ctx, string(appID), func(ctx context.Context) (*appEntry, error) {
+		a, err := v.Store.App(ctx, audit.ServerReach(), appID)
+		if fault.Is(err, fault.NotFound) {
+			return &appEntry{gone: true}, nil // deleted
+		}
+		if err != nil {
+			return nil, err
+		}
+		return newAppEntry(a, v.Now())
+	})
+}
+
+// client is an app in full; nil for one that is not there.
+func (v *Verifier) client(ctx context.Context, appID id.App) (*app.App, error) {
+	return v.clients.get(ctx, string(appID), func(ctx context.Context) (*app.App, error) {
+		a, err := v.Store.App(ctx, audit.ServerReach(), appID)
+		if fault.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		return a, err
+	})
+}
+
+func (v *Verifier) team(ctx context.Context, teamID id.Team) (teamEntry, error) {
+	if e, ok := v.teams.peek(string(teamID)); ok {
+		return e, nil
+	}
+	return v.teams.get(ctx, string(teamID), func(ctx context.Context) (teamEntry, error) {
+		t, err := v.Store.Team(ctx, audit.ServerReach(), teamID)
+		if err != nil {
+			return teamEntry{}, err
+		}
+		return teamEntry{suspended: !t.SuspendedAt.IsZero()}, nil
+	})
+}
+
+// user is how a user stands. One who is not there is disabled.
+func (v *Verifier) user(ctx context.Context, userID id.User) (user.Standing, error) {
+	if e, ok := v.users.peek(string(userID)); ok {
+		return e, nil
+	}
+	return v.users.get(ctx, string(userID), func(ctx context.Context) (user.Standing, error) {
+		standing, err := v.Store.UserForDecision(ctx, userID)
+		if fault.Is(err, fault.NotFound) {
+			return user.Standing{Disabled: true}, nil
+		}
+		return standing, err
+	})
+}
+
+// grant is a grant whatever became of it. One that is not there counts as revoked.
+func (v *Verifier) grant(ctx context.Context, grantID id.Grant) (*grant.Grant, error) {
+	if g, ok := v.grants.peek(string(grantID)); ok {
+		return g, nil
+	}
+	return v.grants.get(ctx, string(grantID), func(ctx context.Context) (*grant.Grant, error) {
+		g, err := v.Store.GrantForDecision(ctx, grantID)
+		if fault.Is(err, fault.NotFound) {
+			return &grant.Grant{ID: grantID, RevokedAt: v.Now()}, nil
+		}
+		return g, err
+	})
+}
+
+func (v *Verifier) api(ctx context.Context, name string) (*catalog.Compiled, error) {
+	if a, ok := v.apis.peek(name); ok {
+		return a, nil
+	}
+	return v.apis.get(ctx, name, func(ctx context.Context) (*catalog.Compiled, error) {
+		a, err := v.Store.API(ctx, name)
+		if fault.Is(err, fault.NotFound) {
+			return nil, fault.Missing("API", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return catalog.Compile(a, v.Identifier(a))
+	})
+}
+
+// planEntry is the plan in force for a team on an API.
+type planEntry struct {
+	name    string
+	subject string // whom its limits count: the team on this API, or the user behind a personal token
+	limits  []ratelimit.Limit
+}
+
+func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (planEntry, error) {
+	if len(api.Policy.Plans) == 0 {
+		return planEntry{}, nil
+	}
+	owner := string(h.team)
+	if h.personal != nil {
+		owner = string(h.user)
+	}
+	name, entity := "", owner+"/"+api.Policy.Name
+	if h.personal == nil { // only teams subscribe
+		var ok bool
+		if name, ok = v.plans.peek(entity); !ok {
+			var err error
+			if name, err = v.plans.get(ctx, entity, func(ctx context.Context) (string, error) {
+				s, err := v.Store.Subscription(ctx, h.team, api.Policy.Name)
+				return s.Plan, err
+			}); err != nil {
+				return planEntry{}, err
+			}
+		}
+	}
+	if name == "" {
+		name = api.Policy.DefaultPlan
+	}
+	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name]}, nil
+}
+
+// network is the neighbourhood of an address that "last used" shows: /24 for IPv4, /48 for IPv6.
+func network(ip netip.Addr) string {
+	if !ip.IsValid() {
+		return ""
+	}
+	ip = ip.Unmap()
+	bits := 48
+	if ip.Is4() {
+		bits = 24
+	}
+	p, err := ip.WithZone("").Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}

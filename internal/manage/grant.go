@@ -95,6 +95,10 @@ func (g *granting) prohibits(scope string, apis []string) error {
 			return g.prohibitsOf(g.apis[name], scope, s)
 		}
 	}
+	return g.unknownScope(scope)
+}
+
+func (g *granting) unknownScope(scope string) error {
 	text := fmt.Sprintf("there is no scope %.80q", secret.Redact(scope))
 	if near := nearest(scope, g.known()); len(near) > 0 {
 		text += "; did you mean " + strings.Join(near, " or ") + "?"

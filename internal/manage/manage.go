@@ -20,11 +20,15 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -42,9 +46,18 @@ type Service struct {
 	Log          AuditLog
 	Changes      ChangeLog
 
+	// What visitor badges and accounts need.
+	GrantStore    grant.Store
+	PersonalStore key.PersonalStore
+	SessionStore  session.Store
+	LinkStore     factor.LinkStore
+	Passwords     factor.Store
+
 	// MAC is the digest that a credential is kept as, with its pepper's version (keyring.Ring.MAC). Cursors are
 	// authenticated by it too.
 	MAC func(credential string) (pepper int, digest [32]byte)
+	// MACWith is MAC under an older version of the pepper; not known: this node has not read it (keyring.Ring.MACWith).
+	MACWith func(pepper int, text string) (digest [32]byte, known bool)
 	// Lookups are the digests under which a credential may stand already: one for each pepper.
 	Lookups func(credential string) [][]byte
 	// Flush absorbs this node's waiting usage before it is shown; may be nil.
@@ -56,6 +69,21 @@ type Service struct {
 	Prefix func(ctx context.Context) string
 	// CheckFetch says why this server must not fetch or call an address that an app names; nil: it may.
 	CheckFetch func(address string) error
+
+	// Hash makes what is kept of a password, Prove says whether one is a user's, and CheckPassword why one will not do, given
+	// what guessers try first: the user's address and name.
+	Hash          func(ctx context.Context, user id.User, password string) (factor.Password, error)
+	Prove         func(ctx context.Context, user id.User, password string) (bool, error)
+	CheckPassword func(password string, personal ...string) error
+	// Letters seals a mail; nil, or no letter: none is sent.
+	Letters func(kind, to, name, link string, data map[string]string) (*factor.Letter, error)
+	// Ended is told of sessions that came to their end, so that their apps are; may be nil.
+	Ended func(ctx context.Context, ended []session.Ended)
+	// Tries counts mails and wrong links, on this node.
+	Tries *ratelimit.Memory
+
+	PublicURL  string // where links in mails lead, and never what a request says (SECURITY-CASES 76)
+	SignupMode string // closed, invite or open; "" is closed
 
 	Management *policy.API      // catalog.Management
 	Now        func() time.Time // nil: the system's clock

@@ -56,6 +56,10 @@ var (
 	ofOwners     = outcomes{"soSSSonnn", "soSSSnnno"}
 	ofServer     = outcomes{"soSSSSSSS", "soSSSSSSS"}
 	ofEveryone   = outcomes{"sooSooooo", "sooSooooo"} // nothing owned is named; who holds the scope may ask
+	// A person's own things: of A's owner, of B's owner.
+	ofPersons    = outcomes{"soSSSonnn", "soSSSnnno"}
+	inPersonOnly = outcomes{"SSSSSoooo", "SSSSSoooo"}
+	ownInPerson  = outcomes{"SSSSSonnn", "SSSSSnnno"}
 	ofKeyHolders = outcomes{"sSoooSSSS", "sSoooSSSS"}
 )
 
@@ -63,6 +67,7 @@ var (
 type row struct {
 	want  outcomes
 	renew bool
+	fresh bool // other methods use up what it needs: each call gets new things of the owner
 	ids   bool // takes ids: with ids of nothing it is not_found to an admin
 	call  func(ctx context.Context, s *Service, as audit.Actor, of side) error
 }
@@ -135,6 +140,64 @@ func matrix() map[string]row {
 		}},
 		"CreateSecret": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.CreateSecret(ctx, as, of.app, lanyard.SecretInput{}))
+		}},
+		"CreateToken": {want: outcomes{"sSSSSoooo", "sSSSSoooo"}, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.CreateToken(ctx, as, lanyard.PersonalTokenInput{Name: "x"}))
+		}},
+		"Token": {want: ofPersons, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Token(ctx, as, of.token))
+		}},
+		"Tokens": {want: ofPersons, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Tokens(ctx, as, of.owner, List{}))
+		}},
+		"RevokeToken": {want: ofPersons, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RevokeToken(ctx, as, of.token, ""))
+		}},
+		"Grants": {want: ofPersons, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Grants(ctx, as, GrantsFilter{User: of.owner}, List{}))
+		}},
+		"RevokeGrant": {want: ofPersons, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RevokeGrant(ctx, as, of.grant))
+		}},
+		"UserSessions": {want: ofPersons, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UserSessions(ctx, as, of.owner))
+		}},
+		"EndSession": {want: ofPersons, ids: true, fresh: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.EndSession(ctx, as, of.session))
+		}},
+		"EndUserSessions": {want: ofPersons, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.EndUserSessions(ctx, as, of.owner))
+		}},
+		"MyGrants": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.MyGrants(ctx, as))
+		}},
+		"RevokeMyGrant": {want: ownInPerson, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RevokeMyGrant(ctx, as, of.grant))
+		}},
+		"MySessions": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.MySessions(ctx, as))
+		}},
+		"EndMySession": {want: ownInPerson, fresh: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.EndMySession(ctx, as, of.session))
+		}},
+		"EndMySessions": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.EndMySessions(ctx, as, ""))
+		}},
+		"Rename": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return s.Rename(ctx, as, "Ada")
+		}},
+		"ChangePassword": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			err := s.ChangePassword(ctx, as, PasswordChange{New: goodPassword})
+			if faultOf(err).Field == "old_password" { // set by an earlier call
+				err = s.ChangePassword(ctx, as, PasswordChange{Old: goodPassword, New: goodPassword})
+			}
+			return err
+		}},
+		"Invite": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return s.Invite(ctx, as, id.Chars(id.New[id.User]())+"@example.test")
+		}},
+		"NewLoginLink": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.NewLoginLink(ctx, as, of.email))
 		}},
 		"CreateSystemKey": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.CreateSystemKey(ctx, as, "x", []string{"lanyard.keys.read"}))
@@ -231,6 +294,12 @@ func TestMatrix(t *testing.T) {
 	w := newWorld(t)
 	rows := matrix()
 	for method := range reflect.TypeFor[*Service]().Methods() {
+		if slices.Contains(withoutActor(), method.Name) != !takesActor(method.Type) {
+			t.Errorf("Service.%s: the list of methods that take no actor says otherwise", method.Name)
+		}
+		if !takesActor(method.Type) {
+			continue // tested where their links are
+		}
 		r, there := rows[method.Name]
 		if !there {
 			t.Errorf("Service.%s has no row in the matrix: say who may call it", method.Name)
@@ -249,6 +318,22 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// withoutActor lists the acts of people who are not logged in, chores, and what is no act.
+func withoutActor() []string {
+	return []string{
+		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal",
+	}
+}
+
+func takesActor(method reflect.Type) bool {
+	for in := range method.Ins() {
+		if in == reflect.TypeFor[audit.Actor]() {
+			return true
+		}
+	}
+	return false
+}
+
 func (w *world) checkRow(what string, r row, askers []asker, want string, of *side) {
 	w.t.Helper()
 	if len(want) != len(askers) {
@@ -256,6 +341,10 @@ func (w *world) checkRow(what string, r row, askers []asker, want string, of *si
 	}
 	before := w.trace()
 	for i, letter := range want {
+		if r.fresh {
+			w.personal(of)
+			before = w.trace()
+		}
 		err := r.call(w.t.Context(), w.svc, askers[i].actor, *of)
 		if got := fault.KindOf(err); got != outcomeOf[letter] || err != nil && got == "" {
 			w.t.Errorf("%s as %s = %v, want %q", what, askers[i].name, err, outcomeOf[letter])
@@ -265,7 +354,7 @@ func (w *world) checkRow(what string, r row, askers []asker, want string, of *si
 				w.t.Errorf("%s as %s was refused and changed something: %+v, then %+v", what, askers[i].name, before, after)
 			}
 		}
-		if err != nil && !strings.Contains(faultOf(err).Detail, "scope lanyard.") && letter != 'n' && what[:6] != "Revoke" {
+		if err != nil && !strings.Contains(faultOf(err).Detail, "scope lanyard.") && letter != 'n' && r.want != ofKeyHolders && r.want != inPersonOnly && r.want != ownInPerson {
 			w.t.Errorf("%s as %s = %v, want the missing scope named", what, askers[i].name, err)
 		}
 		if err == nil && r.renew {
@@ -283,6 +372,7 @@ func (w *world) checkRow(what string, r row, askers []asker, want string, of *si
 func (w *world) renewed(s side) side {
 	s.app = w.newApp(s.team)
 	s.key = w.newKey(s.app, lanyard.KeyInput{}).ID
+	w.personal(&s)
 	if _, err := w.svc.SetMember(w.t.Context(), w.admin, s.team, lanyard.Member{UserID: s.billing, Role: "billing"}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -298,9 +388,12 @@ func (w *world) checkNowhere(method string, r row) {
 	sides := []side{{
 		team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]()),
 		owner: string(id.New[id.User]()), developer: string(id.New[id.User]()), billing: string(id.New[id.User]()),
+		token: string(id.New[id.Key]()), grant: string(id.New[id.Grant]()), session: string(id.New[id.Session]()),
 	}}
 	for _, text := range texts {
-		sides = append(sides, side{team: text, app: text, key: text, owner: text, developer: text, billing: text})
+		sides = append(sides, side{
+			team: text, app: text, key: text, owner: text, developer: text, billing: text, token: text, grant: text, session: text,
+		})
 	}
 	before := w.trace()
 	for _, of := range sides {
@@ -321,10 +414,13 @@ func (w *world) checkNowhere(method string, r row) {
 // (SECURITY-CASES 98, 102, 110).
 func TestForeignLooksMissing(t *testing.T) {
 	w := newWorld(t)
-	nothing := side{team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]())}
+	nothing := side{
+		team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]()),
+		token: string(id.New[id.Key]()), grant: string(id.New[id.Grant]()), session: string(id.New[id.Session]()),
+	}
 	nothing.owner, nothing.developer, nothing.billing = w.b.owner, w.b.developer, w.b.billing
 	erase := func(err error, s side) string {
-		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID").Replace(err.Error())
+		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID", s.token, "ID", s.grant, "ID", s.session, "ID").Replace(err.Error())
 	}
 	for name, r := range matrix() {
 		if r.want != ofDevelopers && r.want != ofBilling && r.want != ofOwners {

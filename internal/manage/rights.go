@@ -5,6 +5,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
 )
 
 // The management scopes that acts ask for. Write includes read, and lanyard.admin all.
@@ -24,6 +25,8 @@ const (
 	changesRead  = "lanyard.changes.read"
 	verifyScope  = "lanyard.verify"
 	adminScope   = "lanyard.admin"
+	grantsRead   = "lanyard.grants.read"
+	grantsWrite  = "lanyard.grants.write"
 )
 
 // may says within which reach the actor may do what needs a scope, or refuses with fault.InsufficientScope. A user's reach
@@ -33,6 +36,31 @@ func (s *Service) may(actor audit.Actor, need string) (audit.Reach, error) {
 		return audit.Reach{}, lacks(need, "which the credential does not hold")
 	}
 	return actor.Reach.As(roleFor(need)), nil
+}
+
+// mayOwn says whose own things (grants, sessions, personal tokens) the actor may touch: anybody's with server reach, which is
+// "", or a person's own.
+func (s *Service) mayOwn(actor audit.Actor, need string) (id.User, error) {
+	switch {
+	case !s.Management.Scopes.Covers(actor.Scopes, need, true):
+		return "", lacks(need, "which the credential does not hold")
+	case actor.Reach.Server():
+		return "", nil
+	case actor.User == "":
+		return "", lacks(need, "held for the whole server or by the person concerned: these things belong to people, not to teams")
+	}
+	return actor.User, nil
+}
+
+// inPerson reports whether a user acts by being logged in, and not through an app or a token that they handed out.
+func inPerson(actor audit.Actor) bool { return actor.User != "" && actor.App == "" && actor.Key == "" }
+
+// mayInPerson refuses whoever is not logged in as themself.
+func mayInPerson(actor audit.Actor) error {
+	if !inPerson(actor) {
+		return fault.New(fault.InsufficientScope, "only the person concerned can do this, logged in to this server")
+	}
+	return nil
 }
 
 // mayOnServer is may for acts that concern the whole server: the scope alone, held for one team, is not enough.

@@ -6,12 +6,13 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
-// CreateUser makes a verified account. It needs lanyard.users.write for the whole server, and for an admin lanyard.admin:
+// CreateUser makes a verified account, with a password if one is given. It needs lanyard.users.write for the whole server, and for an admin lanyard.admin:
 // nobody hands on what they do not hold.
 func (s *Service) CreateUser(ctx context.Context, actor audit.Actor, in lanyard.UserInput) (lanyard.User, error) {
 	if err := s.mayOnServer(actor, usersWrite); err != nil {
@@ -32,12 +33,41 @@ func (s *Service) CreateUser(ctx context.Context, actor audit.Actor, in lanyard.
 	if err != nil {
 		return lanyard.User{}, err
 	}
-	u := &user.User{ID: newID, Email: in.Email, EmailKey: user.EmailKey(in.Email), Name: in.Name, Admin: in.Admin, CreatedAt: s.now()}
-	ev := actor.New(u.CreatedAt, "user.create", string(u.ID), "", said(details{"email": u.Email, "admin": boolText(u.Admin)}))
-	if _, err := s.UserStore.CreateUser(ctx, u, ev); err != nil {
+	now := s.now()
+	u := &user.User{ID: newID, Email: in.Email, EmailKey: user.EmailKey(in.Email), Name: in.Name, Admin: in.Admin, CreatedAt: now, VerifiedAt: now}
+	var password *factor.Password
+	if in.Password != "" {
+		if password, err = s.newPassword(ctx, u, in.Password); err != nil {
+			return lanyard.User{}, err
+		}
+	}
+	if err := s.keepUser(ctx, actor, u, password); err != nil {
 		return lanyard.User{}, err
 	}
 	return wireUser(u), nil
+}
+
+// keepUser makes an account, with a password if there is one.
+func (s *Service) keepUser(ctx context.Context, actor audit.Actor, u *user.User, password *factor.Password) error {
+	ev := actor.New(u.CreatedAt, "user.create", string(u.ID), "", said(details{"email": u.Email, "admin": boolText(u.Admin)}))
+	if _, err := s.UserStore.CreateUser(ctx, u, ev); err != nil || password == nil {
+		return err
+	}
+	_, err := s.Passwords.SetPassword(ctx, *password, actor.New(u.CreatedAt, "user.set_password", string(u.ID), "", nil))
+	return err
+}
+
+// newPassword judges a password and makes what is kept of it.
+func (s *Service) newPassword(ctx context.Context, u *user.User, password string) (*factor.Password, error) {
+	if err := s.CheckPassword(password, u.Email, u.Name); err != nil {
+		return nil, err
+	}
+	made, err := s.Hash(ctx, u.ID, password)
+	if err != nil {
+		return nil, err
+	}
+	made.User, made.ChangedAt = u.ID, s.now()
+	return &made, nil
 }
 
 func checkUserName(name string) error {
@@ -101,8 +131,14 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 	if err != nil {
 		return lanyard.User{}, err
 	}
+	if err := s.endWith(ctx, actor, parsed, patch); err != nil {
+		return lanyard.User{}, err
+	}
 	now := s.now()
 	d := details{}
+	if patch.RevokeTokens {
+		d["revoke_tokens"] = boolText(true)
+	}
 	if patch.Name != nil {
 		d["name"] = *patch.Name
 	}
@@ -113,10 +149,8 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 		d["admin"] = boolText(*patch.Admin)
 	}
 	updated, _, err := s.UserStore.UpdateUser(ctx, parsed, actor.New(now, "user.update", userID, "", said(d)), func(u *user.User) error {
-		if u.Admin || patch.Admin != nil && *patch.Admin {
-			if err := s.mayOnServer(actor, adminScope); err != nil {
-				return err
-			}
+		if err := s.withholdsUser(actor, u, patch); err != nil {
+			return err
 		}
 		return patchUser(u, patch, now)
 	})
@@ -124,6 +158,36 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 		return lanyard.User{}, err
 	}
 	return wireUser(updated), nil
+}
+
+// withholdsUser says why the actor may not change the user so, or nil: admins are changed, and made, by admins.
+func (s *Service) withholdsUser(actor audit.Actor, u *user.User, patch lanyard.UserPatch) error {
+	if u.Admin || patch.Admin != nil && *patch.Admin {
+		return s.mayOnServer(actor, adminScope)
+	}
+	return nil
+}
+
+// endWith ends the sessions of a user who is to be disabled or put out everywhere, before the change that would end them
+// too: here it comes out which apps have to be told.
+func (s *Service) endWith(ctx context.Context, actor audit.Actor, userID id.User, patch lanyard.UserPatch) error {
+	if s.SessionStore == nil || !patch.RevokeTokens && (patch.Disabled == nil || !*patch.Disabled) {
+		return nil
+	}
+	u, err := s.UserStore.User(ctx, userID)
+	if err != nil {
+		return err
+	}
+	if err := s.withholdsUser(actor, u, patch); err != nil {
+		return err
+	}
+	if patch.Name != nil {
+		if err := checkUserName(*patch.Name); err != nil {
+			return err
+		}
+	}
+	_, err = s.endSessions(ctx, actor, userID, "", "")
+	return err
 }
 
 func patchUser(u *user.User, patch lanyard.UserPatch, now time.Time) error {
@@ -135,6 +199,9 @@ func patchUser(u *user.User, patch lanyard.UserPatch, now time.Time) error {
 	}
 	if patch.Admin != nil {
 		u.Admin = *patch.Admin
+	}
+	if patch.RevokeTokens {
+		u.Epoch++
 	}
 	if patch.Disabled != nil {
 		switch {

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -9,10 +10,13 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -84,9 +88,11 @@ func hint(k *key.Key) string {
 	return k.Prefix + "_" + string(k.Kind) + "_" + string(k.Mode) + "_" + id.Chars(k.ID) + "…"
 }
 
-func networks(k *key.Key) []string {
+func networks(k *key.Key) []string { return prefixes(k.Restrictions.IPs) }
+
+func prefixes(networks []netip.Prefix) []string {
 	var out []string
-	for _, network := range k.Restrictions.IPs {
+	for _, network := range networks {
 		text := network.String()
 		if network.IsSingleIP() {
 			text = network.Addr().String()
@@ -114,6 +120,36 @@ func ifStolen(k *key.Key, now time.Time) string {
 		}
 	}
 	return advice.IfStolen(card).Text
+}
+
+func wirePersonal(p *key.Personal, now time.Time) lanyard.PersonalToken {
+	out := lanyard.PersonalToken{
+		ID: string(p.ID), UserID: string(p.User), Name: p.Name, Mode: string(p.Mode), Status: string(p.StatusAt(now)),
+		Hint:   p.Prefix + "_" + string(secret.Personal) + "_" + string(p.Mode) + "_" + id.Chars(p.ID) + "…",
+		Scopes: append([]string{}, p.Scopes...), IPAllow: prefixes(p.Restrictions.IPs), CreatedAt: p.CreatedAt, ExpiresAt: p.ExpiresAt,
+		RevokedAt: at(p.RevokedAt), RevokeReason: p.RevokeReason,
+		IfStolen: advice.IfStolen(advice.Card{
+			Kind: advice.Personal, Status: p.StatusAt(now), Now: now, Expires: p.ExpiresAt, Test: p.Mode == secret.Test, Networks: prefixes(p.Restrictions.IPs),
+		}).Text,
+	}
+	if !p.LastUsed.At.IsZero() {
+		out.LastUsed = &lanyard.LastUsed{At: p.LastUsed.At, Network: p.LastUsed.Network, API: p.LastUsed.API, Operation: p.LastUsed.Operation}
+	}
+	return out
+}
+
+func wireGrant(g *grant.Grant) lanyard.Grant {
+	return lanyard.Grant{
+		ID: string(g.ID), UserID: string(g.User), AppID: string(g.App), TeamID: string(g.Team), Scopes: append([]string{}, g.Scopes...),
+		CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt, LastUsedAt: at(g.LastUsedAt), RevokedAt: at(g.RevokedAt),
+	}
+}
+
+func wireSession(s *session.Session) lanyard.Session {
+	return lanyard.Session{
+		ID: string(s.ID), UserID: string(s.User), Network: s.Network, Agent: s.Agent, AuthAt: s.AuthAt, CreatedAt: s.CreatedAt, SeenAt: s.SeenAt,
+		ExpiresAt: s.ExpiresAt,
+	}
 }
 
 func wireTeam(t *team.Team) lanyard.Team {

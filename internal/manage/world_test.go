@@ -13,9 +13,12 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/store"
 )
 
@@ -27,12 +30,18 @@ type world struct {
 	clock *clock
 	admin audit.Actor
 	a, b  side
+
+	mu    sync.Mutex
+	mails []mail
+	ended []session.Ended
 }
 
 // side is one team with an app, its key, and who acts for it.
 type side struct {
 	team, app, key            string
 	owner, developer, billing string // users
+	email                     string // the owner's
+	token, grant, session     string // the owner's
 	keyActor                  audit.Actor
 }
 
@@ -100,7 +109,11 @@ func newWorld(t *testing.T) *world {
 		Prefix:     func(context.Context) string { return "acme" },
 		Management: catalog.Management("https://lanyard.example"),
 		Now:        w.clock.now,
+		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, MACWith: ring.MACWith,
+		Hash: w.hash, Prove: w.prove, CheckPassword: factor.Check, Letters: w.letter, Tries: ratelimit.NewMemory(begin),
+		PublicURL: "https://lanyard.example", SignupMode: "open",
 	}
+	w.svc.Ended = func(_ context.Context, ended []session.Ended) { w.ended = append(w.ended, ended...) }
 	w.apply(testCatalog)
 	w.a, w.b = w.newSide("a"), w.newSide("b")
 	return w
@@ -152,6 +165,12 @@ func (w *world) newSide(name string) side {
 	}
 	s.app = w.newApp(s.team)
 	s.key = w.newKey(s.app, lanyard.KeyInput{}).ID
+	u, err := w.store.User(w.t.Context(), id.User(s.owner))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s.email = u.Email
+	w.personal(&s)
 	acting := w.newKey(w.newApp(s.team), lanyard.KeyInput{})
 	s.keyActor = keyActor(acting, s.team, everyScope()...)
 	return s

@@ -1,0 +1,250 @@
+package manage
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/factor"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/user"
+)
+
+// RequestReset sends a link for a new password to an address that somebody has. For any other address the same is done,
+// down to a link that nobody knows, and no mail is sent.
+func (s *Service) RequestReset(ctx context.Context, email string, browser []byte, from netip.Addr) error {
+	if err := user.CheckEmail(email); err != nil {
+		return err
+	}
+	send, err := s.mayMail(from, email)
+	if err != nil || !send {
+		return err
+	}
+	u, err := s.UserStore.UserByEmail(ctx, email)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	l, text, err := s.newLink(factor.Reset, factor.LinkLife)
+	if err != nil {
+		return err
+	}
+	l.Email, l.Browser = email, browser
+	if u != nil && u.DisabledAt.IsZero() {
+		l.User, l.Email = u.ID, u.Email
+		return s.keepLink(ctx, "reset", l, text, u.Name, nil)
+	}
+	if s.Letters != nil { // sealed for the time it takes, and dropped
+		if _, err := s.Letters("reset", l.Email, "", s.LinkAddress(text), nil); err != nil {
+			return err
+		}
+	}
+	return s.LinkStore.CreateLink(ctx, l, nil)
+}
+
+// UseReset sets a new password by a link. Every session of the user ends; what they allowed apps goes on. A link from
+// before the last change of the password is dead.
+func (s *Service) UseReset(ctx context.Context, text, password string, browser []byte) (Used, error) {
+	l, u, err := s.userOf(ctx, text, browser, factor.Reset)
+	if err != nil {
+		return Used{}, err
+	}
+	before, err := s.Passwords.Password(ctx, u.ID)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return Used{}, err
+	}
+	if err == nil && before.ChangedAt.After(l.CreatedAt) {
+		return Used{}, deadLink()
+	}
+	made, err := s.newPassword(ctx, u, password)
+	if err != nil {
+		return Used{}, err
+	}
+	if err := s.take(ctx, l); err != nil {
+		return Used{}, err
+	}
+	if err := s.setPassword(ctx, by(u.ID), u, *made, ""); err != nil {
+		return Used{}, err
+	}
+	if u, err = s.verified(ctx, u, "user.verify"); err != nil {
+		return Used{}, err
+	}
+	return Used{User: u, SameBrowser: here(l, browser)}, nil
+}
+
+// when is a time as a mail says it.
+func when(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 UTC") }
+
+// userOf reads a working link and the user it is for, who must be in use.
+func (s *Service) userOf(ctx context.Context, text string, browser []byte, purpose factor.Purpose) (*factor.Link, *user.User, error) {
+	l, err := s.working(ctx, text, browser, purpose)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.User == "" {
+		return nil, nil, deadLink()
+	}
+	u, err := s.UserStore.User(ctx, l.User)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !u.DisabledAt.IsZero() {
+		return nil, nil, deadLink()
+	}
+	return l, u, nil
+}
+
+// setPassword keeps a new password, ends the user's sessions but one, and says so in a mail.
+func (s *Service) setPassword(ctx context.Context, actor audit.Actor, u *user.User, made factor.Password, keep id.Session) error {
+	if _, err := s.Passwords.SetPassword(ctx, made, actor.New(s.now(), "user.set_password", string(u.ID), "", nil)); err != nil {
+		return err
+	}
+	if _, err := s.endSessions(ctx, actor, u.ID, "", keep); err != nil {
+		return err
+	}
+	return s.post(ctx, "password_changed", u, s.PublicURL+"/forgot", map[string]string{"when": when(s.now())})
+}
+
+// verified notes that the user opened a mail at their address, under the action's name; a user who was disabled a moment
+// ago is refused.
+func (s *Service) verified(ctx context.Context, u *user.User, action string) (*user.User, error) {
+	now := s.now()
+	updated, _, err := s.UserStore.UpdateUser(ctx, u.ID, by(u.ID).New(now, action, string(u.ID), "", nil), func(u *user.User) error {
+		if !u.DisabledAt.IsZero() {
+			return deadLink()
+		}
+		if u.VerifiedAt.IsZero() {
+			u.VerifiedAt = now
+		}
+		return nil
+	})
+	return updated, err
+}
+
+// NewLoginLink makes a link that logs a user in, to be shown on the console of whoever runs the server: the way back in. It
+// works once, in any browser. It needs lanyard.admin.
+func (s *Service) NewLoginLink(ctx context.Context, actor audit.Actor, email string) (secret.Secret, error) {
+	if err := s.mayOnServer(actor, adminScope); err != nil {
+		return secret.Secret{}, err
+	}
+	u, err := s.UserStore.UserByEmail(ctx, email)
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	if !u.DisabledAt.IsZero() {
+		return secret.Secret{}, fault.New(fault.Conflict, "the account of %s is disabled: enable it first", u.Email)
+	}
+	l, text, err := s.newLink(factor.Login, factor.LinkLife)
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	l.User, l.Email = u.ID, u.Email
+	return text, s.LinkStore.CreateLink(ctx, l, nil)
+}
+
+// UseLogin lets the user of a login link in.
+func (s *Service) UseLogin(ctx context.Context, text string, browser []byte) (Used, error) {
+	l, u, err := s.userOf(ctx, text, browser, factor.Login)
+	if err != nil {
+		return Used{}, err
+	}
+	if err := s.take(ctx, l); err != nil {
+		return Used{}, err
+	}
+	if u, err = s.verified(ctx, u, "user.login_by_link"); err != nil {
+		return Used{}, err
+	}
+	return Used{User: u, SameBrowser: true}, nil
+}
+
+// PasswordChange is what somebody types who wants another password.
+type PasswordChange struct {
+	Old, New string
+	Keep     id.Session // goes on; every other session ends
+}
+
+// ChangePassword puts a new password in the place of the old one, which has to be shown; who has none sends "". Ten wrong
+// ones are heard in ten minutes.
+func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in PasswordChange) error {
+	if err := mayInPerson(actor); err != nil {
+		return err
+	}
+	u, err := s.UserStore.User(ctx, actor.User)
+	if err != nil {
+		return err
+	}
+	if err := s.proveOld(ctx, u, in.Old); err != nil {
+		return err
+	}
+	made, err := s.newPassword(ctx, u, in.New)
+	if err != nil {
+		return err
+	}
+	return s.setPassword(ctx, actor, u, *made, in.Keep)
+}
+
+func (s *Service) proveOld(ctx context.Context, u *user.User, old string) error {
+	if _, err := s.Passwords.Password(ctx, u.ID); fault.Is(err, fault.NotFound) && old == "" {
+		return nil
+	} else if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	now := s.now()
+	tries := []ratelimit.Request{{Limit: ratelimit.Limit{Name: "old_password", N: triesPerUser, Window: 10 * time.Minute}, Subject: string(u.ID), Cost: 1}}
+	if !s.Tries.Spend(now, tries, nil).Allowed {
+		return fault.New(fault.TooMany, "too many wrong passwords; try again in a few minutes")
+	}
+	right, err := s.Prove(ctx, u.ID, old)
+	if err != nil {
+		return err
+	}
+	if !right {
+		return fault.Field("old_password", "is not your password")
+	}
+	s.Tries.Release(now, tries)
+	return nil
+}
+
+// Rename changes the name of the person logged in.
+func (s *Service) Rename(ctx context.Context, actor audit.Actor, name string) error {
+	if err := mayInPerson(actor); err != nil {
+		return err
+	}
+	if err := checkUserName(name); err != nil {
+		return err
+	}
+	ev := actor.New(s.now(), "user.update", string(actor.User), "", said(details{"name": name}))
+	_, _, err := s.UserStore.UpdateUser(ctx, actor.User, ev, func(u *user.User) error {
+		u.Name = name
+		return nil
+	})
+	return err
+}
+
+// MySessions lists where the person logged in is logged in.
+func (s *Service) MySessions(ctx context.Context, actor audit.Actor) ([]lanyard.Session, error) {
+	if err := mayInPerson(actor); err != nil {
+		return nil, err
+	}
+	return s.sessionsOf(ctx, actor.User)
+}
+
+// EndMySession logs the person out of one browser.
+func (s *Service) EndMySession(ctx context.Context, actor audit.Actor, sessionID string) (lanyard.Ended, error) {
+	if err := mayInPerson(actor); err != nil {
+		return lanyard.Ended{}, err
+	}
+	return s.endSession(ctx, actor, actor.User, sessionID)
+}
+
+// EndMySessions logs the person out everywhere but in one session; except "" is everywhere.
+func (s *Service) EndMySessions(ctx context.Context, actor audit.Actor, except id.Session) (lanyard.Ended, error) {
+	if err := mayInPerson(actor); err != nil {
+		return lanyard.Ended{}, err
+	}
+	return s.endSessions(ctx, actor, actor.User, "", except)
+}

@@ -1,0 +1,106 @@
+package notify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/factor"
+)
+
+// Kind is what a mail is about. Each has a template of its name.
+type Kind string
+
+// The kinds, with the Data that each uses.
+const (
+	Verify          Kind = "verify"           // confirm your address
+	Reset           Kind = "reset"            // set a new password
+	Login           Kind = "login"            // sign in
+	Invite          Kind = "invite"           // by: who invites; team: into which team, may be absent
+	Setup           Kind = "setup"            // make the first admin
+	PasswordChanged Kind = "password_changed" // when; from: the network address; both may be absent
+	NewSignIn       Kind = "new_signin"       // when, from, device; all may be absent
+	TokenExpiring   Kind = "token_expiring"   // token: its name; days: until it ends
+	AccountExists   Kind = "account_exists"   // somebody tried to sign up with this address
+)
+
+// kinds lists every kind with how long its link works; 0 where there need be none.
+var kinds = map[Kind]time.Duration{
+	Verify: factor.LinkLife, Reset: factor.LinkLife, Login: factor.LinkLife, Invite: factor.InviteLife, Setup: factor.SetupLife,
+	PasswordChanged: 0, NewSignIn: 0, TokenExpiring: 0, AccountExists: 0,
+}
+
+// Letter is what is sealed in the outbox.
+type Letter struct {
+	Kind Kind              `json:"kind"`
+	To   string            `json:"to"`             // one bare address
+	Name string            `json:"name,omitempty"` // of who gets it
+	Link string            `json:"link,omitempty"` // http or https; the only link in the mail
+	Data map[string]string `json:"data,omitempty"`
+}
+
+const maxLetter = 16 << 10
+
+// Encode returns the text of a letter for sealing. It refuses what Decode would refuse.
+func Encode(l Letter) ([]byte, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		return nil, fmt.Errorf("encode a mail: %w", err)
+	}
+	if len(text) > maxLetter {
+		return nil, errors.New("a mail has too much to say")
+	}
+	return text, nil
+}
+
+// Decode reads what Encode made. Errors hold nothing of the text but an unknown kind.
+func Decode(text []byte) (Letter, error) {
+	var l Letter
+	if len(text) > maxLetter || json.Unmarshal(text, &l) != nil {
+		return Letter{}, errors.New("a mail in the outbox cannot be read")
+	}
+	if err := l.check(); err != nil {
+		return Letter{}, err
+	}
+	return l, nil
+}
+
+// check refuses letters that cannot become a mail. Names and data need no check: render takes of them what is harmless.
+func (l Letter) check() error {
+	life, known := kinds[l.Kind]
+	switch {
+	case !known:
+		return fmt.Errorf("there are no mails of kind %.20q", l.Kind)
+	case !bareAddress(l.To):
+		return errors.New("a mail has no usable address")
+	case l.Link == "" && life > 0:
+		return fmt.Errorf("a mail of kind %s has no link", l.Kind)
+	case l.Link != "" && !usableLink(l.Link):
+		return fmt.Errorf("a mail of kind %s has a link that is none", l.Kind)
+	}
+	return nil
+}
+
+// bareAddress accepts one address, without a name and without anything that a mail server might take for a command.
+func bareAddress(text string) bool {
+	a, err := mail.ParseAddress(text)
+	return err == nil && len(text) <= 254 && a.Address == text && a.Name == "" && !strings.ContainsFunc(text, isOdd)
+}
+
+// isOdd finds what belongs in no address and no link: spaces, brackets and controls.
+func isOdd(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>"\`, r) || invisible(r)
+}
+
+func usableLink(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && len(text) <= 2000 && slices.Contains([]string{"http", "https"}, u.Scheme) && u.Host != "" && u.User == nil && !strings.ContainsFunc(text, isOdd)
+}

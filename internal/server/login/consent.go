@@ -67,7 +67,11 @@ func (p *rooms) allowance(r *http.Request, visit *browser.Visit, a *app.App, iss
 	if err != nil {
 		return made, err
 	}
-	for _, scope := range issue.Scopes {
+	asked, err := p.Verifier.Grantable(r.Context(), visit.User.ID, a, issue.Scopes)
+	if err != nil {
+		return made, err
+	}
+	for _, scope := range asked {
 		if text := openIDText(scope); text != "" {
 			made.Boxes = append(made.Boxes, ask{
 				Name: scope, Text: text, Required: scope == "openid" || slices.Contains(a.OAuth.RequiredScopes, scope), Held: before != nil && slices.Contains(before.Scopes, scope),
@@ -89,7 +93,7 @@ func (p *rooms) allowance(r *http.Request, visit *browser.Visit, a *app.App, iss
 			}
 		}
 		for _, s := range api.Policy.Scopes.All() {
-			if !slices.Contains(issue.Scopes, s.Name) {
+			if !slices.Contains(asked, s.Name) {
 				made.MayNot = append(made.MayNot, s.Text)
 				continue
 			}

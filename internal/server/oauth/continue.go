@@ -116,7 +116,16 @@ func away(w http.ResponseWriter, r *http.Request, page string, request id.Reques
 
 // issueCode writes down what the user allowed and answers with a code, once for each request.
 func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browser.Visit, a *app.App, request *grant.Request, state *signin.State, to wayBack) error {
-	allowed := state.Allowed()
+	allowed, err := s.Verifier.Grantable(r.Context(), visit.User.ID, a, state.Allowed())
+	if err != nil {
+		return err
+	}
+	if len(allowed) == 0 {
+		if _, err := s.Requests.DropRequest(r.Context(), request.ID, visit.Browser); err != nil {
+			return err
+		}
+		return s.respond(w, r, to, url.Values{"error": {accessDenied}, "error_description": {"The user may grant none of the scopes asked."}})
+	}
 	g, err := s.allow(r.Context(), visit, a, allowed)
 	if err != nil {
 		return err

@@ -41,12 +41,13 @@ const (
 
 // CodeStore keeps codes.
 type CodeStore interface {
-	// IssueCode consumes the request of this browser and keeps its code, in one step. false: the request was answered before.
+	// IssueCode consumes the request of this browser and app and keeps its code, in one step. false: the request was answered
+	// before, had expired when the code was made, or is another's.
 	IssueCode(ctx context.Context, request id.Request, browser []byte, c *Code) (bool, error)
 	// Code reads a code whatever became of it; fault.NotFound if there is none.
 	Code(ctx context.Context, code id.Code) (*Code, error)
 	// RedeemCode consumes a code, notes which family its tokens carry, and keeps f as the chain's row unless nil, in one step.
-	// Won only while user, app and grant are in force and the code has not expired. A second attempt within Race of the first
-	// is Lost; a later one is Reused, and revokes the family that the first one made.
+	// Won only while user, app (with its team) and grant are in force and the code has not expired. A second attempt within Race
+	// of the first is Lost; a later one is Reused, and revokes the family that the first one made. fault.NotFound if there is none.
 	RedeemCode(ctx context.Context, code id.Code, family id.Family, f *Family, now time.Time) (Outcome, error)
 }

@@ -37,6 +37,7 @@ type Device struct {
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
 	ConsumedAt time.Time
+	Family     id.Family // what its redemption made
 }
 
 // Answer is what the user said.
@@ -56,17 +57,18 @@ type Poll struct {
 
 // DeviceStore keeps devices.
 type DeviceStore interface {
+	// CreateDevice keeps a device. fault.Conflict: another shows the same user code now.
 	CreateDevice(ctx context.Context, d *Device) error
 	// DeviceByCode finds the device that shows a user code, by its digests under every pepper, and binds it to the browser that
 	// saw it if none did yet. fault.NotFound if there is none, it expired, was answered, or another browser has it.
 	DeviceByCode(ctx context.Context, userDigests [][]byte, browser []byte, now time.Time) (*Device, error)
-	// AnswerDevice notes the answer of the browser that saw it. false: it was answered before, or expired.
+	// AnswerDevice notes the answer of the browser that saw it. false: it was answered before, or expired, or another browser
+	// saw it. Approval is refused as Allow refuses, and then nothing was answered.
 	AnswerDevice(ctx context.Context, device id.Device, browser []byte, a Answer, now time.Time, ev audit.Event) (bool, error)
 	// Device reads a device whatever became of it.
 	Device(ctx context.Context, device id.Device) (*Device, error)
 	// PollDevice notes that the device asked. Asking before its interval is over makes the interval five seconds longer.
 	PollDevice(ctx context.Context, device id.Device, now time.Time) (Poll, error)
-	// RedeemDevice consumes an approved device and keeps f as the chain's row unless nil. Won only once, and while user, app
-	// and grant are in force.
+	// RedeemDevice consumes an approved device as RedeemCode does a code: Dead too where it was not approved.
 	RedeemDevice(ctx context.Context, device id.Device, family id.Family, f *Family, now time.Time) (Outcome, error)
 }

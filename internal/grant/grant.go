@@ -88,19 +88,22 @@ type Filter struct {
 
 // Store keeps grants.
 type Store interface {
-	// Allow makes the live grant of user and app, or widens the one there is, and takes the document over.
+	// Allow makes the live grant of user and app, or widens the one there is, and takes the document over. fault.NotFound or
+	// fault.Conflict where user or app are gone or not in use.
 	Allow(ctx context.Context, g *Grant, ev audit.Event) (*Grant, error)
 	// GrantForDecision reads a grant whatever became of it.
 	GrantForDecision(ctx context.Context, grant id.Grant) (*Grant, error)
 	// LiveGrant is the grant of user and app; fault.NotFound if there is none.
 	LiveGrant(ctx context.Context, user id.User, app id.App) (*Grant, error)
-	// Grants lists those within reach: a user's own (any reach of that user, by filter), a team's apps', or all.
+	// Grants lists those within reach, newest first: a user's own (any reach of that user, by filter), a team's apps', or all.
 	Grants(ctx context.Context, reach audit.Reach, filter Filter) ([]*Grant, error)
-	// RevokeGrant ends a grant with every chain under it, and keeps both among the revocations. owner "" means within reach.
+	// RevokeGrant ends a grant with every chain under it, and keeps it among the revocations: every token carries its grant. With
+	// an owner only that user's: with any reach of that user, as in Grants. Revoking again leaves no second audit line.
 	RevokeGrant(ctx context.Context, reach audit.Reach, owner id.User, grant id.Grant, ev audit.Event) (id.Revision, error)
-	// RevokeTokens keeps token ids among the revocations until the given time (RFC 7009 for tokens without a chain).
+	// RevokeToken keeps a token's id among the revocations until the given time (RFC 7009 for tokens without a chain).
 	RevokeToken(ctx context.Context, token id.Token, until time.Time, ev audit.Event) (id.Revision, error)
-	// Once notes what may be presented once, and reports whether this was the first time. Housekeeping.
+	// Once notes what may be presented once, any bytes of any length, and reports whether this was the first time. The note
+	// may go after the given time. Housekeeping.
 	Once(ctx context.Context, what string, until time.Time) (bool, error)
 	// TrimGrants forgets requests, codes, device codes, chains and notes that ended long enough ago.
 	TrimGrants(ctx context.Context, now time.Time) error

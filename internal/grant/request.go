@@ -63,10 +63,11 @@ type RequestStore interface {
 	Request(ctx context.Context, request id.Request, browser []byte, now time.Time) (*Request, error)
 	// AdvanceRequest notes progress on a request of this browser. fault.NotFound as above.
 	AdvanceRequest(ctx context.Context, request id.Request, browser []byte, p Progress, now time.Time) error
-	// DropRequest ends a request; false if somebody else did before: it is answered once.
+	// DropRequest ends a request of this browser; false if that was done before: it is answered once.
 	DropRequest(ctx context.Context, request id.Request, browser []byte) (bool, error)
 
 	PushRequest(ctx context.Context, p *Pushed) error
+	// Pushed reads a pushed request whatever became of it; fault.NotFound if there is none.
 	Pushed(ctx context.Context, ticket string) (*Pushed, error)
 	// TakePushed consumes a pushed request; false if it was taken before or has expired.
 	TakePushed(ctx context.Context, ticket string, now time.Time) (bool, error)

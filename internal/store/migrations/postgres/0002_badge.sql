@@ -74,12 +74,14 @@ CREATE TABLE grants (
     epoch      BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
-    revoked_at BIGINT NOT NULL
+    revoked_at BIGINT NOT NULL,
+    used_at    BIGINT NOT NULL DEFAULT 0 -- when a token was last issued under it, but for its chains, which say so themselves
 );
 CREATE UNIQUE INDEX grants_live ON grants (user_id, app_id) WHERE revoked_at = 0;
 CREATE INDEX grants_created ON grants (created_at, id);
 CREATE INDEX grants_user ON grants (user_id, created_at, id);
 CREATE INDEX grants_app ON grants (app_id, created_at, id);
+CREATE INDEX grants_team ON grants (team_id, created_at, id);
 
 -- Authorization requests under way, each bound to the browser that brought it.
 CREATE TABLE auth_request (
@@ -138,10 +140,12 @@ CREATE TABLE family (
     rotated_at  BIGINT NOT NULL,
     idle_at     BIGINT NOT NULL, -- dead from then on unless used before
     expires_at  BIGINT NOT NULL,
-    revoked_at  BIGINT NOT NULL
+    revoked_at  BIGINT NOT NULL,
+    used_at     BIGINT NOT NULL DEFAULT 0
 );
-CREATE INDEX family_grant ON family (grant_id);
+CREATE INDEX family_grant ON family (grant_id, used_at, id);
 CREATE INDEX family_idle ON family (idle_at);
+CREATE INDEX family_revoked ON family (revoked_at) WHERE revoked_at > 0;
 
 CREATE TABLE device (
     id          TEXT NOT NULL PRIMARY KEY,
@@ -159,7 +163,8 @@ CREATE TABLE device (
     polled_at   BIGINT NOT NULL,
     created_at  BIGINT NOT NULL,
     expires_at  BIGINT NOT NULL,
-    consumed_at BIGINT NOT NULL
+    consumed_at BIGINT NOT NULL,
+    family_id   TEXT NOT NULL
 );
 CREATE INDEX device_expires ON device (expires_at);
 

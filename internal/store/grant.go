@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/id"
+)
+
+// inForce is the condition that the grant of a row, its user, and its app with its team may all be used now.
+func inForce(table string) string {
+	return `EXISTS (SELECT 1 FROM grants g
+		JOIN users u ON u.id = g.user_id AND u.disabled_at = 0
+		JOIN app a ON a.id = g.app_id AND a.disabled_at = 0 AND a.deleted_at = 0
+		JOIN team t ON t.id = a.team_id AND t.suspended_at = 0
+		WHERE g.id = ` + table + `.grant_id AND g.revoked_at = 0)`
+}
+
+// Allow implements grant.Store.
+func (s *Store) Allow(ctx context.Context, g *grant.Grant, ev audit.Event) (allowed *grant.Grant, err error) {
+	err = s.step(ctx, "allow an app", func(ctx context.Context, q querier) error {
+		if allowed, err = allow(ctx, q, g, ev.At); err != nil {
+			return err
+		}
+		ev.Team = allowed.Team
+		_, err = s.finish(ctx, q, ev, change{changes.Grant, string(allowed.ID)})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return allowed, nil
+}
+
+// allow makes or widens the live grant. The app's row is locked first, so that an app that is deleted at the same moment has
+// no grant afterwards. Of two browsers that allow at once the unique index lets one make the grant; the other waits for it,
+// and unites with what it then finds.
+func allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant.Grant, error) {
+	if err := lockRow(ctx, q, "app", string(g.App)); err != nil {
+		return nil, err
+	}
+	var grantID id.Grant
+	err := q.QueryRowContext(ctx, `
+		INSERT INTO grants (id, user_id, app_id, team_id, scopes, document, epoch, created_at, updated_at, revoked_at)
+		SELECT $1, u.id, a.id, a.team_id, '[]', $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), 0
+		FROM users u CROSS JOIN app a JOIN team t ON t.id = a.team_id
+		WHERE u.id = $2 AND u.disabled_at = 0 AND a.id = $3 AND a.disabled_at = 0 AND a.deleted_at = 0 AND t.suspended_at = 0
+		ON CONFLICT (user_id, app_id) WHERE revoked_at = 0 DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at
+		RETURNING id`,
+		string(g.ID), string(g.User), string(g.App), g.Document, g.Epoch, micros(g.CreatedAt), micros(at)).Scan(&grantID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, whyNotAllowed(ctx, q, g)
+	}
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := oneGrant(ctx, q, (&where{}).and("g.id = ?", string(grantID)), string(grantID))
+	if err != nil {
+		return nil, err
+	}
+	allowed.Scopes = append(allowed.Scopes, g.Scopes...)
+	slices.Sort(allowed.Scopes)
+	allowed.Scopes = slices.Compact(allowed.Scopes)
+	scopes, err := encode(allowed.Scopes)
+	if err != nil {
+		return nil, err
+	}
+	_, err = q.ExecContext(ctx, `UPDATE grants SET scopes = $2 WHERE id = $1`, string(grantID), scopes)
+	return allowed, err
+}
+
+// whyNotAllowed is the refusal for a grant that could not be made.
+func whyNotAllowed(ctx context.Context, q querier, g *grant.Grant) error {
+	var off int64
+	err := q.QueryRowContext(ctx, `SELECT a.disabled_at + t.suspended_at FROM app a JOIN team t ON t.id = a.team_id WHERE a.id = $1 AND a.deleted_at = 0`, string(g.App)).Scan(&off)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fault.Missing("app", string(g.App))
+	case err != nil:
+		return err
+	case off > 0:
+		return fault.New(fault.Conflict, "this app is not in use at present; ask whoever runs it")
+	}
+	if _, err := oneUser(ctx, q, g.User); err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "this account is not in use; ask an administrator to enable it")
+}
+
+const grantSelect = `SELECT g.id, g.user_id, g.app_id, g.team_id, g.scopes, g.document, g.epoch, g.created_at, g.updated_at, g.revoked_at, g.used_at,
+	COALESCE((SELECT MAX(f.used_at) FROM family f WHERE f.grant_id = g.id), 0) FROM grants g`
+
+func scanGrant(row scanner) (*grant.Grant, error) {
+	var g grant.Grant
+	var scopes string
+	var created, updated, revoked, used, chained int64
+	if err := row.Scan(&g.ID, &g.User, &g.App, &g.Team, &scopes, &g.Document, &g.Epoch, &created, &updated, &revoked, &used, &chained); err != nil {
+		return nil, err
+	}
+	g.CreatedAt, g.UpdatedAt, g.RevokedAt, g.LastUsedAt = moment(created), moment(updated), moment(revoked), moment(max(used, chained))
+	return &g, decode(scopes, &g.Scopes)
+}
+
+func oneGrant(ctx context.Context, q querier, w *where, name string) (*grant.Grant, error) {
+	g, err := scanGrant(q.QueryRowContext(ctx, grantSelect+w.String(), w.args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.Missing("grant", name)
+	}
+	return g, err
+}
+
+// GrantForDecision implements grant.Store.
+func (s *Store) GrantForDecision(ctx context.Context, grantID id.Grant) (g *grant.Grant, err error) {
+	err = s.read("read a grant", func(q querier) error {
+		g, err = oneGrant(ctx, q, (&where{}).and("g.id = ?", string(grantID)), string(grantID))
+		return err
+	})
+	return g, err
+}
+
+// LiveGrant implements grant.Store.
+func (s *Store) LiveGrant(ctx context.Context, userID id.User, appID id.App) (g *grant.Grant, err error) {
+	err = s.read("find a grant", func(q querier) error {
+		g, err = oneGrant(ctx, q, (&where{}).and("g.user_id = ? AND g.app_id = ? AND g.revoked_at = 0", string(userID), string(appID)), string(appID))
+		return err
+	})
+	return g, err
+}
+
+// grantsWithin is the condition that a grant lies within a reach and, unless owner is "", is that user's. Users reach their
+// own whatever teams they belong to.
+func grantsWithin(reach audit.Reach, owner id.User) *where {
+	if owner != "" && reach.User() == owner {
+		return (&where{}).and("g.user_id = ?", string(owner))
+	}
+	return within("g.team_id", reach).given("g.user_id = ?", string(owner))
+}
+
+// Grants implements grant.Store.
+func (s *Store) Grants(ctx context.Context, reach audit.Reach, f grant.Filter) (grants []*grant.Grant, err error) {
+	err = s.read("list grants", func(q querier) error {
+		w := grantsWithin(reach, f.User).given("g.app_id = ?", string(f.App)).after("g.created_at, g.id", f.Before, f.BeforeID)
+		if f.Live {
+			w.and("g.revoked_at = 0")
+		}
+		rows, err := q.QueryContext(ctx, grantSelect+w.String()+` ORDER BY g.created_at DESC, g.id DESC LIMIT `+w.arg(f.Limit), w.args...)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			g, err := scanGrant(rows)
+			grants = append(grants, g)
+			return err
+		})
+	})
+	return grants, err
+}
+
+// RevokeGrant implements grant.Store. The grant's row is locked first: whoever redeems a code under it at the same moment has
+// made the chain that is ended here, or finds the grant revoked.
+func (s *Store) RevokeGrant(ctx context.Context, reach audit.Reach, owner id.User, grantID id.Grant, ev audit.Event) (rev id.Revision, err error) {
+	err = s.step(ctx, "revoke a grant", func(ctx context.Context, q querier) error {
+		if err := lockRow(ctx, q, "grants", string(grantID)); err != nil {
+			return err
+		}
+		g, err := oneGrant(ctx, q, grantsWithin(reach, owner).and("g.id = ?", string(grantID)), string(grantID))
+		if err != nil {
+			return err
+		}
+		if !g.RevokedAt.IsZero() {
+			rev, err = headRevision(ctx, q)
+			return err
+		}
+		for _, end := range []string{
+			`UPDATE grants SET revoked_at = $2, updated_at = $2 WHERE id = $1`,
+			`UPDATE family SET revoked_at = $2 WHERE grant_id = $1 AND revoked_at = 0`,
+		} {
+			if _, err := q.ExecContext(ctx, end, string(grantID), micros(ev.At)); err != nil {
+				return err
+			}
+		}
+		if err := s.revoke(ctx, q, string(grantID), ev.At); err != nil {
+			return err
+		}
+		ev.Team = g.Team
+		rev, err = s.finish(ctx, q, ev, change{changes.Grant, string(grantID)}, change{changes.Revocation, string(grantID)})
+		return err
+	})
+	return rev, err
+}
+
+// headRevision is the revision of now: who waits for it waits for what was revoked before, too.
+func headRevision(ctx context.Context, q querier) (rev id.Revision, err error) {
+	err = q.QueryRowContext(ctx, `SELECT revision FROM change_head WHERE id = 1`).Scan(&rev)
+	return rev, err
+}
+
+// RevokeToken implements grant.Store.
+func (s *Store) RevokeToken(ctx context.Context, token id.Token, until time.Time, ev audit.Event) (rev id.Revision, err error) {
+	err = s.step(ctx, "revoke a token", func(ctx context.Context, q querier) error {
+		result, err := q.ExecContext(ctx, `
+			INSERT INTO revocation (subject, at, until) VALUES ($1, $2, $3)
+			ON CONFLICT (subject) DO UPDATE SET until = excluded.until WHERE revocation.until < excluded.until`,
+			string(token), micros(ev.At), micros(until))
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil {
+			return err
+		} else if n == 0 {
+			rev, err = headRevision(ctx, q)
+			return err
+		}
+		rev, err = s.finish(ctx, q, ev, change{changes.Revocation, string(token)})
+		return err
+	})
+	return rev, err
+}

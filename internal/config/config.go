@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +38,23 @@ type Settings struct {
 	TLSKeyFile        string         `env:"LANYARD_TLS_KEY_FILE"`
 	Log               string         `env:"LANYARD_LOG"`
 	LogLevel          string         `env:"LANYARD_LOG_LEVEL" envDefault:"info"`
+	SMTPURL           secret.Secret  // LANYARD_SMTP_URL: it may hold a password; zero: no mail is sent
+	MailFrom          string         `env:"LANYARD_MAIL_FROM"`
+	Signup            string         `env:"LANYARD_SIGNUP" envDefault:"closed"`
+	DCR               string         `env:"LANYARD_DCR" envDefault:"closed"` // dynamic client registration
+	OutboundAllow     []string       // LANYARD_OUTBOUND_ALLOW
+	OutboundCAFile    string         `env:"LANYARD_OUTBOUND_CA_FILE"`
+	AdminEmail        string         `env:"LANYARD_ADMIN_EMAIL"` // with AdminPassword, the admin that a first start makes
+	AdminPassword     secret.Secret  // LANYARD_ADMIN_PASSWORD
 }
+
+// Who may come in: by signing up, and by dynamic client registration.
+const (
+	Closed = "closed" // nobody by themselves
+	Invite = "invite" // Signup: who has an invitation
+	Token  = "token"  // DCR: who has an initial access token
+	Open   = "open"   // everybody
+)
 
 // Durabilities.
 const (
@@ -51,13 +66,13 @@ const (
 // unbuilt are settings of CONTRACT that this version does not act on. Ignoring one silently could open what it was meant
 // to close, so a server refuses to start with it.
 var unbuilt = []string{
-	"LANYARD_REDIS_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "LANYARD_SMTP_URL", "LANYARD_MAIL_FROM", "LANYARD_SIGNUP",
-	"LANYARD_DCR", "LANYARD_OUTBOUND_ALLOW", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL", "LANYARD_ADMIN_PASSWORD", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"LANYARD_REDIS_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 var plain = []string{
 	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
-	"LANYARD_MAX_STALENESS", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL",
+	"LANYARD_MAX_STALENESS", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
+	"LANYARD_SIGNUP", "LANYARD_DCR", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL",
 }
 
 // Source is where settings come from. The zero value is the process's own environment and working directory.
@@ -109,9 +124,15 @@ func Load(from Source) (Settings, error) {
 	}
 	for name, into := range map[string]*secret.Secret{
 		"LANYARD_DATABASE_URL": &s.DatabaseURL, "LANYARD_MASTER_KEY": &s.MasterKey, "LANYARD_MASTER_KEY_PREVIOUS": &s.MasterKeyPrevious,
+		"LANYARD_SMTP_URL": &s.SMTPURL, "LANYARD_ADMIN_PASSWORD": &s.AdminPassword,
 	} {
 		if *into, err = Secret(getenv, name); err != nil {
 			return s, err
+		}
+	}
+	for entry := range strings.SplitSeq(getenv("LANYARD_OUTBOUND_ALLOW"), ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			s.OutboundAllow = append(s.OutboundAllow, entry)
 		}
 	}
 	return s, s.complete()
@@ -119,17 +140,16 @@ func Load(from Source) (Settings, error) {
 
 // complete fills in what depends on other settings and refuses what cannot be.
 func (s *Settings) complete() error {
-	host, port, err := net.SplitHostPort(s.Listen)
+	_, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {
 		return fault.New(fault.Invalid, "LANYARD_LISTEN must read host:port, such as 127.0.0.1:8420, not %q", s.Listen)
 	}
 	if s.PublicURL == "" {
-		s.PublicURL = "http://localhost:" + port
+		s.PublicURL = strings.TrimSuffix("http://localhost:"+port, ":80")
 	}
 	if err := checkPublicURL(s.PublicURL); err != nil {
 		return err
 	}
-	_ = host
 	if s.DatabaseURL.IsZero() {
 		s.DatabaseURL = secret.Of("sqlite:" + filepath.Join(s.DataDir, "lanyard.db"))
 	}
@@ -154,27 +174,7 @@ func (s *Settings) complete() error {
 			return fault.New(fault.Invalid, "LANYARD_KEY_PREFIX: %s", err)
 		}
 	}
-	return nil
-}
-
-// checkPublicURL wants an origin and perhaps a path: clients build other addresses from it, some through a shell
-// (SECURITY-CASES 154), so nothing odd may stand in it.
-func checkPublicURL(text string) error {
-	u, err := url.Parse(text)
-	bad := err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
-		strings.HasSuffix(text, "/") || strings.ContainsAny(text, "\"'`$|&;<>(){}*?!# \\\t\r\n%")
-	if bad {
-		return fault.New(fault.Invalid, "LANYARD_PUBLIC_URL must be an address such as https://auth.example, without a final slash, not %.100q", text)
-	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return fault.New(fault.Invalid, "LANYARD_PUBLIC_URL must be https; http is accepted for localhost only")
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+	return s.checkPeople()
 }
 
 // Postgres reports whether the database is PostgreSQL.

@@ -32,6 +32,37 @@ func TestLoadRefuses(t *testing.T) {
 		{"LANYARD_PUBLIC_URL", "https://auth.example/$(reboot)", "such as"},
 		{"LANYARD_PUBLIC_URL", "https://user:pw@auth.example", "such as"},
 		{"LANYARD_PUBLIC_URL", "auth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "http://10.0.0.1:8420", "https"},
+		{"LANYARD_PUBLIC_URL", "http://localhost.example", "https"},
+		{"LANYARD_PUBLIC_URL", "https://user@auth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://@auth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example?a=b", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example?", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example#a", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example#", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/a b", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/%2e", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/..", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example//a", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/a;b", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example/\u00e9", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://\u0430uth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://Auth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "HTTPS://auth.example/a\n", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example.", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example:", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example:443", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://auth.example:99999", "such as"},
+		{"LANYARD_PUBLIC_URL", "https://[auth.example]", "such as"},
+		{"LANYARD_PUBLIC_URL", "https:auth.example", "such as"},
+		{"LANYARD_PUBLIC_URL", "javascript:alert", "such as"},
+		{"LANYARD_SIGNUP", "yes", "closed, invite or open"},
+		{"LANYARD_DCR", "invite", "closed, token or open"},
+		{"LANYARD_MAIL_FROM", "a@acme.example", "go together"},
+		{"LANYARD_SMTP_URL", "smtp://ada:hush@mail.example", "go together"},
+		{"LANYARD_ADMIN_EMAIL", "admin@acme.example", "go together"},
+		{"LANYARD_ADMIN_PASSWORD", "hush", "go together"},
+		{"LANYARD_OUTBOUND_ALLOW", "suite, *.example", "LANYARD_OUTBOUND_ALLOW"},
 		{"LANYARD_DURABILITY", "maybe", "disk, fsync or database"},
 		{"LANYARD_MAX_STALENESS", "1h", "between"},
 		{"LANYARD_MAX_STALENESS", "10ms", "between"},
@@ -46,6 +77,9 @@ func TestLoadRefuses(t *testing.T) {
 		_, err := load(t, map[string]string{test.name: test.value}, "")
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("Load with %s=%s error = %v, want invalid_request that says %q", test.name, test.value, err, test.says)
+		}
+		if err != nil && (strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "pw@")) {
+			t.Errorf("Load with %s tells the secret: %v", test.name, err)
 		}
 	}
 }

@@ -25,7 +25,7 @@ const (
 	Setup           Kind = "setup"            // make the first admin
 	PasswordChanged Kind = "password_changed" // when; from: the network address; both may be absent
 	NewSignIn       Kind = "new_signin"       // when, from, device; all may be absent
-	TokenExpiring   Kind = "token_expiring"   // token: its name; days: until it ends
+	TokenExpiring   Kind = "token_expiring"   //nolint:gosec // no credential, but a kind; token: its name; days: until it ends
 	AccountExists   Kind = "account_exists"   // somebody tried to sign up with this address
 )
 

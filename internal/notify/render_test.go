@@ -2,6 +2,7 @@ package notify
 
 import (
 	"encoding/xml"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -16,14 +17,19 @@ var update = flag.Bool("update", false, "write testdata/mails.txt anew")
 
 const (
 	message id.Message = "msg_AAAAAAAAAAAAAAAA"
-	link               = "https://auth.example/link/abc?x=1&y=2"
+	link    string     = "https://auth.example/link/abc?x=1&y=2"
 )
 
 // letters is a letter of every kind, in the order in which people meet them.
 func letters() []Letter {
 	all := []Letter{
-		{Kind: Setup}, {Kind: Invite, Data: map[string]string{"by": "Grace Hopper", "team": "Sunny & Co."}}, {Kind: Verify}, {Kind: AccountExists}, {Kind: Login},
-		{Kind: NewSignIn, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "device": "Firefox on Linux", "from": "192.0.2.1"}}, {Kind: Reset},
+		{Kind: Setup},
+		{Kind: Invite, Data: map[string]string{"by": "Grace Hopper", "team": "Sunny & Co."}},
+		{Kind: Verify},
+		{Kind: AccountExists},
+		{Kind: Login},
+		{Kind: NewSignIn, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "device": "Firefox on Linux", "from": "192.0.2.1"}},
+		{Kind: Reset},
 		{Kind: PasswordChanged, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "from": "192.0.2.1"}},
 		{Kind: TokenExpiring, Data: map[string]string{"token": "backup script", "days": "7"}},
 	}
@@ -87,7 +93,7 @@ func wellFormed(t *testing.T, kind Kind, html string) {
 	d := xml.NewDecoder(strings.NewReader(html))
 	d.Strict, d.AutoClose, d.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Errorf("%s: the HTML does not parse: %v", kind, err)

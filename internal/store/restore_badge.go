@@ -14,7 +14,7 @@ var memory = []struct{ table, of string }{
 	{"was_password", `SELECT user_id AS was_id, hash AS was_hash, pepper AS was_pepper, changed_at AS was_changed FROM password`},
 	{"was_personal", `SELECT id AS was_id, revoked_at AS was_revoked, revoke_reason AS was_reason FROM personal_token WHERE revoked_at > 0`},
 	{"was_grant", `SELECT id AS was_id, epoch AS was_epoch, revoked_at AS was_revoked FROM grants`},
-	{"was_family", `SELECT id AS was_id, counter AS was_counter, key_version AS was_version, rotated_at AS was_rotated, idle_at AS was_idle, revoked_at AS was_revoked FROM family`},
+	{"was_family", `SELECT id AS was_id, counter AS was_counter, key_version AS was_version, rotated_at AS was_rotated, used_at AS was_used, idle_at AS was_idle, revoked_at AS was_revoked FROM family`},
 }
 
 // remember makes the copies.
@@ -43,7 +43,7 @@ func (r *restore) recall(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := r.q.ExecContext(ctx, `UPDATE family SET counter = was_counter, key_version = was_version, rotated_at = was_rotated, idle_at = was_idle
+	if _, err := r.q.ExecContext(ctx, `UPDATE family SET counter = was_counter, key_version = was_version, rotated_at = was_rotated, used_at = was_used, idle_at = was_idle
 		FROM was_family WHERE was_id = id AND (was_counter > counter OR was_counter = counter AND was_idle > idle_at)`); err != nil {
 		return err
 	}

@@ -1,6 +1,9 @@
 package storetest
 
 import (
+	"encoding/json"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,8 +57,8 @@ func TestRestoreBadge(t *testing.T) {
 		must(t, third(st.UpdateApp(ctx, server, w.theirApp, event("raise"), func(a *app.App) error { a.Epoch++; return nil })))
 		exec(`UPDATE grants SET revoked_at = 5 WHERE id = $1`, string(grants["revoked"]))
 		exec(`UPDATE family SET revoked_at = 5 WHERE id = $1`, string(chains["chain revoked"]))
-		exec(`UPDATE family SET counter = 4, key_version = 2, rotated_at = 6, idle_at = 7 WHERE id = $1`, string(chains["used"]))
-		exec(`UPDATE family SET idle_at = 9 WHERE id = $1`, string(chains["slept"]))
+		exec(`UPDATE family SET counter = 4, key_version = 2, rotated_at = 6, used_at = 8, idle_at = 7 WHERE id = $1`, string(chains["used"]))
+		exec(`UPDATE family SET used_at = 5, idle_at = 9 WHERE id = $1`, string(chains["slept"]))
 		exec(`DELETE FROM family WHERE id = $1`, string(chains["forgotten"]))
 		exec(`UPDATE grants SET epoch = 1 WHERE id = $1`, string(grants["epoch"]))
 		youngGrant := rawGrant(t, db, w.foreign, w.ourApp, w.ours)
@@ -82,17 +85,17 @@ func TestRestoreBadge(t *testing.T) {
 			t.Errorf("Back = %v, Reverted = %v, want none; Gone -want +got:\n%s", report.Back, report.Reverted, diff)
 		}
 		type chain struct {
-			Counter, Version, Rotated, Idle int64
-			Live                            bool
+			Counter, Version, Rotated, Used, Idle int64
+			Live                                  bool
 		}
 		for name, want := range map[string]chain{
-			"untouched": {1, 1, 1, 2, true}, "revoked": {1, 1, 1, 2, true}, "chain revoked": {1, 1, 1, 2, false},
-			"used": {4, 2, 6, 7, true}, "slept": {1, 1, 1, 9, true}, "forgotten": {1, 1, 1, 2, false}, "epoch": {1, 1, 1, 2, true},
+			"untouched": {1, 1, 1, 0, 2, true}, "revoked": {1, 1, 1, 0, 2, true}, "chain revoked": {1, 1, 1, 0, 2, false},
+			"used": {4, 2, 6, 8, 7, true}, "slept": {1, 1, 1, 5, 9, true}, "forgotten": {1, 1, 1, 0, 2, false}, "epoch": {1, 1, 1, 0, 2, true},
 		} {
 			var got chain
 			var revoked int64
-			must(t, raw.QueryRowContext(ctx, `SELECT counter, key_version, rotated_at, idle_at, revoked_at FROM family WHERE id = $1`, string(chains[name])).
-				Scan(&got.Counter, &got.Version, &got.Rotated, &got.Idle, &revoked))
+			must(t, raw.QueryRowContext(ctx, `SELECT counter, key_version, rotated_at, used_at, idle_at, revoked_at FROM family WHERE id = $1`, string(chains[name])).
+				Scan(&got.Counter, &got.Version, &got.Rotated, &got.Used, &got.Idle, &revoked))
 			got.Live = revoked == 0
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("chain %s -want +got:\n%s", name, diff)
@@ -179,4 +182,89 @@ func TestRestoreBadgeElsewhere(t *testing.T) {
 			t.Errorf("Personals = %d, %v, want the one of the backup", len(tokens), err)
 		}
 	})
+}
+
+// A backup from before there were visitor badges goes into the schema of today.
+func TestRestoreOfFirstSchema(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := full(t, sqlite(t))
+		file, _ := backup(t, w.Store)
+		st := db.open(t)
+		restore(t, st, asFirstSchema(t, file))
+		u, err := st.User(ctx, w.owner)
+		if err != nil || u.Epoch != 0 || !u.VerifiedAt.IsZero() {
+			t.Errorf("User = %+v, %v, want one of epoch 0", u, err)
+		}
+		a, err := st.App(ctx, audit.ServerReach(), w.ourApp)
+		if err != nil || a.Origin != app.MadeHere || len(a.OAuth.GrantTypes) > 0 {
+			t.Errorf("App = %+v, %v, want one that uses keys alone", a, err)
+		}
+		must(t, st.BeginSession(ctx, aSession(w.owner), "", nil, nil))
+	})
+}
+
+// asFirstSchema takes from a backup what came with the second schema.
+func asFirstSchema(t *testing.T, file []byte) []byte {
+	t.Helper()
+	later := map[string][]string{
+		"users": {"verified_at", "epoch"},
+		"app":   {"epoch", "origin", "client_url", "oauth", "document", "document_until", "manage_digest", "manage_pepper"},
+	}
+	body, last, _ := cutLast(unzip(t, file))
+	var trailer map[string]any
+	must(t, json.Unmarshal([]byte(last), &trailer))
+	var lines strings.Builder
+	skip, drop := false, []int(nil)
+	for line := range strings.Lines(body) {
+		var head struct {
+			Table   string   `json:"table"`
+			Columns []string `json:"columns"`
+		}
+		var row []any
+		var out any
+		switch {
+		case line[0] == '[':
+			must(t, json.Unmarshal([]byte(line), &row))
+			if out = line; len(drop) > 0 {
+				out = without(row, drop)
+			}
+		default:
+			must(t, json.Unmarshal([]byte(line), &head))
+			skip = slices.Contains([]string{"password", "personal_token", "grants", "family"}, head.Table)
+			if skip {
+				delete(trailer["rows"].(map[string]any), head.Table)
+			}
+			if drop, out = nil, line; len(later[head.Table]) > 0 {
+				for i, column := range head.Columns {
+					if slices.Contains(later[head.Table], column) {
+						drop = append(drop, i)
+					}
+				}
+				out = map[string]any{"table": head.Table, "columns": without(head.Columns, drop)}
+			}
+		}
+		if skip {
+			continue
+		}
+		if text, is := out.(string); is {
+			lines.WriteString(text)
+			continue
+		}
+		text, err := json.Marshal(out)
+		must(t, err)
+		lines.Write(append(text, '\n'))
+	}
+	text, err := json.Marshal(trailer)
+	must(t, err)
+	return reseal(t, strings.Replace(lines.String(), `"schema":2`, `"schema":1`, 1)+string(text)+"\n")
+}
+
+// without leaves out the elements at some places.
+func without[T any](all []T, places []int) (rest []T) {
+	for i, v := range all {
+		if !slices.Contains(places, i) {
+			rest = append(rest, v)
+		}
+	}
+	return rest
 }

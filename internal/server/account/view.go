@@ -158,21 +158,17 @@ func (p passwordPage) Fields() []page.Field {
 	return []page.Field{{ID: "current_password", Label: "Current password", Type: "password", Complete: "current-password", Max: 1024, Error: p.Errors["current_password"]}, fresh}
 }
 
-// profilePage is GET and POST /account/profile: fields name, email, button save-profile.
+// profilePage is GET and POST /account/profile: field name, button save-profile. The address is what the account stands under
+// and is not changed here.
 type profilePage struct {
 	room
 	Name, Email string
-	Pending     string // an address that was asked for and is not confirmed yet; empty: none
 	Errors      errs
 }
 
 // Fields are the page's fields.
 func (p profilePage) Fields() []page.Field {
-	mail := page.Field{ID: "email", Label: "Mail address", Type: "email", Value: p.Email, Complete: "email", Mode: "email", Max: 254, Error: p.Errors["email"], Hint: "A new one counts once you open the link sent there."}
-	if p.Pending != "" {
-		mail.Hint = "Waiting for you to open the link sent to " + p.Pending + "."
-	}
-	return []page.Field{{ID: "name", Label: "Name", Value: p.Name, Complete: "name", Max: 100, Optional: true, Error: p.Errors["name"]}, mail}
+	return []page.Field{{ID: "name", Label: "Name", Value: p.Name, Complete: "name", Max: 100, Optional: true, Error: p.Errors["name"]}}
 }
 
 // tokensPage is GET /account/tokens.

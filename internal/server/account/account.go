@@ -1,0 +1,138 @@
+package account
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/browser"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/signin"
+	"github.com/lanyard-auth/lanyard/internal/user"
+	"github.com/lanyard-auth/lanyard/internal/verify"
+	"github.com/lanyard-auth/lanyard/internal/web"
+)
+
+// Config is what the pages need. Every field is needed.
+type Config struct {
+	Page     *page.Kit
+	Kit      *web.Kit
+	Browser  *browser.Kit
+	Gate     *signin.Gate
+	Accounts *manage.Service // its Ended tells the apps of sessions that end here, its Wait may be nil
+	Verifier *verify.Verifier
+	Grants   grant.Store
+	Now      func() time.Time
+}
+
+type rooms struct {
+	Config
+	set *page.Set
+}
+
+// route is one page or form. Whoever is not signed in is sent to home when they are.
+type route struct {
+	pattern, home string
+	serve         func(http.ResponseWriter, *http.Request, *browser.Visit) error
+}
+
+// Register adds every page to mux.
+func Register(mux *http.ServeMux, c Config) {
+	p := &rooms{Config: c, set: pages(c.Page)}
+	for _, r := range []route{
+		{"GET /account", "/account", p.overview},
+		{"GET /account/apps", "/account/apps", p.showApps},
+		{"POST /account/apps/{id}/take-back", "/account/apps", p.takeBack},
+		{"GET /account/tokens", "/account/tokens", p.showTokens},
+		{"GET /account/tokens/new", "/account/tokens/new", p.showNewToken},
+		{"POST /account/tokens", "/account/tokens/new", p.makeToken},
+		{"POST /account/tokens/{id}/revoke", "/account/tokens", p.revokeToken},
+		{"GET /account/sessions", "/account/sessions", p.showSessions},
+		{"POST /account/sessions/end-all", "/account/sessions", p.endSessions},
+		{"POST /account/sessions/{id}/end", "/account/sessions", p.endSession},
+		{"GET /account/password", "/account/password", p.showPassword},
+		{"POST /account/password", "/account/password", p.setPassword},
+		{"GET /account/profile", "/account/profile", p.showProfile},
+		{"POST /account/profile", "/account/profile", p.saveProfile},
+	} {
+		mux.Handle(r.pattern, p.handle(r))
+	}
+}
+
+// handle is what every page passes: no form that another site sent, the browser that asks, and somebody signed in in it.
+func (p *rooms) handle(to route) http.Handler {
+	return p.Page.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		if err := browser.CheckOrigin(r); err != nil {
+			return err
+		}
+		visit, err := p.Browser.Visit(w, r)
+		if err != nil {
+			return err
+		}
+		if !visit.SignedIn() {
+			return redirect(w, r, "/login?next="+url.QueryEscape(to.home))
+		}
+		if r.Method == http.MethodPost {
+			if r.PostForm, err = p.Kit.ReadForm(w, r); err != nil {
+				return err
+			}
+		}
+		return to.serve(w, r, visit)
+	})
+}
+
+// redirect ends a form: what follows is a page that can be loaded again.
+func redirect(w http.ResponseWriter, r *http.Request, to string) error {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// room begins a page of the account. Its tab is the path of an entry of the navigation.
+func (p *rooms) room(r *http.Request, visit *browser.Visit, tab, title string) room {
+	made := room{Frame: p.Page.Frame(r, title, "/account"), Tab: tab}
+	made.Private, made.User = true, &page.Person{Name: visit.User.Name, Email: visit.User.Email}
+	return made
+}
+
+// actorOf is a person who is signed in as who acts: what they may do by themselves, without having been given any credential.
+func actorOf(u *user.User) audit.Actor {
+	actor := audit.Actor{
+		Label: string(u.ID), User: u.ID, Reach: audit.UserReach(u.ID),
+		Scopes: []string{
+			"lanyard.apps.write", "lanyard.keys.write", "lanyard.usage.read", "lanyard.billing.write", "lanyard.users.write", "lanyard.grants.write",
+		},
+	}
+	if u.Admin {
+		actor.Reach, actor.Scopes = audit.ServerReach(), []string{"lanyard.admin"}
+	}
+	return actor
+}
+
+// self is actorOf for acts on one's own things: an admin too touches nobody else's here.
+func self(u *user.User) audit.Actor {
+	actor := actorOf(u)
+	actor.Reach = audit.UserReach(u.ID)
+	return actor
+}
+
+// beside puts a fault about an input beside its field. fields names for every field of the fault that of the form; any other
+// error comes back.
+func beside(err error, fields map[string]string) (errs, error) {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Field == "" {
+		return nil, err
+	}
+	name, _, _ := strings.Cut(f.Field, "[")
+	field, known := fields[name]
+	if !known {
+		return nil, err
+	}
+	return errs{field: page.Upper(strings.TrimSuffix(f.Detail, ".")) + "."}, nil
+}

@@ -22,6 +22,7 @@ type keysQuery struct {
 	AppID  string `query:"app_id" doc:"Only this app's"`
 	TeamID string `query:"team_id" doc:"Only this team's"`
 	Name   string `query:"name" maxLength:"200" doc:"Only of this name"`
+	Kind   string `query:"kind" enum:"key,pub,cs" doc:"Only of this kind"`
 	Paging
 }
 
@@ -51,7 +52,7 @@ func (a *api) addKeys() {
 		id: "list-keys", method: http.MethodGet, path: "/v1/keys", tag: "keys", scopes: []string{keysRead},
 		summary: "List keys", description: "Newest first.",
 	}, func(ctx context.Context, actor audit.Actor, in *keysQuery) (lanyard.Page[lanyard.Key], error) {
-		return s.Keys(ctx, actor, manage.KeysFilter{App: in.AppID, Team: in.TeamID, Name: in.Name}, in.list())
+		return s.Keys(ctx, actor, manage.KeysFilter{App: in.AppID, Team: in.TeamID, Name: in.Name, Kind: in.Kind}, in.list())
 	})
 	add(a, route{
 		id: "show-key", method: http.MethodGet, path: "/v1/keys/{id}", tag: "keys", scopes: []string{keysRead},

@@ -38,6 +38,8 @@ func (a *api) frame() *huma.OpenAPI {
 		Tags: []*huma.Tag{
 			{Name: "apps", Description: "Software that calls APIs"},
 			{Name: "keys", Description: "API keys: an app's static credentials"},
+			{Name: "tokens", Description: "Personal tokens: a user's own static credentials"},
+			{Name: "grants", Description: "What users allow apps"},
 			{Name: "verify", Description: "May this request pass?"},
 			{Name: "teams", Description: "Who owns apps and is billed"},
 			{Name: "users", Description: "People"},

@@ -33,6 +33,17 @@ var needs = map[string]string{
 	"POST /v1/keys/import":           "lanyard.keys.write",
 	"POST /v1/keys/revoke-self":      "",
 
+	"POST /v1/apps/{id}/secrets":     "lanyard.keys.write",
+	"POST /v1/tokens":                "lanyard.keys.write",
+	"GET /v1/tokens":                 "lanyard.keys.read",
+	"GET /v1/tokens/{id}":            "lanyard.keys.read",
+	"DELETE /v1/tokens/{id}":         "lanyard.keys.write",
+	"GET /v1/grants":                 "lanyard.grants.read",
+	"DELETE /v1/grants/{id}":         "lanyard.grants.write",
+	"GET /v1/sessions":               "lanyard.users.read",
+	"DELETE /v1/sessions/{id}":       "lanyard.users.write",
+	"DELETE /v1/users/{id}/sessions": "lanyard.users.write",
+
 	"POST /v1/teams":                       "lanyard.users.write",
 	"GET /v1/teams":                        "lanyard.users.read",
 	"GET /v1/teams/{id}":                   "lanyard.users.read",
@@ -75,6 +86,8 @@ var bodies = map[string]string{
 	"POST /v1/apps/{id}/keys":                `{"name":"key"}`,
 	"PATCH /v1/keys/{id}":                    `{"name":"other"}`,
 	"POST /v1/keys/import":                   `{"app_id":"{app}","keys":[{"name":"a","secret":"sk_12345678901234567890"}],"dry_run":true}`,
+	"POST /v1/apps/{id}/secrets":             `{"name":"secret"}`,
+	"POST /v1/tokens":                        `{"name":"token"}`,
 	"POST /v1/teams":                         `{"name":"team"}`,
 	"PATCH /v1/teams/{id}":                   `{"name":"other"}`,
 	"PUT /v1/teams/{id}/members/{user}":      `{"role":"developer"}`,
@@ -197,7 +210,7 @@ func TestEveryRouteWantsItsScope(t *testing.T) {
 			if strings.HasPrefix(path, "/v1/verify") {
 				continue
 			}
-			having := w.bearer("having", audit.Actor{Reach: audit.ServerReach(), Team: id.Team(w.b.team), Scopes: []string{scope}})
+			having := w.bearer("having", audit.Actor{User: id.User(w.b.user), Reach: audit.ServerReach(), Team: id.Team(w.b.team), Scopes: []string{scope}})
 			if res := w.do(method, path, having, body); res.Code == 401 || res.Code == 403 || res.Code >= 500 {
 				t.Errorf("%s with %s = %d %s", route, scope, res.Code, res.Body)
 			}
@@ -214,9 +227,9 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		}
 		method, path, body := w.b.fill(route)
 		res := w.do(method, path, "a", body)
-		// What concerns the whole server is closed to a team altogether.
+		// What concerns the whole server, or is a person's own, is closed to a team altogether.
 		if res.Code == http.StatusForbidden {
-			if row := needs[route]; !strings.Contains(row, "users") {
+			if row := needs[route]; !strings.Contains(row, "users") && !strings.HasPrefix(path, "/v1/grants") && !strings.HasPrefix(path, "/v1/tokens") {
 				t.Errorf("%s of another team = 403, want 404", route)
 			}
 			continue

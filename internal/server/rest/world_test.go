@@ -17,10 +17,12 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/web"
 )
@@ -105,6 +107,10 @@ func newWorld(t *testing.T) *world {
 			return digests
 		},
 		Prefix: func(context.Context) string { return "acme" }, Management: management, Now: w.clock.now, Wait: w.tail.Wait,
+		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, MACWith: ring.MACWith, Tries: ratelimit.NewMemory(w.clock.now()),
+		CheckPassword: factor.Check, Hash: func(_ context.Context, user id.User, _ string) (factor.Password, error) {
+			return factor.Password{User: user, Hash: "made", Pepper: 1}, nil
+		},
 	}
 	place := func(row string) keyring.Place { return keyring.Place{Table: "answer", Column: "reply", Row: row} }
 	kit := &web.Kit{PublicURL: "https://id.example"}

@@ -13,6 +13,7 @@ type KeyQuery struct {
 	AppID  string // "": of every app within reach
 	TeamID string // "": of every team within reach
 	Name   string // "": of any name
+	Kind   string // key, pub or cs; "": of any kind
 	ListQuery
 }
 
@@ -32,6 +33,7 @@ func (c *Client) Keys(ctx context.Context, q KeyQuery) (Page[Key], error) {
 	set(v, "app_id", q.AppID)
 	set(v, "team_id", q.TeamID)
 	set(v, "name", q.Name)
+	set(v, "kind", q.Kind)
 	return fetch[Page[Key]](ctx, c, call{op: "list keys", method: http.MethodGet, at: []string{"keys"}, query: v})
 }
 

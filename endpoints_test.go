@@ -42,9 +42,31 @@ func TestEndpoints(t *testing.T) {
 			return one(c.CreateKey(ctx, "app_1", KeyInput{Name: "K"}))
 		}},
 		{"GET /v1/keys/key_1", func(ctx context.Context, c *Client) error { return one(c.Key(ctx, "key_1")) }},
-		{"GET /v1/keys?app_id=app_1&cursor=a+b&limit=7&name=N&team_id=team_1", func(ctx context.Context, c *Client) error {
-			return one(c.Keys(ctx, KeyQuery{"app_1", "team_1", "N", page}))
+		{"GET /v1/keys?app_id=app_1&cursor=a+b&kind=cs&limit=7&name=N&team_id=team_1", func(ctx context.Context, c *Client) error {
+			return one(c.Keys(ctx, KeyQuery{"app_1", "team_1", "N", "cs", page}))
 		}},
+		{`POST /v1/apps/app_1/secrets {"name":"S"}`, func(ctx context.Context, c *Client) error {
+			return one(c.CreateSecret(ctx, "app_1", SecretInput{Name: "S"}))
+		}},
+		{`POST /v1/tokens {"name":"T"}`, func(ctx context.Context, c *Client) error {
+			return one(c.CreateToken(ctx, PersonalTokenInput{Name: "T"}))
+		}},
+		{"GET /v1/tokens/key_1", func(ctx context.Context, c *Client) error { return one(c.PersonalToken(ctx, "key_1")) }},
+		{"GET /v1/tokens?cursor=a+b&limit=7&user_id=user_1", func(ctx context.Context, c *Client) error {
+			return one(c.PersonalTokens(ctx, TokenQuery{"user_1", page}))
+		}},
+		{"DELETE /v1/tokens/key_1?reason=lost&wait=1s", func(ctx context.Context, c *Client) error {
+			return one(c.RevokeToken(ctx, "key_1", "lost", time.Second))
+		}},
+		{"GET /v1/grants?app_id=app_1&cursor=a+b&limit=7&user_id=user_1", func(ctx context.Context, c *Client) error {
+			return one(c.Grants(ctx, GrantQuery{"user_1", "app_1", page}))
+		}},
+		{"DELETE /v1/grants/grant_1", func(ctx context.Context, c *Client) error { return one(c.RevokeGrant(ctx, "grant_1", 0)) }},
+		{"GET /v1/sessions?cursor=a+b&limit=7&user_id=user_1", func(ctx context.Context, c *Client) error {
+			return one(c.Sessions(ctx, "user_1", page))
+		}},
+		{"DELETE /v1/sessions/sess_1", func(ctx context.Context, c *Client) error { return one(c.EndSession(ctx, "sess_1")) }},
+		{"DELETE /v1/users/user_1/sessions", func(ctx context.Context, c *Client) error { return one(c.EndUserSessions(ctx, "user_1")) }},
 		{`PATCH /v1/keys/key_1 {"name":"Ada"}`, func(ctx context.Context, c *Client) error {
 			return one(c.UpdateKey(ctx, "key_1", KeyPatch{Name: &name}))
 		}},

@@ -31,18 +31,19 @@ import (
 
 // world is a Verifier over a real SQLite database, with a clock that moves when told and a recorder that remembers.
 type world struct {
-	tb     testing.TB
-	path   string
-	st     *store.Store
-	faulty *faultyStore
-	ring   *keyring.Ring
-	minter *token.Minter
-	tail   *changes.Tail
-	v      *verify.Verifier
-	rec    *recorder
-	clock  *clock
-	team   id.Team
-	app    id.App
+	tb      testing.TB
+	path    string
+	st      *store.Store
+	faulty  *faultyStore
+	ring    *keyring.Ring
+	masters keyring.Masters
+	minter  *token.Minter
+	tail    *changes.Tail
+	v       *verify.Verifier
+	rec     *recorder
+	clock   *clock
+	team    id.Team
+	app     id.App
 }
 
 type clock struct {
@@ -156,7 +157,8 @@ func newWorld(tb testing.TB) *world {
 	}
 	w := &world{tb: tb, path: path, st: st, faulty: &faultyStore{Store: st}, clock: &clock{now: time.Now()}, rec: &recorder{}}
 	_, w.rec.quiet = tb.(*testing.B)
-	if w.ring, err = keyring.Open(ctx, st, keyring.Masters{Current: master}, w.clock.Now()); err != nil {
+	w.masters = keyring.Masters{Current: master}
+	if w.ring, err = keyring.Open(ctx, st, w.masters, w.clock.Now()); err != nil {
 		tb.Fatal(err)
 	}
 	w.tail = &changes.Tail{
@@ -207,7 +209,18 @@ func (w *world) seed(ctx context.Context) {
 			},
 		},
 		"open": {Takes: "either", Metering: "none", Scopes: map[string]lanyard.Scope{"news.read": {Text: "read news"}}},
-		"mail": {Takes: "token", Scopes: map[string]lanyard.Scope{"messages.read": {Text: "read your messages"}}, Operations: map[string]lanyard.Operation{"GET /v1/messages": {Scopes: []string{"messages.read"}}}},
+		"mail": {
+			Takes: "token",
+			Scopes: map[string]lanyard.Scope{
+				"messages.read": {Text: "read your messages"}, "posts.write": {Text: "post for you", Writes: true},
+				"invoices.read": {Text: "see invoices", GrantableBy: "team_owner"}, "rules.write": {Text: "change the rules", GrantableBy: "admin"},
+			},
+			Operations: map[string]lanyard.Operation{
+				"GET /v1/messages": {Scopes: []string{"messages.read"}}, "POST /v1/posts": {Scopes: []string{"posts.write"}}, "GET /v1/both": {Takes: "both"}, "GET /v1/key": {Takes: "key"},
+			},
+		},
+		"desk": {Takes: "either", Scopes: map[string]lanyard.Scope{"desk.read": {Text: "see your desk"}, "desk.write": {Text: "change your desk", Includes: []string{"desk.read"}}}},
+		"paid": {Takes: "either", Plans: map[string]lanyard.Plan{"gold": {}, "free": {Default: true, Limits: []string{"2/minute"}}}},
 		"pro":  {Takes: "key", Plans: map[string]lanyard.Plan{"gold": {Limits: []string{"5/minute"}}}},
 	} {
 		normal, err := catalog.Normalise(name, spec)

@@ -16,7 +16,7 @@ func (p *rooms) showSessions(w http.ResponseWriter, r *http.Request, visit *brow
 	view := sessionsPage{room: p.room(r, visit, "/account/sessions", "Sessions")}
 	now := p.Now()
 	for _, s := range found {
-		view.Sessions = append(view.Sessions, session{
+		view.Sessions = append(view.Sessions, sessionRow{
 			ID: s.ID, Browser: s.Agent, From: s.Network, Since: ago(now, s.CreatedAt), Last: ago(now, s.SeenAt), This: s.ID == string(visit.Session.ID),
 		})
 	}

@@ -107,11 +107,11 @@ func count(n int64, unit string) string {
 // sessionsPage is GET /account/sessions. Sign out everywhere: button sign-out-everywhere, POST /account/sessions/end-all.
 type sessionsPage struct {
 	room
-	Sessions []session
+	Sessions []sessionRow
 }
 
-// session is one browser somebody is signed in with.
-type session struct {
+// sessionRow is one browser somebody is signed in with.
+type sessionRow struct {
 	ID      string
 	Browser string // "Firefox on Linux"
 	From    string // the network it was last seen at: "203.0.113.0/24"

@@ -76,7 +76,7 @@ func every(frame page.Frame, s words) map[string]visit {
 		{ID: "pat_3", Name: "old", May: "read your profile", Last: "3 weeks ago", Ends: "2 days ago", Gone: "expired"},
 		{ID: "pat_4", Name: "lost", May: "read your profile", Last: "yesterday", Ends: "yesterday", Gone: "leaked"},
 	}
-	sessions := []session{{ID: "1", Browser: "Firefox on Linux", From: "203.0.113.0/24", Since: "3 days ago", Last: "now", This: true}, {ID: s.id, Browser: s.text, From: s.text, Since: "12 days ago", Last: "yesterday"}}
+	sessions := []sessionRow{{ID: "1", Browser: "Firefox on Linux", From: "203.0.113.0/24", Since: "3 days ago", Last: "now", This: true}, {ID: s.id, Browser: s.text, From: s.text, Since: "12 days ago", Last: "yesterday"}}
 	return map[string]visit{
 		"overview": {"overview", overviewPage{in("/account", "Your account"), small, 2, []summary{{"Personal tokens", "4, the next ends in 3 days", "/account/tokens"}, {"Sessions", s.text, "/account/sessions"}}}, []string{
 			"Hello, <bdi>text</bdi>", "2 apps have a badge of yours", `<a href="/account" aria-current="page">Overview</a>`, `href="/logout"`, `class="pass badge"`, "12:40",
@@ -186,7 +186,7 @@ func TestButtonsAreForWhatWorks(t *testing.T) {
 	if rows[0].Act == nil || rows[1].Act != nil || rows[2].Act == nil || rows[1].Cells[4].Text != "revoked" {
 		t.Errorf("Table of tokens = %+v, want buttons for those that work", rows)
 	}
-	rows = sessionsPage{Sessions: []session{{ID: "a", This: true}, {ID: "b"}}}.Table().Rows
+	rows = sessionsPage{Sessions: []sessionRow{{ID: "a", This: true}, {ID: "b"}}}.Table().Rows
 	if rows[0].Act != nil || rows[1].Act == nil {
 		t.Errorf("Table of sessions = %+v, want a button for the other", rows)
 	}

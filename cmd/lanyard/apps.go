@@ -13,19 +13,20 @@ func (p *program) apps() *cobra.Command {
 	return parent(&cobra.Command{
 		Use:   "apps",
 		Short: "The software that calls your APIs",
-		Long:  "An app is software that calls APIs. It belongs to a team and holds API keys.",
-	}, p.appsCreate(), p.appsList(), p.appsShow(), p.appsUpdate(), p.appsDelete())
+		Long:  "An app is software that calls APIs. It belongs to a team, holds API keys, and as an OAuth client gets tokens for users.",
+	}, p.appsCreate(), p.appsList(), p.appsShow(), p.appsUpdate(), p.appsDelete(), p.appsSecrets())
 }
 
 func (p *program) appsCreate() *cobra.Command {
 	var in lanyard.AppInput
 	var team string
 	var public bool
+	var oauth oauthFlags
 	cmd := &cobra.Command{
 		Use:     "create NAME",
 		Short:   "Make an app",
 		Long:    "Make an app in the team named, or else in the team of the credential that asks.",
-		Example: "  lanyard apps create WeatherDashboard --team Sunny\n  lanyard apps create WeatherDashboard --description 'Weather on the office wall'",
+		Example: "  lanyard apps create WeatherDashboard --team Sunny\n  lanyard apps create PostPal --team Sunny --redirect-uri https://postpal.example/done --scope messages.read",
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := p.client()
@@ -33,6 +34,9 @@ func (p *program) appsCreate() *cobra.Command {
 				return err
 			}
 			in.Name = args[0]
+			if in.OAuthSettings, err = oauth.settings(cmd); err != nil {
+				return err
+			}
 			if team != "" {
 				if in.TeamID, err = findTeam(cmd.Context(), c, team); err != nil {
 					return err
@@ -52,6 +56,10 @@ func (p *program) appsCreate() *cobra.Command {
 				return p.json(app)
 			}
 			p.out.linef("Created the app %s (%s).", cell(app.Name), app.ID)
+			if len(app.GrantTypes) > 0 && app.Type != "public" {
+				p.out.linef("Next: lanyard apps secrets create %s --save CLIENT_SECRET", app.ID)
+				return nil
+			}
 			p.out.linef("Next: lanyard keys create %s --name production --scope SCOPE --save API_KEY", app.ID)
 			return nil
 		},
@@ -61,6 +69,7 @@ func (p *program) appsCreate() *cobra.Command {
 	cmd.Flags().StringVar(&in.HomepageURL, "homepage", "", "where to read about it")
 	cmd.Flags().BoolVar(&public, "public", false, "it runs where anyone can look inside, and keeps no secret")
 	cmd.Flags().StringToStringVar((*map[string]string)(&in.Metadata), "metadata", nil, "NAME=VALUE that verify returns")
+	oauth.flags(cmd)
 	return cmd
 }
 
@@ -130,15 +139,24 @@ func (p *program) showApp(app lanyard.App) error {
 	if p.asJSON() {
 		return p.json(app)
 	}
-	return p.fields(append([]string{
-		"id", app.ID, "name", app.Name, "team", app.TeamID, "type", app.Type, "state", onOff(app.Disabled), "description", app.Description,
+	return p.fields(slices.Concat([]string{
+		"id", app.ID, "client id", clientID(app), "name", app.Name, "team", app.TeamID, "type", app.Type, "state", onOff(app.Disabled), "description", app.Description,
 		"homepage", app.HomepageURL, "limits", limitsText(app.Limits), "made", when(app.CreatedAt),
-	}, metadataPairs(app.Metadata)...)...)
+	}, oauthPairs(app), metadataPairs(app.Metadata))...)
+}
+
+// clientID is the app's name on the wire where it is not its id.
+func clientID(app lanyard.App) string {
+	if app.ClientID == app.ID {
+		return ""
+	}
+	return app.ClientID
 }
 
 func (p *program) appsUpdate() *cobra.Command {
 	var name, description, homepage string
 	var disable, enable bool
+	var oauth oauthFlags
 	cmd := &cobra.Command{
 		Use:     "update NAME",
 		Short:   "Change an app, or switch it off and on",
@@ -152,6 +170,10 @@ func (p *program) appsUpdate() *cobra.Command {
 			patch := lanyard.AppPatch{Name: given(cmd, "name", name), Description: given(cmd, "description", description), HomepageURL: given(cmd, "homepage", homepage)}
 			if disable || enable {
 				patch.Disabled = &disable
+			}
+			var err error
+			if patch.OAuthPatch, err = oauth.patch(cmd); err != nil {
+				return err
 			}
 			if patch == (lanyard.AppPatch{}) {
 				return usage("nothing to change was named; see `%s --help`", cmd.CommandPath())
@@ -175,6 +197,7 @@ func (p *program) appsUpdate() *cobra.Command {
 	cmd.Flags().StringVar(&homepage, "homepage", "", "where to read about it")
 	cmd.Flags().BoolVar(&disable, "disable", false, "refuse its credentials until --enable")
 	cmd.Flags().BoolVar(&enable, "enable", false, "accept its credentials again")
+	oauth.flags(cmd)
 	return cmd
 }
 

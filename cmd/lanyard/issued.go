@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lanyard-auth/lanyard/internal/secret"
@@ -44,13 +46,15 @@ type issued struct {
 	notes    []string // what else is to be known
 	answer   any      // for -o json, with the secret
 	public   any      // for -o json when the secret was saved
+	lost     string   // what helps when the secret could not be saved; "" is a rotation
 }
 
 // give hands the secret over: into .env, as JSON, alone on stdout for a program, or with words for a person.
 func (p *program) give(h *handOver, made issued) error {
 	if h.ready != nil {
 		if err := h.ready.write(made.secret); err != nil {
-			p.notes.linef("%s Its secret could not be saved and is lost: `lanyard keys rotate %s --overlap 0s` gives it a new one.", made.title, made.id)
+			help := cmp.Or(made.lost, "`lanyard keys rotate "+made.id+" --overlap 0s` gives it a new one.")
+			p.notes.linef("%s Its secret could not be saved and is lost: %s", made.title, help)
 			return err
 		}
 		if p.asJSON() {

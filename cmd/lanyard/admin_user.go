@@ -1,0 +1,80 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/server"
+)
+
+func (p *program) adminCreate() *cobra.Command {
+	in := lanyard.UserInput{Admin: true}
+	var e entry
+	cmd := &cobra.Command{
+		Use:   "create --email EMAIL",
+		Short: "Make an admin, on the database itself",
+		Long: `Make an account that may do everything, with the password from a prompt, stdin, --from NAME or
+--file PATH. It needs the database's settings and master key, and no server.`,
+		Example: "  lanyard admin create --email ada@example.com\n  lanyard admin create --email ada@example.com --from ADMIN_PASSWORD",
+		Args:    noArgument,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if in.Email == "" {
+				return usage("--email is missing: the address that the admin logs in with")
+			}
+			password, err := p.secret(e, "The admin's password")
+			if err != nil {
+				return err
+			}
+			in.Password = password.Reveal()
+			return p.onCore(cmd.Context(), func(core *server.Core) error {
+				made, err := core.Manage.CreateUser(cmd.Context(), audit.Command("admin create"), in)
+				if err != nil {
+					return err
+				}
+				if p.asJSON() {
+					return p.json(made)
+				}
+				p.out.linef("Created the admin %s (%s).", cell(made.Email), made.ID)
+				p.out.linef("Log in at %s/login.", core.Settings.PublicURL)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&in.Email, "email", "", "the address that the admin logs in with (needed)")
+	cmd.Flags().StringVar(&in.Name, "name", "", "the admin's name")
+	e.flags(cmd)
+	return cmd
+}
+
+func (p *program) adminLoginLink() *cobra.Command {
+	var email string
+	cmd := &cobra.Command{
+		Use:   "login-link --email EMAIL",
+		Short: "Print a link that logs a user in once",
+		Long: `Print a link that logs a user in, once and within 15 minutes: the way back in for an admin who lost
+the password. It works on the database itself; the link opens at the running server.`,
+		Example: "  lanyard admin login-link --email ada@example.com",
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if email == "" {
+				return usage("--email is missing: the address of who is to be logged in")
+			}
+			return p.onCore(cmd.Context(), func(core *server.Core) error {
+				text, err := core.Manage.NewLoginLink(cmd.Context(), audit.Command("admin login-link"), email)
+				if err != nil {
+					return err
+				}
+				address := core.Manage.LinkAddress(text)
+				if p.asJSON() {
+					return p.json(map[string]string{"link": address})
+				}
+				p.notes.linef("Whoever opens this within 15 minutes is logged in as %s:", cell(email))
+				p.out.linef("%s", address)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&email, "email", "", "the address of who is to be logged in (needed)")
+	return cmd
+}

@@ -14,12 +14,15 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/notify"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/store"
+	"github.com/lanyard-auth/lanyard/internal/token"
 )
 
 // DefaultPrefix begins the credentials of a provider who named none.
@@ -30,6 +33,7 @@ type Options struct {
 	Log    *slog.Logger
 	Now    func() time.Time
 	Random io.Reader
+	Sender notify.Sender // nil: by SMTP, where the settings name a server
 }
 
 func (o *Options) complete() {
@@ -56,6 +60,8 @@ type Core struct {
 	SystemApp  id.App
 	NewMaster  bool // the master key was made at this start
 	opts       Options
+	hasher     *factor.Hasher
+	minter     *token.Minter
 }
 
 // Open opens the database of the settings and its keyring. For an empty SQLite database it makes a master key; a database
@@ -87,7 +93,9 @@ func Open(ctx context.Context, settings config.Settings, opts Options) (_ *Core,
 		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, Usage: st, Log: st, Changes: st,
 		MAC: c.Ring.MAC, Lookups: c.lookups, Prefix: c.prefix, Management: c.Management, Now: opts.Now, Random: opts.Random,
 	}
-	return c, nil
+	c.minter = &token.Minter{Keys: c.Ring, Issuer: settings.PublicURL, Now: opts.Now}
+	c.accounts()
+	return c, c.cli(ctx)
 }
 
 // Close closes the database.

@@ -21,8 +21,9 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/notify"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
-	"github.com/lanyard-auth/lanyard/internal/token"
+	"github.com/lanyard-auth/lanyard/internal/server/oauth"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 	"github.com/lanyard-auth/lanyard/internal/web"
@@ -116,7 +117,6 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	}
 	s.Verifier = verify.New(verify.Config{
 		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Management: core.Management,
-		Tokens:     &token.Minter{Keys: core.Ring, Issuer: settings.PublicURL, Now: now},
 		Identifier: s.identifier, Now: now, Log: s.log,
 	})
 	s.Verifier.SetSystemTeam(core.SystemTeam)

@@ -3,8 +3,10 @@
 package servertest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http/httptest"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
+	"github.com/lanyard-auth/lanyard/internal/notify"
 	"github.com/lanyard-auth/lanyard/internal/server"
 )
 
@@ -24,6 +27,7 @@ type Options struct {
 	Dir         string         // data directory; "" is a new one
 	Master      keyring.Master // the zero value: one is made
 	Durability  string         // "" is the default of the database
+	PublicURL   string         // the issuer; "" is where the node listens. Nodes of one deployment have one
 	Now         func() time.Time
 	Log         *slog.Logger
 	Settings    func(*config.Settings) // last changes
@@ -36,6 +40,7 @@ type Node struct {
 	Admin    *lanyard.Client // holds lanyard.admin
 	AdminKey string
 	Settings config.Settings
+	Mails    *notify.Memory // what the node sent
 	http     *httptest.Server
 	stop     func() error
 }
@@ -58,7 +63,7 @@ func Settings(tb testing.TB, o Options) config.Settings {
 		dir = tb.TempDir()
 	}
 	values := map[string]string{
-		"LANYARD_DATA_DIR": dir, "LANYARD_DATABASE_URL": o.DatabaseURL, "LANYARD_DURABILITY": o.Durability, "LANYARD_PUBLIC_URL": "http://localhost:8420",
+		"LANYARD_DATA_DIR": dir, "LANYARD_DATABASE_URL": o.DatabaseURL, "LANYARD_DURABILITY": o.Durability, "LANYARD_PUBLIC_URL": cmp.Or(o.PublicURL, "http://localhost:8420"),
 	}
 	if o.Master.Version != 0 {
 		values["LANYARD_MASTER_KEY"] = o.Master.Reveal()
@@ -89,15 +94,20 @@ func TryStart(tb testing.TB, o Options) (*Node, error) {
 	if o.DatabaseURL != "" && o.Master.Version == 0 {
 		o.Master = Master(tb)
 	}
-	n := &Node{Settings: Settings(tb, o)}
-	s, err := server.New(tb.Context(), n.Settings, server.Options{Now: o.Now, Log: o.Log})
+	n := &Node{Mails: &notify.Memory{}}
+	// It listens first, so that the issuer is where it is to be found.
+	n.http = httptest.NewUnstartedServer(nil)
+	n.URL = "http://" + n.http.Listener.Addr().String()
+	o.PublicURL = cmp.Or(o.PublicURL, n.URL)
+	n.Settings = Settings(tb, o)
+	s, err := server.New(tb.Context(), n.Settings, server.Options{Now: o.Now, Log: o.Log, Sender: n.Mails})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, n.http.Listener.Close())
 	}
 	n.Server = s
 	n.stop = s.Start(context.WithoutCancel(tb.Context()))
-	n.http = httptest.NewServer(s.Handler())
-	n.URL = n.http.URL
+	n.http.Config.Handler = s.Handler()
+	n.http.Start()
 	tb.Cleanup(n.Stop)
 	n.AdminKey = n.SystemKey(tb, "lanyard.admin")
 	n.Admin = n.Client(tb, n.AdminKey)

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/browser"
+	"github.com/lanyard-auth/lanyard/internal/factor"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/keyring"
+	"github.com/lanyard-auth/lanyard/internal/notify"
+	"github.com/lanyard-auth/lanyard/internal/outbound"
+	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/server/account"
+	"github.com/lanyard-auth/lanyard/internal/server/login"
+	"github.com/lanyard-auth/lanyard/internal/server/oauth"
+	"github.com/lanyard-auth/lanyard/internal/session"
+	"github.com/lanyard-auth/lanyard/internal/signin"
+)
+
+// deliverEvery is how often letters and notices are looked for.
+const deliverEvery = 2 * time.Second
+
+// CLI is the client id of the command line: a public app of the built-in team that every database has.
+const CLI id.App = "app_LanyardCLI000000"
+
+// newHasher is what passwords are hashed with, on this node.
+func (c *Core) newHasher() *factor.Hasher {
+	return factor.New(c.Ring.MAC, c.Ring.MACWith, c.opts.Random, runtime.NumCPU())
+}
+
+// accounts fills in what the management acts need for people.
+func (c *Core) accounts() {
+	hasher := c.newHasher()
+	m := c.Manage
+	m.GrantStore, m.PersonalStore, m.SessionStore, m.LinkStore, m.Passwords = c.Store, c.Store, c.Store, c.Store, c.Store
+	m.MACWith, m.CheckPassword = c.Ring.MACWith, factor.Check
+	m.Tries = ratelimit.NewMemory(c.opts.Now())
+	m.PublicURL, m.SignupMode = c.Settings.PublicURL, c.Settings.Signup
+	m.Hash = func(ctx context.Context, user id.User, password string) (factor.Password, error) {
+		hash, pepper, err := hasher.Hash(ctx, user, password)
+		return factor.Password{User: user, Hash: hash, Pepper: pepper, ChangedAt: c.opts.Now().UTC().Truncate(time.Microsecond)}, err
+	}
+	m.Prove = func(ctx context.Context, user id.User, password string) (bool, error) {
+		there, err := c.Store.Password(ctx, user)
+		if fault.Is(err, fault.NotFound) {
+			ok, _, err := hasher.Verify(ctx, nil, password)
+			return ok, err
+		}
+		if err != nil {
+			return false, err
+		}
+		ok, _, err := hasher.Verify(ctx, &there, password)
+		return ok, err
+	}
+	m.Letters = c.letter
+	c.hasher = hasher
+}
+
+// letter seals a mail for its place in the queue.
+func (c *Core) letter(kind, to, name, link string, data map[string]string) (*factor.Letter, error) {
+	body, err := notify.Encode(notify.Letter{Kind: notify.Kind(kind), To: to, Name: name, Link: link, Data: data})
+	if err != nil {
+		return nil, err
+	}
+	l := &factor.Letter{ID: id.New[id.Message](), Kind: "mail"}
+	l.Sealed, err = c.Ring.Seal(letterPlace(l.ID), body)
+	return l, err
+}
+
+func letterPlace(m id.Message) keyring.Place {
+	return keyring.Place{Table: "delivery", Column: "sealed", Row: string(m)}
+}
+
+// cli makes the app of the command line, if the database does not have it. It asks for whatever its user may do; what that
+// is stands with the user.
+func (c *Core) cli(ctx context.Context) error {
+	if _, err := c.Store.App(ctx, audit.ServerReach(), CLI); !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	var scopes []string
+	for _, s := range c.Management.Scopes.All() {
+		scopes = append(scopes, s.Name)
+	}
+	a := &app.App{
+		ID: CLI, Team: c.SystemTeam, Name: "Lanyard command line", Type: app.Public, CreatedAt: c.opts.Now().UTC().Truncate(time.Microsecond),
+		OAuth: app.OAuth{
+			GrantTypes: []string{app.DeviceCode, app.RefreshToken, app.AuthorizationCode}, AuthMethod: app.AuthNone, RedirectURIs: []string{"http://127.0.0.1/callback"}, Scopes: scopes,
+		},
+	}
+	_, err := c.Store.CreateApp(ctx, a, audit.Command("start").New(a.CreatedAt, "app.create", string(CLI), c.SystemTeam, nil))
+	if fault.Is(err, fault.Conflict) { // another node was faster
+		return nil
+	}
+	return err
+}
+
+// badge wires the visitor badge: the authorization server, the pages of the way in, the account.
+func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
+	fetcher, err := outbound.New(outbound.Options{Allow: s.Settings.OutboundAllow, CAFile: s.Settings.OutboundCAFile})
+	if err != nil {
+		return err
+	}
+	s.Manage.CheckFetch = fetcher.CheckURL
+	browsers := &browser.Kit{
+		Web: s.kit, Sessions: s.Store, Users: s.Store, MAC: s.Ring.MAC, MACWith: s.Ring.MACWith, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://"),
+		Now: s.opts.Now, Random: s.opts.Random,
+	}
+	s.oauth = oauth.Register(mux, oauth.Config{
+		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher,
+		Apps: s.Store, Keys: s.Store, Users: s.Store, Sessions: s.Store, Grants: s.Store, Requests: s.Store, Codes: s.Store, Chains: s.Store, Devices: s.Store, Post: s.Store,
+		Registration: cmp.Or(s.Settings.DCR, "closed"), Prefix: s.cachedPrefix, Now: s.opts.Now, Random: s.opts.Random, Log: s.log,
+	})
+	s.Manage.Ended = s.tellEnded
+	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}
+	login.Register(mux, login.Config{
+		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Requests: s.Store, Devices: s.Store, Grants: s.Store,
+		Signup: cmp.Or(s.Settings.Signup, "closed"), Lookups: s.lookups, Logout: s.oauth.EndSession, Now: s.opts.Now,
+		Next: func(v *browser.Visit, sealed string) (string, bool) {
+			next := s.oauth.OpenNext(v.Browser, sealed)
+			return next.To, next.Sure
+		},
+	})
+	account.Register(mux, account.Config{
+		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Grants: s.Store, Now: s.opts.Now,
+	})
+	return nil
+}
+
+// tellEnded has apps told that sessions ended. What fails is logged: the sessions are over all the same.
+func (s *Server) tellEnded(ctx context.Context, ended []session.Ended) {
+	if err := s.oauth.TellEnded(ctx, ended); err != nil {
+		s.log.WarnContext(ctx, "apps could not be told that sessions ended", "error", err)
+	}
+}
+
+// deliver sends what waits to be sent, until ctx ends.
+func (s *Server) deliver(ctx context.Context) {
+	ticker := time.NewTicker(deliverEvery)
+	defer ticker.Stop()
+	for {
+		if err := errors.Join(s.mails.Once(ctx), s.oauth.Deliver(ctx)); err != nil && ctx.Err() == nil {
+			s.log.Warn("letters could not be delivered; they are tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// newMails is who sends mails: SMTP where it is set, or what a test or the demo gives.
+func (s *Server) newMails() (*notify.Runner, error) {
+	sender := s.opts.Sender
+	if sender == nil {
+		sender = notify.Nowhere{}
+		if !s.Settings.SMTPURL.IsZero() {
+			smtp, err := notify.NewSMTP(s.Settings.SMTPURL, s.Settings.MailFrom)
+			if err != nil {
+				return nil, err
+			}
+			sender = smtp
+		}
+	}
+	return &notify.Runner{
+		Queue: s.Store, Sender: sender, Brand: s.brand, Now: s.opts.Now, Log: s.log,
+		Open: func(m id.Message, sealed []byte) ([]byte, error) { return s.Ring.Unseal(letterPlace(m), sealed) },
+	}, nil
+}
+
+// prefixFor is how long a prefix read is taken for the current one.
+const prefixFor = 5 * time.Second
+
+// readPrefix is a prefix as it stood at a time.
+type readPrefix struct {
+	text string
+	at   time.Time
+}
+
+// cachedPrefix is what new credentials begin with, read every few seconds: tokens are made too often to ask each time.
+func (s *Server) cachedPrefix() string {
+	now := s.opts.Now()
+	if last := s.lastPrefix.Load(); last != nil && now.Sub(last.at) < prefixFor {
+		return last.text
+	}
+	next := &readPrefix{s.prefix(context.Background()), now}
+	s.lastPrefix.Store(next)
+	return next.text
+}

@@ -31,7 +31,7 @@ func TestOnServer(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"twin":                 `2 apps are called "twin"; say which by its id: app_`,
-			"nobody":               `there is no app "nobody" within your reach; there is twin, twin, WeatherDashboard, system`,
+			"nobody":               `there is no app "nobody" within your reach; there is twin, twin, WeatherDashboard, `,
 			"app_AAAAAAAAAAAAAAAA": "there is no app",
 		} {
 			if got := command(t, env, "", "apps", "show", name); got.code != exitFailed || !strings.Contains(got.stderr, want) {

@@ -3,6 +3,7 @@ package manage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/lanyard-auth/lanyard"
@@ -105,3 +106,7 @@ func (w *world) login(user string) id.Session {
 	}
 	return s.ID
 }
+
+type letterOf = factor.Letter
+
+var errMail = errors.New("no mail today")

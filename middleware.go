@@ -24,6 +24,7 @@ type gate struct {
 	trusted   []netip.Prefix
 	queryKeys bool
 	preflight bool
+	metadata  string // address of the API's metadata document; "": none
 	health    health
 }
 
@@ -176,7 +177,7 @@ func (g *gate) ambiguous(w http.ResponseWriter, err error) {
 
 // unread answers a request without a credential (err nil), or with what FromRequest refused.
 func (g *gate) unread(w http.ResponseWriter, err error) {
-	w.Header().Set("WWW-Authenticate", Challenge(g.api, err))
+	w.Header().Set("WWW-Authenticate", g.challenge(Challenge(g.api, err)))
 	var refused *CredentialsError
 	if errors.As(err, &refused) {
 		g.newDenial(refused.Status, policy.Code(refused.Code), refused.Detail).Answer(w)
@@ -192,6 +193,9 @@ func (g *gate) deny(w http.ResponseWriter, d Decision, sent Credentials) {
 	addHeaders(h, d.HTTP.Headers, secrets...)
 	if d.HTTP.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", Challenge(g.api, nil)+`, error="invalid_token"`)
+	}
+	if given := h.Get("WWW-Authenticate"); given != "" {
+		h.Set("WWW-Authenticate", g.challenge(given))
 	}
 	if d.RetryAfterMS > 0 && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", strconv.FormatInt((d.RetryAfterMS-1)/1000+1, 10))

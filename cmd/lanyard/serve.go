@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 
@@ -74,11 +75,18 @@ func (p *program) runServer(ctx context.Context, settings config.Settings, log *
 		return err
 	}
 	first := s.NewMaster || !p.hasManagementKey(ctx, s.Core)
+	setup, err := s.FirstAdmin(ctx)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
 	return s.Run(ctx, func(address net.Addr) {
 		log.Info("listening", "address", address.String(), "public_url", settings.PublicURL)
 		p.out.linef("Lanyard is at %s (listening on %s).", settings.PublicURL, address)
 		if s.NewMaster {
 			p.out.linef("A master key was made: keep a copy of %s elsewhere. Without it the database opens nothing.", settings.MasterKeyFile())
+		}
+		if setup != "" {
+			p.out.linef("Nobody runs it yet. Open this link within 30 minutes to become the first admin; it works once:\n  %s", setup)
 		}
 		if first {
 			p.out.linef("To manage it, make a key: lanyard admin key create --scope lanyard.admin --save LANYARD_TOKEN")

@@ -6,6 +6,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,13 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/examples/mail"
+	"github.com/lanyard-auth/lanyard/examples/postpal"
 	"github.com/lanyard-auth/lanyard/examples/weather"
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/notify"
 	"github.com/lanyard-auth/lanyard/internal/server"
 	"github.com/lanyard-auth/lanyard/internal/web"
 )
@@ -33,6 +38,8 @@ type Options struct {
 	Dir           string           // kept; "": a new one that goes at the end
 	Listen        string           // of the server
 	GatewayListen string           // of the example APIs
+	PostPalListen string           // of PostPal, the page of an app
+	TokenLifetime string           // of access tokens for mail, such as 30s; "": 15m
 	Program       string           // how the program is called, for lines to paste; "": lanyard
 	Out           io.Writer        // for what to paste
 	Log           *slog.Logger     // nil: nothing is logged
@@ -44,11 +51,14 @@ type Options struct {
 type Places struct {
 	Portal    string // http://localhost:8420
 	Gateway   string // http://localhost:8421
+	PostPal   string // http://localhost:8422
 	Dir       string
 	Key       string // WeatherDashboard's API key
 	KeyID     string
 	ReportKey string // nightly-report's, good from 127.0.0.0/8
 	TokenFile string // holds a credential with lanyard.admin
+
+	PostPalClient string // PostPal's client id
 }
 
 // Run runs the demo until ctx ends. It leaves nothing behind, unless the directory was named.
@@ -59,32 +69,33 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Program == "" {
 		o.Program = "lanyard"
 	}
-	main, gateway, err := listen(ctx, o)
+	at, err := listen(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { // what serves has closed its listener already
-		_ = main.Close()
-		_ = gateway.Close()
-	}()
+	defer at.close()
 	dir, remove, err := directory(o.Dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
 
-	places := Places{Portal: localURL(main), Gateway: localURL(gateway), Dir: dir}
+	places := Places{Portal: localURL(at.main), Gateway: localURL(at.gateway), PostPal: localURL(at.postPal), Dir: dir}
 	settings, err := config.Load(config.Source{Dir: filepath.Join(dir, "none"), Getenv: func(name string) string {
-		return map[string]string{"LANYARD_DATA_DIR": dir, "LANYARD_PUBLIC_URL": places.Portal, "LANYARD_LISTEN": main.Addr().String()}[name]
+		return map[string]string{
+			"LANYARD_DATA_DIR": dir, "LANYARD_PUBLIC_URL": places.Portal, "LANYARD_LISTEN": at.main.Addr().String(), "LANYARD_SIGNUP": config.Open, "LANYARD_DCR": config.Open,
+			"LANYARD_OUTBOUND_ALLOW": "127.0.0.0/8,localhost",
+		}[name]
 	}})
 	if err != nil {
 		return err
 	}
-	s, err := server.New(ctx, settings, server.Options{Log: o.Log, Now: o.Now})
+	mails := &notify.Memory{}
+	s, err := server.New(ctx, settings, server.Options{Log: o.Log, Now: o.Now, Sender: mails})
 	if err != nil {
 		return err
 	}
-	guard, err := seed(ctx, s.Manage, &places)
+	guard, err := seed(ctx, s.Manage, &places, cmp.Or(o.TokenLifetime, "15m"))
 	if err != nil {
 		return errors.Join(fmt.Errorf("fill the demo: %w", err), s.Close())
 	}
@@ -99,44 +110,101 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Ready != nil {
 		o.Ready(places)
 	}
-	err = serveBoth(ctx, o.Log, s.Handler(), main, examples(client, o.Log), gateway)
+	postPal := postpal.New(postpal.Config{Issuer: places.Portal, ClientID: places.PostPalClient, API: places.Gateway + "/mail", URL: places.PostPal, Provider: "Acme", Now: o.Now})
+	err = serveAll(ctx, o.Log, []site{
+		{at.main, front(s, mails)}, {at.gateway, examples(client, s, &places, o.Log)}, {at.postPal, postPal},
+	})
 	return errors.Join(err, stop())
 }
 
-// serveBoth serves on both listeners until ctx ends or one fails, and returns when both have ended.
-func serveBoth(ctx context.Context, log *slog.Logger, portal http.Handler, main net.Listener, apis http.Handler, gateway net.Listener) error {
+// site is one listener and what it serves.
+type site struct {
+	listener net.Listener
+	handler  http.Handler
+}
+
+// serveAll serves until ctx ends or one site fails, and returns when all have ended.
+func serveAll(ctx context.Context, log *slog.Logger, sites []site) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error)
-	go func() { ended <- web.Serve(ctx, web.NewServer(portal, log), main, grace) }()
-	go func() { ended <- web.Serve(ctx, web.NewServer(apis, log), gateway, grace) }()
-	first := <-ended
-	cancel()
-	return errors.Join(first, <-ended)
+	for _, at := range sites {
+		go func() { ended <- web.Serve(ctx, web.NewServer(at.handler, log), at.listener, grace) }()
+	}
+	var err error
+	for range sites {
+		err = errors.Join(err, <-ended)
+		cancel()
+	}
+	return err
 }
 
-// examples are the example APIs, each behind the middleware. The path below the mount is what the catalog knows.
-func examples(client *lanyard.Client, log *slog.Logger) http.Handler {
+// front is the server with two pages that only the demo has: the mails it would have sent, and how its pages are made.
+func front(s *server.Server, mails *notify.Memory) http.Handler {
 	mux := http.NewServeMux()
-	for name, api := range map[string]http.Handler{
-		"weather": weather.Handler(),
-		"mail":    http.NotFoundHandler(), // takes tokens, and there are no logins to get one by: it shows the refusal
-	} {
-		mux.Handle("/"+name+"/", http.StripPrefix("/"+name, lanyard.Require(client, name, lanyard.WithLogger(log))(api)))
-	}
+	mux.Handle("/", s.Handler())
+	mux.HandleFunc("GET /styleguide", s.Pages().Styleguide())
+	mux.HandleFunc("GET /outbox", outbox(s.Pages(), mails))
 	return mux
 }
 
-// listen takes both addresses before anything else is made.
-func listen(ctx context.Context, o Options) (main, gateway net.Listener, err error) {
+// examples are the example APIs, each behind the middleware. The path below the mount is what the catalog knows. Before mail
+// stands where it says who guards it (RFC 9728).
+func examples(client *lanyard.Client, s *server.Server, at *Places, log *slog.Logger) http.Handler {
+	mux := http.NewServeMux()
+	resource := at.Gateway + "/mail"
+	metadata := at.Gateway + "/.well-known/oauth-protected-resource/mail"
+	guarded := func(name string, api http.Handler, opts ...lanyard.Option) {
+		opts = append(opts, lanyard.WithLogger(log))
+		mux.Handle("/"+name+"/", http.StripPrefix("/"+name, lanyard.Require(client, name, opts...)(api)))
+	}
+	guarded("weather", weather.Handler())
+	guarded("mail", mail.Handler(mail.WithPeople(people(s))), lanyard.WithResourceMetadata(metadata))
+	told := lanyard.ResourceMetadata(lanyard.ResourceMetadataConfig{
+		Resource: resource, AuthorizationServers: []string{at.Portal}, Scopes: []string{"profile.read", "messages.read", "posts.write"}, Name: "Acme Mail",
+	})
+	mux.Handle("/.well-known/oauth-protected-resource/mail", told)
+	mux.Handle("/.well-known/oauth-protected-resource", told)
+	return mux
+}
+
+// people tells the mail API who its users are.
+func people(s *server.Server) func(context.Context, string) (name, email string) {
+	return func(ctx context.Context, userID string) (name, email string) {
+		u, err := s.Manage.User(ctx, audit.Command("demo"), userID)
+		if err != nil {
+			return "Somebody", ""
+		}
+		return u.Name, u.Email
+	}
+}
+
+// listeners are all the addresses of the demo.
+type listeners struct{ main, gateway, postPal net.Listener }
+
+// close frees what is not served; what serves has closed its listener already.
+func (l *listeners) close() {
+	for _, one := range []net.Listener{l.main, l.gateway, l.postPal} {
+		if one != nil {
+			_ = one.Close()
+		}
+	}
+}
+
+// listen takes every address before anything else is made.
+func listen(ctx context.Context, o Options) (at listeners, err error) {
 	var lc net.ListenConfig
-	if main, err = lc.Listen(ctx, "tcp", o.Listen); err != nil {
-		return nil, nil, busy(o.Listen, "--listen", err)
+	for _, one := range []struct {
+		into          *net.Listener
+		address, flag string
+	}{{&at.main, o.Listen, "--listen"}, {&at.gateway, o.GatewayListen, "--gateway-listen"}, {&at.postPal, o.PostPalListen, "--postpal-listen"}} {
+		if *one.into, err = lc.Listen(ctx, "tcp", one.address); err != nil {
+			*one.into = nil
+			at.close()
+			return at, busy(one.address, one.flag, err)
+		}
 	}
-	if gateway, err = lc.Listen(ctx, "tcp", o.GatewayListen); err != nil {
-		return nil, nil, errors.Join(busy(o.GatewayListen, "--gateway-listen", err), main.Close())
-	}
-	return main, gateway, nil
+	return at, nil
 }
 
 func busy(address, flag string, err error) error {

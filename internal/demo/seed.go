@@ -11,8 +11,12 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/manage"
 )
 
-// catalog is lanyard.yaml of CONTRACT.
-func catalog() lanyard.Catalog {
+// Password is everybody's in the demo. It is printed on the screen and good for nothing else.
+const Password = "visitor-badge-of-cardboard"
+
+// catalog is lanyard.yaml of CONTRACT, for APIs that stand at a gateway. Mail is known by its address there, so that programs
+// which discover who guards it find the same name everywhere (RFC 9728).
+func catalog(gateway, tokenLifetime string) lanyard.Catalog {
 	return lanyard.Catalog{
 		Brand: &lanyard.Brand{Name: "Acme", Color: "#0a7", Support: "help@acme.example"},
 		APIs: map[string]lanyard.API{
@@ -28,7 +32,7 @@ func catalog() lanyard.Catalog {
 				},
 			},
 			"mail": {
-				Title: "Mail", Identifier: "https://api.acme.example/mail", Takes: "token", Token: &lanyard.TokenRules{Format: "jwt", Lifetime: "15m"},
+				Title: "Mail", Identifier: gateway + "/mail", Takes: "token", Token: &lanyard.TokenRules{Format: "jwt", Lifetime: tokenLifetime},
 				Routes: []lanyard.Route{{Prefix: "/mail", StripPrefix: true}},
 				Scopes: map[string]lanyard.Scope{
 					"profile.read":  {Text: "read your profile", Default: true},
@@ -51,18 +55,18 @@ type planter struct {
 
 // seed fills the demo and returns the credential of the middleware. Secrets are shown once, so on a directory that was kept the
 // keys get new ones.
-func seed(ctx context.Context, service *manage.Service, places *Places) (guard string, err error) {
+func seed(ctx context.Context, service *manage.Service, places *Places, tokenLifetime string) (guard string, err error) {
 	p := planter{service, audit.Command("demo")}
-	if _, err := p.ApplyCatalog(ctx, p.actor, catalog(), false); err != nil {
+	if _, err := p.ApplyCatalog(ctx, p.actor, catalog(places.Gateway, tokenLifetime), false); err != nil {
 		return "", err
 	}
-	if _, err := p.user(ctx, lanyard.UserInput{Email: "admin@demo.test", Name: "Amina", Admin: true}); err != nil {
+	if _, err := p.user(ctx, lanyard.UserInput{Email: "admin@demo.test", Name: "Amina", Admin: true, Password: Password}); err != nil {
 		return "", err
 	}
-	if _, err := p.user(ctx, lanyard.UserInput{Email: "ada@demo.test", Name: "Ada"}); err != nil {
+	if _, err := p.user(ctx, lanyard.UserInput{Email: "ada@demo.test", Name: "Ada", Password: Password}); err != nil {
 		return "", err
 	}
-	dev, err := p.user(ctx, lanyard.UserInput{Email: "dev@demo.test", Name: "Dara"})
+	dev, err := p.user(ctx, lanyard.UserInput{Email: "dev@demo.test", Name: "Dara", Password: Password})
 	if err != nil {
 		return "", err
 	}
@@ -78,6 +82,9 @@ func seed(ctx context.Context, service *manage.Service, places *Places) (guard s
 	report := lanyard.AppInput{Name: "nightly-report", TeamID: sunny.ID, Description: "Mails the forecast every morning"}
 	cron := lanyard.KeyInput{Name: "cron", Scopes: []string{"forecast.read"}, IPAllow: []string{"127.0.0.0/8"}}
 	if places.ReportKey, _, err = p.appKey(ctx, report, cron); err != nil {
+		return "", err
+	}
+	if places.PostPalClient, err = p.postPal(ctx, sunny.ID, places.PostPal); err != nil {
 		return "", err
 	}
 	admin, err := p.systemKey(ctx, "demo admin", "lanyard.admin")
@@ -111,6 +118,25 @@ func (p planter) team(ctx context.Context, name, owner string) (lanyard.Team, er
 		return there.Items[0], nil
 	}
 	return p.CreateTeam(ctx, p.actor, lanyard.TeamInput{Name: name, OwnerID: owner})
+}
+
+// postPal makes the client of PostPal, or tells it where PostPal stands today.
+func (p planter) postPal(ctx context.Context, team, address string) (clientID string, err error) {
+	back, out := []string{address + "/callback"}, []string{address + "/"}
+	scopes := []string{"profile.read", "messages.read", "posts.write"}
+	there, err := p.Apps(ctx, p.actor, team, "PostPal", manage.List{Limit: 1})
+	if err != nil {
+		return "", err
+	}
+	if len(there.Items) > 0 {
+		_, err := p.UpdateApp(ctx, p.actor, there.Items[0].ID, lanyard.AppPatch{OAuthPatch: lanyard.OAuthPatch{RedirectURIs: &back, PostLogoutRedirectURIs: &out}})
+		return there.Items[0].ClientID, err
+	}
+	made, err := p.CreateApp(ctx, p.actor, lanyard.AppInput{
+		Name: "PostPal", TeamID: team, Type: "public", Description: "Posts for you, if you let it", HomepageURL: address,
+		OAuthSettings: lanyard.OAuthSettings{RedirectURIs: back, PostLogoutRedirectURIs: out, Scopes: scopes},
+	})
+	return made.ClientID, err
 }
 
 // appKey returns the secret and the id of a key of the app.

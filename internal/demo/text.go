@@ -11,21 +11,22 @@ func (o *Options) tell(at *Places) error {
 	if o.Dir != "" {
 		end = "Everything is kept in " + at.Dir + "; Ctrl-C ends it."
 	}
-	_, err := io.WriteString(o.Out, fmt.Sprintf(`Lanyard is running. Portal: %[1]s   Weather API: %[2]s/weather
+	_, err := io.WriteString(o.Out, fmt.Sprintf(`Lanyard is running. Portal: %[1]s   Weather API: %[2]s/weather   PostPal: %[8]s
 
 Get a forecast with WeatherDashboard's API key:
   curl -H 'X-API-Key: %[3]s' '%[2]s/weather/v1/forecast?city=Lagos'
 See what was used ("WeatherDashboard used 7 requests this month."), in another terminal:
   export LANYARD_URL=%[1]s LANYARD_TOKEN_FILE=%[4]s
   %[5]s usage show WeatherDashboard
-Mail is private, so the same key is refused there, in words:
-  curl -H 'X-API-Key: %[3]s' '%[2]s/mail/v1/me'
 Take the key back, and the next call is refused:
   %[5]s keys revoke %[6]s --wait 1s
+Mail is private: the same key is refused there, in words. For it there are visitor badges. Open PostPal at %[8]s,
+sign in as ada@demo.test with the password %[9]s, leave "post for you" unticked, and try its buttons.
+Then take the badge back under %[1]s/account/apps and watch PostPal turn red.
+  curl -H 'X-API-Key: %[3]s' '%[2]s/mail/v1/me'
 
-admin@demo.test runs it, dev@demo.test owns the team Sunny with the apps WeatherDashboard and nightly-report
-(its key works from 127.0.0.0/8 alone), ada@demo.test is somebody with mail.
+admin@demo.test runs it, dev@demo.test owns the team Sunny; both have the same password. Mails land at %[1]s/outbox.
 %[7]s
-`, at.Portal, at.Gateway, at.Key, at.TokenFile, o.Program, at.KeyID, end))
+`, at.Portal, at.Gateway, at.Key, at.TokenFile, o.Program, at.KeyID, end, at.PostPal, Password))
 	return err
 }

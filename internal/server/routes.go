@@ -37,15 +37,15 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 
-	pages := page.New(page.Config{Web: s.kit, Brand: s.brand, Log: s.log})
+	s.pages = page.New(page.Config{Web: s.kit, Brand: s.brand, Log: s.log})
 	// The authorization server: /oauth/…, /.well-known/…, /continue. The pages of the way in: /login, /consent, /device, /logout,
 	// /signup, /forgot, /link, /setup. A person's own: /account/….
-	if err := s.badge(mux, pages); err != nil {
+	if err := s.badge(mux, s.pages); err != nil {
 		return nil, err
 	}
 
 	// Pages: /, /which, /errors/…, /assets/….
-	portal.Register(mux, portal.Config{Page: pages, Brand: s.brand, APIs: s.apis, PublicURL: s.Settings.PublicURL, Log: s.log})
+	portal.Register(mux, portal.Config{Page: s.pages, Brand: s.brand, APIs: s.apis, PublicURL: s.Settings.PublicURL, Log: s.log})
 
 	everything := s.kit.Wrap(s.kit.Mux(mux))
 	hot := s.kit.Hot(decisions.Verify)

@@ -22,6 +22,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/notify"
+	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/server/oauth"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -56,6 +57,7 @@ type Server struct {
 	metrics  http.Handler
 	log      *slog.Logger
 
+	pages      *page.Kit
 	oauth      *oauth.Server
 	mails      *notify.Runner
 	lastPrefix atomic.Pointer[readPrefix]
@@ -163,6 +165,9 @@ func (s *Server) identifier(api lanyard.API) string {
 
 // Handler is the server's main surface, for tests and for whoever listens by themselves.
 func (s *Server) Handler() http.Handler { return s.handler }
+
+// Pages is what the server's pages are made with, for whoever adds one.
+func (s *Server) Pages() *page.Kit { return s.pages }
 
 // Run listens and serves until ctx ends, then finishes what is under way. listening is called with the address once
 // requests are answered; it may be nil.

@@ -24,6 +24,7 @@ type gate struct {
 	trusted   []netip.Prefix
 	queryKeys bool
 	preflight bool
+	public    string // scheme and host that callers use; "": those of the connection
 	metadata  string // address of the API's metadata document; "": none
 	health    health
 }
@@ -74,6 +75,9 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 	}
 	question := g.question(r, below)
 	credentials.Fill(&question)
+	if credentials.Proof != "" {
+		question.DPoP = &VerifyProof{Proof: credentials.Proof, Method: r.Method, URL: g.address(r)}
+	}
 	decision, err := g.client.Verify(r.Context(), question)
 	if err != nil {
 		g.undecided(r.Context(), w, err)
@@ -118,6 +122,22 @@ func (g *gate) question(r *http.Request, path string) VerifyRequest {
 		q.Origin = origin
 	}
 	return q
+}
+
+// address is the request's as its caller wrote it: what a DPoP proof names.
+func (g *gate) address(r *http.Request) string {
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if !strings.HasPrefix(path, "/") { // absolute form, or a request made by hand
+		path = r.URL.EscapedPath()
+	}
+	if g.public != "" {
+		return g.public + path
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + path
 }
 
 // isPreflight: Fetch standard, CORS-preflight request.

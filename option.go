@@ -40,3 +40,9 @@ func WithPreflight() Option { return func(g *gate) { g.preflight = true } }
 
 // WithLogger says where to log that decisions cannot be had, and that they can be had again; each once. Default: slog.Default().
 func WithLogger(log *slog.Logger) Option { return func(g *gate) { g.health.log = log } }
+
+// WithPublicURL says how callers reach this server, scheme and host, such as "https://api.example.com": what DPoP proofs name.
+// Without it the address is that of the connection, which behind a proxy that ends TLS is another.
+func WithPublicURL(address string) Option {
+	return func(g *gate) { g.public = strings.TrimRight(address, "/") }
+}

@@ -35,6 +35,7 @@ type Credentials struct {
 	APIKey  Secret
 	KeyFrom Source // "" without an API key
 	Token   Secret // an access or personal token, or whatever else came as bearer
+	Proof   string // with the scheme DPoP: the header DPoP, which shows that the caller holds the token's key (RFC 9449)
 }
 
 // None says that the request carries no credential.
@@ -114,11 +115,35 @@ func (c *Credentials) readAuthorization(h http.Header) error {
 		}
 		c.Token = secret.Of(text)
 		return nil
+	case strings.EqualFold(scheme, "DPoP"):
+		return c.readBound(h, strings.TrimLeft(rest, " "))
 	case strings.EqualFold(scheme, "Basic"):
 		return c.readBasic(strings.TrimLeft(rest, " "))
 	}
 	return noCredential("The Authorization header has a scheme that is not understood here. Send \"Authorization: Bearer\" and your credential.")
 }
+
+// readBound reads a token that is bound to a key, with the proof that goes with it: one, or there is nothing to rely on.
+func (c *Credentials) readBound(h http.Header, text string) error {
+	if text == "" {
+		return noCredential("Nothing follows \"DPoP\" in the Authorization header: is the variable with your token empty?")
+	}
+	if err := checkValue(text, "the Authorization header"); err != nil {
+		return err
+	}
+	proof, ok, err := single(h, "DPoP")
+	if err != nil {
+		return err
+	}
+	if !ok || proof == "" || len(proof) > maxProof {
+		return noCredential("A token with the scheme DPoP needs a proof in the DPoP header, made for this request.")
+	}
+	c.Token, c.Proof = secret.Of(text), proof
+	return nil
+}
+
+// maxProof is the longest DPoP proof that is passed on.
+const maxProof = 8 << 10
 
 // readBasic reads RFC 7617: base64 of user name, colon, password.
 func (c *Credentials) readBasic(encoded string) error {

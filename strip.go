@@ -9,7 +9,7 @@ import (
 // StripHeaders removes from a request's headers what must not pass a door, in every spelling that some program behind it
 // might take for the same name (case; underscore, dot or another sign in place of a dash):
 //
-//   - the credentials, Authorization and X-Api-Key;
+//   - the credentials, Authorization and X-Api-Key, and DPoP;
 //   - X-Lanyard-…, which only a door may set;
 //   - headers that override the method the decision was made on;
 //   - Lanyard's own cookies.
@@ -40,7 +40,7 @@ func isOurs(name string) bool {
 		return '-'
 	}, strings.TrimSpace(name))
 	switch plain {
-	case "authorization", "x-api-key", "x-lanyard", "x-http-method-override", "x-http-method", "x-method-override":
+	case "authorization", "dpop", "x-api-key", "x-lanyard", "x-http-method-override", "x-http-method", "x-method-override":
 		return true
 	}
 	return strings.HasPrefix(plain, "x-lanyard-")

@@ -226,6 +226,15 @@ type VerifyRequest struct {
 	IdempotencyKey string   `json:"idempotency_key,omitempty" maxLength:"200" doc:"Charges once within 10 minutes"`
 	DryRun         bool     `json:"dry_run,omitempty" doc:"Decide, but neither charge nor count"`
 	Consistency    string   `json:"consistency,omitempty" enum:"cached,strict" doc:"strict asks the database first"`
+
+	DPoP *VerifyProof `json:"dpop,omitempty" doc:"The request came with the scheme DPoP (RFC 9449)"`
+}
+
+// VerifyProof is the DPoP proof of a request, and what the request was.
+type VerifyProof struct {
+	Proof  string `json:"proof" doc:"The header DPoP"`
+	Method string `json:"method"`
+	URL    string `json:"url" doc:"Absolute, as the caller sent it; query and fragment do not count"`
 }
 
 // Decision is whether a request may pass: Allowed, or Code and who can mend it.

@@ -17,7 +17,7 @@ func start(t *testing.T, o Options) (Places, string, func()) {
 	t.Helper()
 	var out strings.Builder
 	ready, ended := make(chan Places, 1), make(chan error, 1)
-	o.Listen, o.GatewayListen, o.Out = "127.0.0.1:0", "127.0.0.1:0", &out
+	o.Listen, o.GatewayListen, o.PostPalListen, o.Out = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", &out
 	o.Ready = func(at Places) { ready <- at }
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)

@@ -172,8 +172,8 @@ func isPrefix(s string) bool {
 
 // checksum returns the CRC-32 (IEEE) of text as a base62 number of fixed width, most significant digit first.
 //
-// The loop is crc32.ChecksumIEEE written out: that one takes a []byte and would copy the text to the heap.
-func checksum(text string) [checkLength]byte {
+// The loop is crc32.ChecksumIEEE written out: that one takes a []byte and would copy a string to the heap.
+func checksum[T string | []byte](text T) [checkLength]byte {
 	crc := ^uint32(0)
 	for i := range len(text) {
 		crc = crc32.IEEETable[crc&0xff^uint32(text[i])] ^ crc>>8

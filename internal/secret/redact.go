@@ -16,6 +16,11 @@ func Hint(text string) string {
 	if c, err := split(text); err == nil {
 		return c.Prefix + "_" + string(c.Kind) + "_" + string(c.Mode) + "_" + c.ID + ellipsis
 	}
+	if KindOf(text) == Access {
+		if c, _, err := ParseToken(text, nil); err == nil {
+			return TokenHead(c.Prefix, c.Mode, c.ID) + ellipsis
+		}
+	}
 	length := fmt.Sprintf("(%d bytes)", len(text))
 	if len(text) <= 12 || !isGraphic(text[:4]) {
 		return length
@@ -42,7 +47,8 @@ var heads = [...]string{
 
 // Redact returns text with every credential inside it cut down to its Hint. It looks for kind and mode followed by more
 // letters and digits than the public id has, whatever the prefix, length and checksum: one that was cut short or runs
-// into its neighbour still holds secret characters. Of a JWT three letters stay. Linear in len(text); a text without credentials comes back as it is.
+// into its neighbour still holds secret characters. Of a JWT, whole or cut after its first dot, three letters stay. Linear in
+// len(text); a text without credentials comes back as it is.
 func Redact(text string) string { return redactJWTs(redactOurs(text)) }
 
 // redactJWTs cuts signed tokens down to the three letters that every one begins with.

@@ -9,8 +9,11 @@
 // rejection sampling, 190 bits. The check is the CRC-32 of all before it: it refuses typing errors without I/O and serves
 // scanners; it is not security, since anybody can compute it.
 //
+// Opaque access tokens (kind at) are longer: in the place of the secret stands what package token seals, in base62. One-time
+// secrets for links, device codes and cookies are tickets, without prefix and check.
+//
 // The package knows neither keys, databases nor MACs: who holds a credential and whether it still works is package key's
-// and package verify's. Opaque access tokens (kind at) have a layout of their own and are not made here.
+// and package verify's.
 package secret
 
 import (

@@ -42,6 +42,9 @@ func AssembleToken(prefix string, mode Mode, idChars string, sealed []byte) (Sec
 	if !mode.Known() || len(idChars) != id.Length || !id.IsBase62(idChars) {
 		return Secret{}, errors.New("assemble access token: mode or id is malformed")
 	}
+	if len(sealed) == 0 {
+		return Secret{}, errors.New("assemble access token: nothing is sealed in it")
+	}
 	head := TokenHead(prefix, mode, idChars)
 	length := len(head) + sealedLength(len(sealed)) + checkLength
 	if length > MaxToken {
@@ -50,11 +53,12 @@ func AssembleToken(prefix string, mode Mode, idChars string, sealed []byte) (Sec
 	text := make([]byte, 0, length)
 	text = append(text, head...)
 	text = appendSealed(text, sealed)
-	check := checksum(string(text))
+	check := checksum(text)
 	return Of(string(append(text, check[:]...))), nil
 }
 
-// ParseToken reads an opaque access token and appends its sealed part to into. Only the canonical text passes.
+// ParseToken reads an opaque access token and appends its sealed part to into. Only the canonical text passes. The errors are
+// the package's Err… values; what the Credential holds are substrings of text.
 func ParseToken(text string, into []byte) (c Credential, sealed []byte, err error) {
 	if text == "" {
 		return Credential{}, nil, ErrEmpty

@@ -39,24 +39,25 @@ func (s *Store) Allow(ctx context.Context, g *grant.Grant, ev audit.Event) (allo
 	return allowed, nil
 }
 
-// allow makes or widens the live grant. The app's row is locked first, so that an app that is deleted at the same moment has
-// no grant afterwards. Of two browsers that allow at once the unique index lets one make the grant; the other waits for it,
-// and unites with what it then finds.
+// allow makes or widens the live grant. The app's row is locked first: of two browsers that allow at once the second waits and
+// unites with what it then finds, and an app that is deleted at the same moment has no grant afterwards. The unique index holds
+// it to one live grant in any case. No upsert: SQLite would look in whole tables for what refers to the row.
 func allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant.Grant, error) {
 	if err := lockRow(ctx, q, "app", string(g.App)); err != nil {
 		return nil, err
 	}
-	var grantID id.Grant
-	err := q.QueryRowContext(ctx, `
-		INSERT INTO grants (id, user_id, app_id, team_id, scopes, document, epoch, created_at, updated_at, revoked_at)
-		SELECT $1, u.id, a.id, a.team_id, '[]', $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), 0
-		FROM users u CROSS JOIN app a JOIN team t ON t.id = a.team_id
-		WHERE u.id = $2 AND u.disabled_at = 0 AND a.id = $3 AND a.disabled_at = 0 AND a.deleted_at = 0 AND t.suspended_at = 0
-		ON CONFLICT (user_id, app_id) WHERE revoked_at = 0 DO UPDATE SET document = excluded.document, updated_at = excluded.updated_at
-		RETURNING id`,
-		string(g.ID), string(g.User), string(g.App), g.Document, g.Epoch, micros(g.CreatedAt), micros(at)).Scan(&grantID)
+	teamID, err := mayAllow(ctx, q, g.User, g.App)
+	if err != nil {
+		return nil, err
+	}
+	grantID := g.ID
+	err = q.QueryRowContext(ctx, `UPDATE grants SET document = $3, updated_at = $4 WHERE user_id = $1 AND app_id = $2 AND revoked_at = 0 RETURNING id`,
+		string(g.User), string(g.App), g.Document, micros(at)).Scan(&grantID)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, whyNotAllowed(ctx, q, g)
+		_, err = q.ExecContext(ctx, `
+			INSERT INTO grants (id, user_id, app_id, team_id, scopes, document, epoch, created_at, updated_at, revoked_at)
+			VALUES ($1, $2, $3, $4, '[]', $5, $6, $7, $8, 0)`,
+			string(grantID), string(g.User), string(g.App), string(teamID), g.Document, g.Epoch, micros(g.CreatedAt), micros(at))
 	}
 	if err != nil {
 		return nil, err
@@ -76,22 +77,24 @@ func allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant
 	return allowed, err
 }
 
-// whyNotAllowed is the refusal for a grant that could not be made.
-func whyNotAllowed(ctx context.Context, q querier, g *grant.Grant) error {
+// mayAllow refuses a grant of a user or an app that is gone or out of use, and returns the app's team.
+func mayAllow(ctx context.Context, q querier, userID id.User, appID id.App) (teamID id.Team, err error) {
 	var off int64
-	err := q.QueryRowContext(ctx, `SELECT a.disabled_at + t.suspended_at FROM app a JOIN team t ON t.id = a.team_id WHERE a.id = $1 AND a.deleted_at = 0`, string(g.App)).Scan(&off)
+	err = q.QueryRowContext(ctx, `SELECT a.team_id, a.disabled_at + t.suspended_at FROM app a JOIN team t ON t.id = a.team_id WHERE a.id = $1 AND a.deleted_at = 0`,
+		string(appID)).Scan(&teamID, &off)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return fault.Missing("app", string(g.App))
+		return "", fault.Missing("app", string(appID))
 	case err != nil:
-		return err
+		return "", err
 	case off > 0:
-		return fault.New(fault.Conflict, "this app is not in use at present; ask whoever runs it")
+		return "", fault.New(fault.Conflict, "this app is not in use at present; ask whoever runs it")
 	}
-	if _, err := oneUser(ctx, q, g.User); err != nil {
-		return err
+	u, err := oneUser(ctx, q, userID)
+	if err == nil && !u.DisabledAt.IsZero() {
+		err = fault.New(fault.Conflict, "this account is not in use; ask an administrator to enable it")
 	}
-	return fault.New(fault.Conflict, "this account is not in use; ask an administrator to enable it")
+	return teamID, err
 }
 
 const grantSelect = `SELECT g.id, g.user_id, g.app_id, g.team_id, g.scopes, g.document, g.epoch, g.created_at, g.updated_at, g.revoked_at, g.used_at,

@@ -24,10 +24,17 @@ type buffers struct{ payload, text []byte }
 
 var pool = sync.Pool{New: func() any { return &buffers{make([]byte, 0, 1024), make([]byte, 0, 2048)} }} //nolint:gochecknoglobals // scratch memory without state
 
+// done gives the space back, without what stood in it: the pool must not keep a token in memory after its request.
+func (b *buffers) done() {
+	clear(b.payload[:cap(b.payload)])
+	clear(b.text[:cap(b.text)])
+	pool.Put(b)
+}
+
 // JWT makes an access token that APIs can check by themselves (RFC 9068), signed by the algorithm named.
 func (m *Minter) JWT(ctx context.Context, c *Claims, alg string) (secret.Secret, error) {
 	b := pool.Get().(*buffers)
-	defer pool.Put(b)
+	defer b.done()
 	b.payload = m.appendClaims(b.payload[:0], c)
 	text, err := m.sign(ctx, b, accessType, alg, b.payload)
 	if err != nil {
@@ -39,7 +46,7 @@ func (m *Minter) JWT(ctx context.Context, c *Claims, alg string) (secret.Secret,
 // Sign makes any other JWT of ours: typ is "JWT" for ID tokens and signed userinfo, "logout+jwt", "token-introspection+jwt".
 func (m *Minter) Sign(ctx context.Context, typ, alg string, payload []byte) (string, error) {
 	b := pool.Get().(*buffers)
-	defer pool.Put(b)
+	defer b.done()
 	return m.sign(ctx, b, typ, alg, payload)
 }
 
@@ -91,7 +98,7 @@ func (m *Minter) appendClaims(out []byte, c *Claims) []byte {
 		if i > 0 {
 			out = append(out, ' ')
 		}
-		out = append(out, scope...) // policy.ValidScope: needs no escaping
+		out = appendEscaped(out, scope)
 	}
 	out = append(out, '"')
 	if !c.AuthTime.IsZero() {
@@ -170,18 +177,21 @@ func appendNumber(out []byte, name string, at time.Time) []byte {
 	return strconv.AppendInt(out, at.Unix(), 10)
 }
 
-// appendString writes a JSON string. What stands in tokens is mostly plain, and then copied as it is.
+// appendString writes a JSON string.
 func appendString(out []byte, text string) []byte {
+	return append(appendEscaped(append(out, '"'), text), '"')
+}
+
+// appendEscaped writes what stands between a JSON string's quotes. In tokens it is mostly plain, and then copied as it is.
+func appendEscaped(out []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
 			quoted, err := json.Marshal(text)
 			if err != nil {
-				return append(out, `""`...) // a string does not fail
+				return out // a string does not fail
 			}
-			return append(out, quoted...)
+			return append(out, quoted[1:len(quoted)-1]...)
 		}
 	}
-	out = append(out, '"')
-	out = append(out, text...)
-	return append(out, '"')
+	return append(out, text...)
 }

@@ -3,6 +3,7 @@ package token
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -17,7 +18,7 @@ const layout = 1
 // that would have more than secret.MaxToken characters is secret.ErrTooLong: too many scopes for one token.
 func (m *Minter) Opaque(c *Claims, prefix string) (secret.Secret, error) {
 	b := pool.Get().(*buffers)
-	defer pool.Put(b)
+	defer b.done()
 	b.payload = appendContent(b.payload[:0], c)
 	var head [80]byte
 	aad := append(head[:0], prefix...)
@@ -29,10 +30,12 @@ func (m *Minter) Opaque(c *Claims, prefix string) (secret.Secret, error) {
 	return secret.AssembleToken(prefix, c.Mode, c.ID, b.text)
 }
 
-// OpenOpaque reads a token that Opaque made. It does not look at the time.
+// OpenOpaque reads a token that Opaque made into c, which is left empty on an error: ErrForged, or ErrUnknownKey. It does not
+// look at the time.
 func (m *Minter) OpenOpaque(text string, c *Claims) error {
+	*c = Claims{}
 	b := pool.Get().(*buffers)
-	defer pool.Put(b)
+	defer b.done()
 	public, sealed, err := secret.ParseToken(text, b.text[:0])
 	if err != nil {
 		return ErrForged
@@ -48,8 +51,15 @@ func (m *Minter) OpenOpaque(text string, c *Claims) error {
 		return ErrForged
 	}
 	b.payload = content[:0]
-	*c = Claims{ID: string([]byte(public.ID)), Mode: secret.Mode(string([]byte(public.Mode)))}
-	return readContent(content, c)
+	*c = Claims{ID: strings.Clone(public.ID), Mode: secret.Test}
+	if public.Mode == secret.Live {
+		c.Mode = secret.Live
+	}
+	if err := readContent(content, c); err != nil {
+		*c = Claims{}
+		return err
+	}
+	return nil
 }
 
 // appendContent writes the claims in the order of the fields: texts with their length, numbers as varints.

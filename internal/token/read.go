@@ -54,9 +54,11 @@ type wire struct {
 }
 
 // OpenJWT reads an access token that JWT made: typ at+jwt, the algorithm of the key that it names, our issuer. Duplicate
-// members, members in another case, padding, and bits that a decoder would ignore are refused (SECURITY-CASES 156, 160,
-// 164). It does not look at the time: expired is the caller's to say, and only after the signature held.
+// members, members in another case, null, padding, and bits that a decoder would ignore are refused (SECURITY-CASES 156,
+// 160, 164). It does not look at the time: expired is the caller's to say, and only after the signature held. On an error,
+// which is ErrForged or ErrUnknownKey, c is left empty.
 func (m *Minter) OpenJWT(text string, c *Claims) error {
+	*c = Claims{}
 	if len(text) > maxJWT {
 		return ErrForged
 	}
@@ -69,7 +71,7 @@ func (m *Minter) OpenJWT(text string, c *Claims) error {
 		return ErrForged
 	}
 	var h header
-	if !decode(head, &h) || h.Typ != accessType {
+	if !decode(head, &h) || h.Typ != accessType || !isOurs(&h) {
 		return ErrForged
 	}
 	alg, key, known := m.Keys.PublicKey(h.Kid, m.Now())
@@ -87,7 +89,21 @@ func (m *Minter) OpenJWT(text string, c *Claims) error {
 	if !decode(body, &w) || w.Iss != m.Issuer {
 		return ErrForged
 	}
-	return w.claims(c)
+	if err := w.claims(c); err != nil {
+		*c = Claims{}
+		return err
+	}
+	return nil
+}
+
+// isOurs says whether algorithm and key id could be those of a key of ours. ErrUnknownKey makes callers read the keyring
+// again, so what cannot be known to any node is forged.
+func isOurs(h *header) bool {
+	switch h.Alg {
+	case "ES256", "RS256", "PS256", "EdDSA":
+		return len(h.Kid) == base64.RawURLEncoding.EncodedLen(sha256.Size) // RFC 7638
+	}
+	return false
 }
 
 // decode reads a part, strictly.
@@ -96,7 +112,23 @@ func decode(part string, into any) bool {
 	if err != nil {
 		return false
 	}
-	return json.Unmarshal(raw, into, json.RejectUnknownMembers(true)) == nil
+	return json.Unmarshal(raw, into, json.RejectUnknownMembers(true)) == nil && !holdsNull(raw)
+}
+
+// holdsNull finds null, which would read as absent. raw is JSON, where outside strings only null has an n.
+func holdsNull(raw []byte) bool {
+	inString := false
+	for i := 0; i < len(raw); i++ {
+		switch {
+		case inString && raw[i] == '\\':
+			i++
+		case raw[i] == '"':
+			inString = !inString
+		case !inString && raw[i] == 'n':
+			return true
+		}
+	}
+	return false
 }
 
 func verifies(alg string, key crypto.PublicKey, input string, signature []byte) bool {

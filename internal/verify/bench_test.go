@@ -4,7 +4,9 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 )
@@ -84,4 +86,47 @@ func scopeOf(api string) string {
 		return "news.read"
 	}
 	return "forecast.read"
+}
+
+// BenchmarkVerifyToken is one decision on a remembered access token in process, in each of its forms.
+func BenchmarkVerifyToken(b *testing.B) {
+	w := newWorld(b)
+	p := w.person("ada@example.com")
+	// A revocation in memory is the ordinary case.
+	w.must(w.st.RevokeToken(context.Background(), id.New[id.Token](), w.clock.Now().Add(time.Hour), w.event("token.revoke")))
+	w.sync()
+	forms := w.forms(w.claims(p, "messages.read"))
+	forms["personal"] = w.personal(p, patSpec{scopes: []string{"messages.read"}}).text
+	for _, form := range []string{"jwt", "opaque", "personal"} {
+		b.Run(form, func(b *testing.B) {
+			req := verify.Request{Credential: forms[form], API: "mail", Method: "GET", Path: "/v1/messages", Cost: verify.DefaultCost}
+			var d verify.Decision
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.v.Verify(context.Background(), &req, &d); err != nil || d.Code != policy.Valid {
+					b.Fatal(err, d.Code)
+				}
+			}
+		})
+	}
+}
+
+// TestVerifyTokenAllocates holds decisions on tokens to five allocations.
+func TestVerifyTokenAllocates(t *testing.T) {
+	w := newWorld(t)
+	p := w.person("ada@example.com")
+	w.must(w.st.RevokeToken(context.Background(), id.New[id.Token](), w.clock.Now().Add(time.Hour), w.event("token.revoke")))
+	w.sync()
+	for form, text := range w.forms(w.claims(p, "messages.read")) {
+		req := verify.Request{Credential: text, API: "mail", Method: "GET", Path: "/v1/messages", Cost: verify.DefaultCost}
+		var d verify.Decision
+		got := testing.AllocsPerRun(200, func() {
+			if err := w.v.Verify(context.Background(), &req, &d); err != nil || !d.Allowed() {
+				t.Fatalf("Verify = %v, %v, want allowed", d.Code, err)
+			}
+		})
+		if got > 5 {
+			t.Errorf("%s: Verify allocates %.0f times a decision, want at most 5", form, got)
+		}
+	}
 }

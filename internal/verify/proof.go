@@ -86,7 +86,8 @@ type proofClaims struct {
 // signature and age (RFC 9449 section 4.3, points 2 to 7 and 11). The caller compares the rest with For and Carries, and
 // sees to it that an ID counts once. The errors are sentences for the sender.
 func ParseProof(text string, now time.Time) (Possession, error) {
-	if len(text) > maxProof || strings.Count(text, ".") != 2 {
+	// Decoders of base64 skip line breaks; a proof has none.
+	if len(text) > maxProof || strings.Count(text, ".") != 2 || strings.ContainsAny(text, "\r\n") {
 		return Possession{}, errProofShape
 	}
 	head, err := base64.RawURLEncoding.Strict().DecodeString(text[:strings.IndexByte(text, '.')])

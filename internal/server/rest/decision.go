@@ -23,19 +23,27 @@ func wireDecision(d *verify.Decision, realm string) lanyard.Decision {
 		HTTP: lanyard.DecisionHTTP{Status: d.Code.HTTPStatus()}, Revision: d.Revision.String(),
 	}
 	if d.Identified {
-		out.Credential = &lanyard.DecisionCredential{ID: string(d.Key), Kind: string(d.Kind), Mode: string(d.Mode), Version: d.Version}
+		out.Credential = &lanyard.DecisionCredential{ID: d.Credential(), Kind: string(d.Kind), Mode: string(d.Mode), Version: d.Version}
 		if !d.ExpiresAt.IsZero() {
 			at := d.ExpiresAt
 			out.Credential.ExpiresAt = &at
 		}
-		out.App = &lanyard.DecisionApp{ID: string(d.App), Name: d.AppName}
-		if len(d.AppMetadata) > 0 {
+		if d.App != "" {
+			out.App = &lanyard.DecisionApp{ID: string(d.App), Name: d.AppName}
+		}
+		if d.App != "" && len(d.AppMetadata) > 0 {
 			// The metadata was encoded by us when it was remembered.
 			if err := json.Unmarshal(d.AppMetadata, &out.App.Metadata); err != nil {
 				out.App.Metadata = nil
 			}
 		}
-		out.Team = &lanyard.DecisionRef{ID: string(d.Team)}
+		if d.Team != "" {
+			out.Team = &lanyard.DecisionRef{ID: string(d.Team)}
+		}
+		if d.User != "" {
+			out.User = &lanyard.DecisionRef{ID: string(d.User)}
+		}
+		out.GrantID = string(d.Grant)
 	}
 	for i := range d.Limits {
 		s := &d.Limits[i]
@@ -56,7 +64,7 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 	b = appendText(append(b, `,"code":`...), string(d.Code))
 	b = appendText(append(b, `,"message":`...), d.Message)
 	if d.Identified {
-		b = appendText(append(b, `,"credential":{"id":`...), string(d.Key))
+		b = appendText(append(b, `,"credential":{"id":`...), d.Credential())
 		b = appendText(append(b, `,"kind":`...), string(d.Kind))
 		b = appendText(append(b, `,"mode":`...), string(d.Mode))
 		if d.Version != 0 {
@@ -65,13 +73,8 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 		if !d.ExpiresAt.IsZero() {
 			b = appendTime(append(b, `,"expires_at":`...), d.ExpiresAt)
 		}
-		b = appendText(append(b, `},"app":{"id":`...), string(d.App))
-		b = appendText(append(b, `,"name":`...), d.AppName)
-		if len(d.AppMetadata) > 0 {
-			b = append(append(b, `,"metadata":`...), d.AppMetadata...)
-		}
-		b = appendText(append(b, `},"team":{"id":`...), string(d.Team))
 		b = append(b, '}')
+		b = appendWhose(b, d)
 	}
 	b = appendTexts(append(b, `,"scopes":`...), d.Scopes)
 	b = append(b, `,"limits":[`...)
@@ -114,17 +117,43 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 	return append(b, `"}`...), headers
 }
 
+// appendWhose appends whose credential it is: app, team, user, grant, as far as there are any.
+func appendWhose(b []byte, d *verify.Decision) []byte {
+	if d.App != "" {
+		b = appendText(append(b, `,"app":{"id":`...), string(d.App))
+		b = appendText(append(b, `,"name":`...), d.AppName)
+		if len(d.AppMetadata) > 0 {
+			b = append(append(b, `,"metadata":`...), d.AppMetadata...)
+		}
+		b = append(b, '}')
+	}
+	if d.Team != "" {
+		b = append(appendText(append(b, `,"team":{"id":`...), string(d.Team)), '}')
+	}
+	if d.User != "" {
+		b = append(appendText(append(b, `,"user":{"id":`...), string(d.User)), '}')
+	}
+	if d.Grant != "" {
+		b = appendText(append(b, `,"grant_id":`...), string(d.Grant))
+	}
+	return b
+}
+
 // doorHeaders are the headers that a door adds to its answer, ordered by name: the limits', and for a refused credential
 // the challenge of RFC 6750 section 3.
 func doorHeaders(into []ratelimit.Header, d *verify.Decision, realm string) []ratelimit.Header {
 	into = ratelimit.Headers(into, d.Limits, d.At)
+	scheme := "Bearer"
+	if d.DPoP {
+		scheme = "DPoP"
+	}
 	switch status := d.Code.HTTPStatus(); {
 	case d.Code == policy.Missing:
 		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: `Bearer realm="` + realm + `"`})
 	case status == 401:
-		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: `Bearer realm="` + realm + `", error="invalid_token", error_description=` + quoted(d.Message)})
+		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="invalid_token", error_description=` + quoted(d.Message)})
 	case d.Code == policy.InsufficientScope && len(d.MissingScopes) > 0:
-		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: `Bearer realm="` + realm + `", error="insufficient_scope", error_description=` +
+		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="insufficient_scope", error_description=` +
 			quoted(d.Message) + `, scope="` + strings.Join(d.MissingScopes, " ") + `"`})
 	case status == 429 && len(d.Limits) == 0:
 		into = append(into, ratelimit.Header{Name: "Retry-After", Value: strconv.FormatInt((milliseconds(d.RetryAfter)+999)/1000, 10)})

@@ -183,6 +183,12 @@ func parse(in *lanyard.VerifyRequest, req *verify.Request) error {
 		return fault.Field("cost", "must be between 0 and %d", verify.MaxCost)
 	}
 	req.Strict = in.Consistency == "strict"
+	if p := in.DPoP; p != nil {
+		if p.Method == "" || p.URL == "" {
+			return fault.Field("dpop", "needs the method and the url of the request")
+		}
+		req.DPoP = &verify.Proof{Proof: p.Proof, Method: p.Method, URL: p.URL}
+	}
 	if in.Cost != nil {
 		req.Cost = *in.Cost
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -29,6 +30,8 @@ type program struct {
 	colour bool // on the answer
 	shown  bool // the answer goes to a person's terminal
 
+	transport http.RoundTripper // of calls to servers; nil: the real one
+
 	url    string // --url
 	format string // --output
 }
@@ -52,7 +55,8 @@ func (p *program) environ() (func(string) string, error) {
 	return config.Source{Getenv: p.getenv}.Environ()
 }
 
-// client returns a client for the server of --url or LANYARD_URL with the token of LANYARD_TOKEN, LANYARD_TOKEN_FILE or .env.
+// client returns a client for the server of --url or LANYARD_URL with the token of LANYARD_TOKEN, LANYARD_TOKEN_FILE or .env,
+// else with what `lanyard login` stored for that server.
 func (p *program) client() (*lanyard.Client, error) {
 	getenv, err := p.environ()
 	if err != nil {
@@ -63,7 +67,7 @@ func (p *program) client() (*lanyard.Client, error) {
 		return nil, err
 	}
 	if token.IsZero() {
-		return nil, usage("set LANYARD_TOKEN (or LANYARD_TOKEN_FILE) to a management key of the server; where its database is, `lanyard admin key create --scope lanyard.admin --save LANYARD_TOKEN` makes one")
+		return p.loginClient()
 	}
 	address := cmp.Or(p.url, getenv("LANYARD_URL"), defaultURL)
 	client, err := lanyard.NewClient(address, token.Reveal())

@@ -51,8 +51,8 @@ Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 unreachable or failed.
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{groupStart, "Start:", []*cobra.Command{p.demo(), p.serve()}},
-		{groupCredentials, "Credentials:", []*cobra.Command{p.which(), p.apps(), p.keys(), p.tokens(), p.grants(), p.inspect(), p.verify()}},
+		{groupStart, "Start:", []*cobra.Command{p.demo(), p.serve(), p.login(), p.logout(), p.whoami()}},
+		{groupCredentials, "Credentials:", []*cobra.Command{p.which(), p.apps(), p.keys(), p.token(), p.tokens(), p.grants(), p.inspect(), p.verify()}},
 		{groupCounting, "Counting:", []*cobra.Command{p.usage()}},
 		{groupAdmin, "Admin:", []*cobra.Command{
 			p.admin(), p.apply(), p.apis(), p.teams(), p.keyring(), p.masterKey(), p.backup(), p.restore(), p.doctor(), p.version(),

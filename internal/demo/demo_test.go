@@ -67,7 +67,7 @@ func TestRun(t *testing.T) {
 		{"/weather/v1/forecast?city=Lagos", "", 401, `"code":"missing"`},
 		{"/weather/v1/forecast?city=Lagos", at.Key + "x", 401, `"code":"malformed"`},
 		{"/weather/v1/secrets", at.Key, 403, `"code":"operation_unknown"`},
-		{"/mail/v1/me", at.Key, 403, "This reads one person's profile, so it needs an access token (a visitor badge). You sent an API key (an ID card)"},
+		{"/mail/v1/me", at.Key, 403, "This reads one person's mail, so it needs an access token (a visitor badge). You sent an API key (an ID card): it says which app is calling, not for whom."},
 		{"/weather/v1/forecast?city=Atlantis", at.Key, 400, "There is no forecast for that city"},
 		{"/weather/v1/forecast?city=Lagos", at.Key, 200, `"city":"Lagos"`},
 		{"/weather/v1/forecast?city=Lagos", at.ReportKey, 200, `"city":"Lagos"`},
@@ -80,7 +80,7 @@ func TestRun(t *testing.T) {
 	if lines := strings.Count(text, "\n"); lines > 17 {
 		t.Errorf("the demo prints %d lines, want about a dozen", lines)
 	}
-	for _, want := range []string{at.Key, at.KeyID, at.TokenFile, "bin/lanyard usage show WeatherDashboard", "dev@demo.test"} {
+	for _, want := range []string{at.Key, at.KeyID, at.TokenFile, "bin/lanyard usage show WeatherDashboard", "dev@demo.test", at.PostPal, Password} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the demo prints %q, want %q in it", text, want)
 		}

@@ -11,7 +11,7 @@ func (o *Options) tell(at *Places) error {
 	if o.Dir != "" {
 		end = "Everything is kept in " + at.Dir + "; Ctrl-C ends it."
 	}
-	_, err := io.WriteString(o.Out, fmt.Sprintf(`Lanyard is running. Portal: %[1]s   Weather API: %[2]s/weather   PostPal: %[8]s
+	_, err := io.WriteString(o.Out, fmt.Sprintf(`Lanyard is running. Portal: %[1]s   Weather API: %[2]s/weather
 
 Get a forecast with WeatherDashboard's API key:
   curl -H 'X-API-Key: %[3]s' '%[2]s/weather/v1/forecast?city=Lagos'
@@ -20,12 +20,11 @@ See what was used ("WeatherDashboard used 7 requests this month."), in another t
   %[5]s usage show WeatherDashboard
 Take the key back, and the next call is refused:
   %[5]s keys revoke %[6]s --wait 1s
-Mail is private: the same key is refused there, in words. For it there are visitor badges. Open PostPal at %[8]s,
-sign in as ada@demo.test with the password %[9]s, leave "post for you" unticked, and try its buttons.
-Then take the badge back under %[1]s/account/apps and watch PostPal turn red.
+Mail is private, so a key is refused there, in words; it takes a visitor badge:
   curl -H 'X-API-Key: %[3]s' '%[2]s/mail/v1/me'
-
-admin@demo.test runs it, dev@demo.test owns the team Sunny; both have the same password. Mails land at %[1]s/outbox.
+Open PostPal at %[8]s, sign in as ada@demo.test (password %[9]s), leave "post for you"
+unticked and try its buttons. Then take the badge back at %[1]s/account/apps: PostPal turns red.
+admin@demo.test runs it and dev@demo.test owns the team Sunny, with the same password. Mails: %[1]s/outbox
 %[7]s
 `, at.Portal, at.Gateway, at.Key, at.TokenFile, o.Program, at.KeyID, end, at.PostPal, Password))
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
@@ -95,6 +96,9 @@ func (c *CatalogView) ByScope(scope string) *catalog.Compiled { return c.scope[s
 func (c *CatalogView) ByIdentifier(resource string) *catalog.Compiled {
 	if api := c.identifier[resource]; api != nil {
 		return api
+	}
+	if strings.HasSuffix(resource, "//") { // one slash more does not count, two are another resource
+		return nil
 	}
 	return c.identifier[canonicalResource(resource)]
 }

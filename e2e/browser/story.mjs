@@ -1,0 +1,74 @@
+// The story of the demo: Ada signs in to PostPal, leaves "post for you" unticked, reads her profile, cannot post, takes the
+// badge back, and PostPal turns red within a second.
+import { open, env, signIn, accessible, shot, equal, ok } from "./lib.mjs";
+
+const postpal = env("POSTPAL_URL"), portal = env("PORTAL_URL");
+const looks = [{}, { viewport: { width: 390, height: 844 }, colorScheme: "dark" }];
+
+for (const look of looks) {
+  const { browser, context, faults } = await open(look);
+  const name = look.colorScheme ? "narrow-dark" : "wide-light";
+  const page = await context.newPage();
+  await page.goto(postpal);
+  await accessible(page, "PostPal before");
+  await shot(page, `postpal-before-${name}`);
+  await page.click("#sign-in");
+
+  await page.waitForSelector("#password");
+  await accessible(page, "the sign-in page");
+  await shot(page, `login-${name}`);
+  await page.fill("#login", "ada@demo.test");
+  await page.fill("#password", "wrong");
+  await page.click("#sign-in");
+  ok((await page.textContent("body")).includes("did not match"), "a wrong password is told");
+  await signIn(page);
+
+  await page.waitForSelector("#approve");
+  await accessible(page, "the consent page");
+  await shot(page, `consent-${name}`);
+  ok(!(await page.isChecked("#scope-posts\\.write")), "post for you starts unticked");
+  ok(await page.isChecked("#scope-profile\\.read"), "read your profile starts ticked");
+  await page.click("#approve");
+
+  await page.waitForSelector("#badge");
+  equal(new URL(page.url()).origin, new URL(postpal).origin, "back at PostPal");
+  await accessible(page, "PostPal signed in");
+  await page.click("#read-profile");
+  await page.waitForSelector("#result");
+  ok(/200/.test(await page.textContent("#result")), "reading the profile is allowed");
+  ok((await page.textContent("#result")).includes("Ada"), "the profile is Ada's");
+  await shot(page, `postpal-profile-${name}`);
+  await page.click("#post");
+  await page.waitForSelector("#result");
+  const refused = await page.textContent("#result");
+  ok(/403/.test(refused) && /post for/.test(refused), `posting is refused in words, not: ${refused}`);
+  await shot(page, `postpal-refused-${name}`);
+
+  const account = await context.newPage();
+  await account.goto(`${portal}/account/apps`);
+  await accessible(account, "the apps with access");
+  await shot(account, `account-apps-${name}`);
+  await account.click("[id^=take-back-]");
+  await account.waitForSelector("#taken");
+  const told = await account.textContent("#taken");
+  ok(/millisecond/.test(told), `the page says in how many milliseconds it was everywhere, not: ${told}`);
+  await shot(account, `account-taken-${name}`);
+  const took = Date.now();
+  await page.waitForFunction(() => /taken back/i.test(document.body.textContent), null, { timeout: 5000 });
+  ok(Date.now() - took < 2500, "PostPal turned red in time");
+  await shot(page, `postpal-red-${name}`);
+
+  for (const path of ["", "/tokens", "/tokens/new", "/sessions", "/password", "/profile"]) {
+    await account.goto(`${portal}/account${path}`);
+    await accessible(account, `/account${path}`);
+    await shot(account, `account${path.replaceAll("/", "-")}-${name}`);
+  }
+  for (const path of ["/", "/which", "/signup", "/forgot", "/device", "/logout", "/outbox", "/styleguide", "/oauth/authorize?client_id=none"]) {
+    await account.goto(portal + path);
+    await accessible(account, path);
+    await shot(account, `page${path.replaceAll(/[^a-z]/g, "-")}-${name}`);
+  }
+  equal(faults, [], "faults in the console");
+  await browser.close();
+}
+console.log("ok story");

@@ -15,13 +15,13 @@ run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away
 	bin/lanyard demo
 
 # The tools are built before the tests that run them, so that compiling counts against no test's time limit.
-test: ## run every test, on real databases
-	tools/need postgres
+test: ## run every test, on real databases and in a real browser
+	tools/need postgres node npm chromium
 	$(TOOL) gitleaks version > /dev/null
 	$(GO) test -timeout 10m ./...
 
 check: ## lint, races, tidy modules, generated files
-	tools/need gcc postgres
+	tools/need gcc postgres node npm chromium
 	@echo '== lint and format (.golangci.yml)'
 	$(TOOL) golangci-lint run ./...
 	@echo '== races (the short tests)'

@@ -1,4 +1,5 @@
 // What the browser tests share: a Chromium, a sign-in, and words for failures.
+import { createServer } from "node:http";
 import { chromium } from "playwright-core";
 import AxeBuilder from "@axe-core/playwright";
 
@@ -45,4 +46,11 @@ export function equal(got, want, what) {
 
 export function ok(value, what) {
   if (!value) throw new Error(what);
+}
+
+// callbackServer is where a client waits for the browser to come back.
+export async function callbackServer() {
+  const server = createServer((req, res) => res.end("back at the client"));
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }

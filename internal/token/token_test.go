@@ -56,7 +56,7 @@ func claims() *token.Claims {
 func TestRoundTrip(t *testing.T) {
 	m := minter(t)
 	for name, c := range map[string]*token.Claims{
-		"all": claims(),
+		"all":                claims(),
 		"client credentials": {ID: "0123456789abcdef", App: id.Of[id.App]("AAAAAAAAAAAAAAAA"), Subject: "app_AAAAAAAAAAAAAAAA", Audience: "https://api.test/ö\"\\", Scopes: []string{"a.b"}, Mode: secret.Test, IssuedAt: now, ExpiresAt: now.Add(time.Hour)},
 		"by address":         {ID: "0123456789abcdef", App: id.Of[id.App]("AAAAAAAAAAAAAAAA"), ClientID: "https://client.test/id", Subject: "app_AAAAAAAAAAAAAAAA", Audience: "a", Mode: secret.Live, IssuedAt: now, ExpiresAt: now.Add(time.Hour)},
 	} {

@@ -63,7 +63,6 @@ func TestAllowRefusals(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		st := db.open(t)
 		g := freshGrant(t, st)
-		before := head(t, st)
 		wantKind(t, "Allow of no app", second(st.Allow(ctx, aGrant(g.User, id.New[id.App](), "a"), event("refused"))), fault.NotFound)
 		wantKind(t, "Allow by nobody", second(st.Allow(ctx, aGrant(id.New[id.User](), g.App, "a"), event("refused"))), fault.NotFound)
 		taken := aGrant(newUser(t, st, "ada@example.com"), g.App, "a")
@@ -74,7 +73,7 @@ func TestAllowRefusals(t *testing.T) {
 		} {
 			g := freshGrant(t, st)
 			outOfForce[name](t, st, g)
-			before = head(t, st)
+			before := head(t, st)
 			wantKind(t, "Allow with "+name, second(st.Allow(ctx, aGrant(g.User, g.App, "wider"), event("refused"))), kind)
 			now, err := st.GrantForDecision(ctx, g.ID)
 			if err != nil || !slices.Equal(now.Scopes, g.Scopes) {
@@ -164,6 +163,34 @@ func TestAllowRace(t *testing.T) {
 			g, err := w.LiveGrant(ctx, u, w.ourApp)
 			if err != nil || len(seen) != 1 || !seen[g.ID] || !slices.Equal(g.Scopes, want) {
 				t.Errorf("Allow at once answered %v and left %+v, %v, want one grant of all scopes", seen, g, err)
+			}
+		}
+	})
+}
+
+// An app that is deleted while users allow it has no grant afterwards, whichever was first.
+func TestDeleteRacesAllow(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		nodes := []*store.Store{db.open(t), db.open(t)}
+		w := newWorld(t, nodes[0])
+		for range rounds() {
+			appID := newApp(t, w.Store, w.ours)
+			users := []id.User{w.owner, w.dev, w.billing, w.foreign}
+			errs := race(2*len(users)+1, func(i int) error {
+				if i == len(users) {
+					return third(nodes[0].UpdateApp(ctx, audit.ServerReach(), appID, event("delete"), func(a *app.App) error { a.DeletedAt = t0; return nil }))
+				}
+				return second(nodes[i%2].Allow(ctx, aGrant(users[i%len(users)], appID, "a"), event("grant.allow")))
+			})
+			must(t, errs[len(users)])
+			for _, err := range errs {
+				if err != nil && !fault.Is(err, fault.NotFound) {
+					t.Errorf("Allow while the app is deleted = %v, want it done or not found", err)
+				}
+			}
+			left, err := w.Grants(ctx, audit.ServerReach(), grant.Filter{App: appID, Live: true, Limit: 10})
+			if err != nil || len(left) != 0 {
+				t.Errorf("Grants of a deleted app = %v, %v, want none", grantIDs(left), err)
 			}
 		}
 	})

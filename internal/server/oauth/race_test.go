@@ -1,0 +1,238 @@
+package oauth_test
+
+import (
+	"database/sql"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/pgtest"
+	"github.com/lanyard-auth/lanyard/internal/servertest"
+)
+
+const racers = 64
+
+// rounds is how often a race is run: LANYARD_RACE_ROUNDS, else 10, or 3 in short tests.
+func rounds() int {
+	if n, err := strconv.Atoi(os.Getenv("LANYARD_RACE_ROUNDS")); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return 3
+	}
+	return 10
+}
+
+// deployments runs a race on SQLite, and on PostgreSQL across two servers.
+func deployments(t *testing.T, race func(t *testing.T, w *world, nodes []string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		w := newWorld(t, servertest.Options{})
+		race(t, w, []string{w.node.URL})
+	})
+	t.Run("postgres, two servers", func(t *testing.T) {
+		o := servertest.Options{DatabaseURL: pgtest.Start(t), Master: servertest.Master(t)}
+		w := newWorld(t, o)
+		o.PublicURL = w.node.URL // one deployment has one issuer
+		second := servertest.Start(t, o)
+		race(t, w, []string{w.node.URL, second.URL})
+	})
+}
+
+// atOnce sends the same form from all racers, in turn to each node, and returns the answers.
+func atOnce(t *testing.T, nodes []string, path string, form url.Values, header http.Header) []*reply {
+	t.Helper()
+	replies := make([]*reply, racers)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	for i := range racers {
+		ready.Add(1)
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			ready.Done()
+			<-start
+			replies[i] = call(t, http.MethodPost, nodes[i%len(nodes)]+path, form, header)
+		}()
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return replies
+}
+
+// TestRaceCode: of 64 redemptions of one code one wins (DESIGN promise 5).
+func TestRaceCode(t *testing.T) {
+	deployments(t, func(t *testing.T, w *world, nodes []string) {
+		c := w.app(lanyard.AppInput{Type: "public"})
+		for range rounds() {
+			form := url.Values{"grant_type": {"authorization_code"}, "code": {c.code(nil)}, "redirect_uri": {callback}, "code_verifier": {verifier}, "client_id": {c.id}}
+			won := 0
+			for _, r := range atOnce(t, nodes, "/oauth/token", form, nil) {
+				switch {
+				case r.status == http.StatusOK:
+					won++
+				case r.status != http.StatusBadRequest || r.text("error") != "invalid_grant":
+					t.Fatalf("a loser got %d %s", r.status, r.raw)
+				}
+			}
+			if won != 1 {
+				t.Fatalf("%d of %d redemptions of one code won, want 1", won, racers)
+			}
+		}
+	})
+}
+
+// TestRaceRefresh: 64 uses of one refresh token lead to one successor, which every answer carries; and the chain goes on.
+func TestRaceRefresh(t *testing.T) {
+	deployments(t, func(t *testing.T, w *world, nodes []string) {
+		c := w.app(lanyard.AppInput{Type: "public"})
+		text := c.tokens(nil).text("refresh_token")
+		for range rounds() {
+			successors := map[string]bool{}
+			for _, r := range atOnce(t, nodes, "/oauth/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}, "client_id": {c.id}}, nil) {
+				if r.status != http.StatusOK {
+					t.Fatalf("a refresh got %d %s", r.status, r.raw)
+				}
+				successors[r.text("refresh_token")] = true
+			}
+			if len(successors) != 1 || successors[text] {
+				t.Fatalf("one refresh token led to %d others, want 1", len(successors))
+			}
+			for next := range successors {
+				text = next
+			}
+		}
+	})
+}
+
+// TestRacePushed: of 64 browsers with one pushed request one comes through.
+func TestRacePushed(t *testing.T) {
+	deployments(t, func(t *testing.T, w *world, nodes []string) {
+		c := w.app(lanyard.AppInput{Type: "public"})
+		for range rounds() {
+			form := url.Values{
+				"client_id": {c.id}, "response_type": {"code"}, "redirect_uri": {callback}, "scope": {"openid"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"},
+			}
+			r := w.post("/oauth/par", form, nil)
+			if r.status != http.StatusCreated {
+				t.Fatalf("par = %d %s", r.status, r.raw)
+			}
+			query := url.Values{"client_id": {c.id}, "request_uri": {r.text("request_uri")}}.Encode()
+			won := 0
+			for _, r := range getAtOnce(t, nodes, "/oauth/authorize?"+query) {
+				if r.status == http.StatusSeeOther {
+					won++
+				}
+			}
+			if won != 1 {
+				t.Fatalf("%d of %d uses of one request_uri came through, want 1", won, racers)
+			}
+		}
+	})
+}
+
+func getAtOnce(t *testing.T, nodes []string, path string) []*reply {
+	t.Helper()
+	replies := make([]*reply, racers)
+	var done sync.WaitGroup
+	for i := range racers {
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			replies[i] = call(t, http.MethodGet, nodes[i%len(nodes)]+path, nil, nil)
+		}()
+	}
+	done.Wait()
+	return replies
+}
+
+// TestRaceDevice: an approved device code is redeemed once.
+func TestRaceDevice(t *testing.T) {
+	deployments(t, func(t *testing.T, w *world, nodes []string) {
+		const grantType = "urn:ietf:params:oauth:grant-type:device_code"
+		c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{grantType, "refresh_token"}, RedirectURIs: []string{}}})
+		for range min(rounds(), 9) { // typing codes is limited to ten in ten minutes
+			r := w.post("/oauth/device_authorization", url.Values{"client_id": {c.id}, "scope": {"profile.read"}}, nil)
+			if r.status != http.StatusOK {
+				t.Fatalf("device authorization = %d %s", r.status, r.raw)
+			}
+			b := w.node.Browser(t)
+			p := b.Get("/device")
+			p = b.Press(p, "sign-in", map[string]string{"login": "ada@demo.test", "password": password})
+			if !p.Has("user_code") {
+				t.Fatalf("after the sign-in comes %s: %.300s", p.URL, p.Text())
+			}
+			if p = b.Press(p, "go-on", map[string]string{"user_code": r.text("user_code")}); !p.Has("approve") {
+				t.Fatalf("the code leads to %s (%d): %.300s", p.URL, p.Status, p.Text())
+			}
+			b.Press(p, "approve", nil)
+			won := 0
+			for _, answer := range atOnce(t, nodes, "/oauth/token", url.Values{"grant_type": {grantType}, "device_code": {r.text("device_code")}, "client_id": {c.id}}, nil) {
+				if answer.status == http.StatusOK {
+					won++
+				}
+			}
+			if won != 1 {
+				t.Fatalf("%d of %d redemptions of one device code won, want 1", won, racers)
+			}
+		}
+	})
+}
+
+// TestNoTableGrows: tokens are no rows.
+func TestNoTableGrows(t *testing.T) {
+	n := 500
+	if more, err := strconv.Atoi(os.Getenv("LANYARD_GROWTH")); err == nil {
+		n = more
+	}
+	w := newWorld(t, servertest.Options{})
+	machine := w.app(lanyard.AppInput{Name: "Machine", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{"client_credentials"}, Scopes: []string{"files.read", "profile.read"}, RedirectURIs: []string{}}})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	text := c.tokens(nil).text("refresh_token")
+	before := rowCounts(t, w)
+	for i := range n {
+		scope := []string{"files.read", "profile.read"}[i%2] // opaque and JWT
+		if r := machine.token(url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}); r.status != http.StatusOK {
+			t.Fatalf("client credentials = %d %s", r.status, r.raw)
+		}
+		r := c.refresh(text)
+		if r.status != http.StatusOK {
+			t.Fatalf("refresh = %d %s", r.status, r.raw)
+		}
+		text = r.text("refresh_token")
+	}
+	for table, rows := range rowCounts(t, w) {
+		if rows != before[table] {
+			t.Errorf("after %d tokens and %d refreshes the table %s has %d rows instead of %d", n, n, table, rows, before[table])
+		}
+	}
+}
+
+// rowCounts counts the rows of every table, in the database's file.
+func rowCounts(t *testing.T, w *world) map[string]int64 {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.node.Settings.DataDir, "lanyard.db")+"?mode=ro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it was only read
+	var names string
+	if err := db.QueryRow(`SELECT group_concat(name, ' ') FROM sqlite_master WHERE type = 'table'`).Scan(&names); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int64{}
+	for _, table := range strings.Fields(names) {
+		var n int64
+		if err := db.QueryRow(`SELECT COUNT(*) FROM ` + table).Scan(&n); err != nil { //nolint:gosec // names of our own tables
+			t.Fatal(err)
+		}
+		counts[table] = n
+	}
+	return counts
+}

@@ -63,7 +63,14 @@ func inspectText(text string, now time.Time) inspection {
 		return found
 	}
 	found := inspection{Hint: secret.Hint(text)}
-	c, err := secret.Parse(text)
+	read := secret.Parse
+	if secret.KindOf(text) == secret.Access {
+		read = func(text string) (secret.Credential, error) {
+			c, _, err := secret.ParseToken(text, nil)
+			return c, err
+		}
+	}
+	c, err := read(text)
 	if err != nil {
 		found.Problem = err.Error()
 		if err == secret.ErrChecksum { //nolint:errorlint // Parse documents its values
@@ -78,8 +85,10 @@ func inspectText(text string, now time.Time) inspection {
 
 // publicID is the id of the thing that a credential stands for, where its kind tells the word.
 func publicID(c secret.Credential) string {
-	if c.Kind == secret.Key || c.Kind == secret.Publishable {
+	switch c.Kind {
+	case secret.Key, secret.Publishable, secret.Client, secret.Personal:
 		return "key_" + c.ID
+	case secret.Refresh, secret.Code, secret.Access: // of nothing that a command takes
 	}
 	return c.ID
 }
@@ -94,6 +103,8 @@ func offlineCard(c secret.Credential, now time.Time) advice.Card {
 		card.Kind = advice.Personal
 	case secret.Code: // DESIGN section 8, lifetimes
 		card.Kind, card.Expires = advice.AccessToken, now.Add(time.Minute)
+	case secret.Access:
+		card.Kind = advice.AccessToken
 	case secret.Key, secret.Client:
 	}
 	return card
@@ -113,6 +124,8 @@ func kindName(kind string) string {
 		return "rt: a refresh token"
 	case secret.Code:
 		return "ac: an authorization code, good for a minute"
+	case secret.Access:
+		return "at: an opaque access token, which only its server can read"
 	}
 	return kind
 }

@@ -201,7 +201,7 @@ func (p *program) person(ctx context.Context, server, token string) (person, err
 	if err != nil {
 		return who, tokenFailure(server, err)
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	switch res.StatusCode {
 	case http.StatusOK:
 	case http.StatusUnauthorized:

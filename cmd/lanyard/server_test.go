@@ -76,6 +76,44 @@ func TestOnServer(t *testing.T) {
 			t.Errorf("usage show = %+v, want 1 request", got)
 		}
 	})
+	t.Run("visitor badge", func(t *testing.T) {
+		got := command(t, env, "", "apps", "create", "PostPal", "--team", shop.Team.ID, "--redirect-uri", "http://app.example/done")
+		if got.code != exitUsage && got.code != exitFailed || !strings.Contains(got.stderr, "redirect") {
+			t.Errorf("apps create with a bad redirect URI = %+v, want it refused", got)
+		}
+		got = command(t, env, "", "apps", "create", "PostPal", "--team", shop.Team.ID, "--redirect-uri", "https://app.example/done", "--grant", "authorization_code", "--grant", "device_code")
+		if got.code != exitDone || !strings.Contains(got.stdout, "lanyard apps secrets create app_") {
+			t.Errorf("apps create = %+v, want the next step", got)
+		}
+		if got = command(t, env, "", "apps", "show", "PostPal"); !strings.Contains(got.stdout, "urn:ietf:params:oauth:grant-type:device_code") || !strings.Contains(got.stdout, "client_secret_basic") {
+			t.Errorf("apps show = %+v, want its grant types and how it proves itself", got)
+		}
+		if got = command(t, env, "", "apps", "update", "PostPal", "--redirect-uri", "", "--grant", ""); got.code != exitDone || strings.Contains(got.stdout, "app.example") {
+			t.Errorf("apps update with empty lists = %+v, want both taken away", got)
+		}
+		got = command(t, env, "", "apps", "secrets", "create", "PostPal", "--save", "POSTPAL_SECRET", "-o", "json")
+		if got.code != exitDone || strings.Contains(got.stdout, `"secret"`) || !strings.Contains(got.stdout, `"kind": "cs"`) {
+			t.Errorf("apps secrets create --save = %+v, want no secret in it", got)
+		}
+		if got = command(t, env, "", "inspect", "--from", "POSTPAL_SECRET"); got.code != exitDone || !strings.Contains(got.stdout, "cs: a client secret") {
+			t.Errorf("inspect = %+v, want a client secret", got)
+		}
+		if got = command(t, env, "", "apps", "secrets", "list", "PostPal"); !strings.Contains(got.stdout, "client secret") {
+			t.Errorf("apps secrets list = %+v", got)
+		}
+		if got = command(t, env, "", "tokens", "create", "script"); got.code != exitFailed || !strings.Contains(got.stderr, "belongs to the person") {
+			t.Errorf("tokens create with a management key = %+v, want a sentence", got)
+		}
+		if got = command(t, env, "", "tokens", "list", "-o", "json"); got.code != exitDone || got.stdout != "[]\n" {
+			t.Errorf("tokens list = %+v, want none", got)
+		}
+		if got = command(t, env, "", "grants", "list", "--app", "PostPal", "-o", "json"); got.code != exitDone || got.stdout != "[]\n" {
+			t.Errorf("grants list = %+v, want none", got)
+		}
+		if got = command(t, env, "", "grants", "revoke", "grant_AAAAAAAAAAAAAAAA"); got.code != exitFailed || !strings.Contains(got.stderr, "there is no grant") {
+			t.Errorf("grants revoke of nothing = %+v", got)
+		}
+	})
 	t.Run("update", func(t *testing.T) {
 		got := command(t, env, "", "keys", "update", "two", "--ip", "", "--limit", "60/minute", "--name", "three")
 		if got.code != exitDone || strings.Contains(got.stdout, "10.0.0.0/8") || !strings.Contains(got.stdout, "per_minute 60 per 60 seconds") || !strings.Contains(got.stdout, "three") {
@@ -91,4 +129,27 @@ func TestOnServer(t *testing.T) {
 			t.Errorf("apps delete --yes = %+v", got)
 		}
 	})
+}
+
+// Admins are made on the database, with no server.
+func TestAdminOnDatabase(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if got := command(t, nil, "password1\n", "admin", "create", "--email", "ada@example.test"); got.code == exitDone || !strings.Contains(got.stderr, "too easy") {
+		t.Errorf("admin create with a bad password = %+v, want it refused", got)
+	}
+	const password = "correct horse battery staple"
+	got := command(t, nil, password+"\n", "admin", "create", "--email", "ada@example.test", "--name", "Ada")
+	if got.code != exitDone || !strings.Contains(got.stdout, "Created the admin ada@example.test (user_") || strings.Contains(got.stdout+got.stderr, password) {
+		t.Errorf("admin create = %+v", got)
+	}
+	if got = command(t, nil, password, "admin", "create", "--email", "ADA@example.test"); got.code == exitDone || !strings.Contains(got.stderr, "already") {
+		t.Errorf("admin create again = %+v, want it refused", got)
+	}
+	if got = command(t, nil, "", "admin", "login-link", "--email", "nobody@example.test"); got.code == exitDone || !strings.Contains(got.stderr, "nobody has this mail address") {
+		t.Errorf("admin login-link for nobody = %+v", got)
+	}
+	got = command(t, nil, "", "admin", "login-link", "--email", "ada@example.test")
+	if got.code != exitDone || !strings.HasPrefix(got.stdout, "http://localhost:8420/link?t=") || strings.Count(got.stdout, "\n") != 1 {
+		t.Errorf("admin login-link = %+v, want the link alone on stdout", got)
+	}
 }

@@ -92,7 +92,7 @@ func (p *program) issuer(ctx context.Context, server string) (string, error) {
 	if err != nil {
 		return "", tokenFailure(server, err)
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	var said struct {
 		Issuer string `json:"issuer"`
 	}

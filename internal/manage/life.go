@@ -113,14 +113,24 @@ func revoke(k *key.Key, in lanyard.RevokeInput, now time.Time) error {
 	return k.Revoke(now, in.Reason, in.Version)
 }
 
-// RevokeSelf ends the key that asks. It needs no scope: whoever holds a key may end it, also who found it.
+// RevokeSelf ends the key or personal token that asks. It needs no scope: whoever holds it may end it, also who found it.
 func (s *Service) RevokeSelf(ctx context.Context, actor audit.Actor, in lanyard.RevokeInput) (id.Revision, error) {
 	if actor.Key == "" {
-		return 0, fault.New(fault.InsufficientScope, "send the API key that is to be revoked as the credential; another kind of credential cannot revoke itself here")
+		return 0, fault.New(fault.InsufficientScope, "send the API key or personal token that is to be revoked as the credential; another kind of credential cannot revoke itself here")
 	}
 	now := s.now()
 	d := revokeDetails(in)
 	d["by"] = "its holder"
+	if actor.User != "" {
+		if err := checkText("reason", in.Reason, maxReason); err != nil {
+			return 0, err
+		}
+		if in.Version != 0 {
+			return 0, fault.Field("version", "a personal token has no versions")
+		}
+		_, rev, err := s.PersonalStore.RevokePersonal(ctx, actor.User, actor.Key, in.Reason, actor.New(now, "token.revoke", string(actor.Key), "", d))
+		return rev, err
+	}
 	ev := actor.New(now, "key.revoke", string(actor.Key), "", d)
 	_, rev, err := s.KeyStore.UpdateKey(ctx, audit.ServerReach(), actor.Key, ev, func(k *key.Key) error { return revoke(k, in, now) })
 	return rev, err

@@ -128,3 +128,16 @@ func TestWarnPersonalGoesOn(t *testing.T) {
 		t.Errorf("WarnPersonal = %d, %v, %+v, want the other user told and the error", sent, err, w.mails)
 	}
 }
+
+func TestTokenRevokesItself(t *testing.T) {
+	w := newWorld(t)
+	self := audit.Actor{Label: w.a.token, User: id.User(w.a.owner), Key: id.Key(w.a.token), Reach: audit.UserReach(id.User(w.a.owner))}
+	_, err := w.svc.RevokeSelf(t.Context(), self, lanyard.RevokeInput{Version: 1})
+	wantFault(t, "RevokeSelf of a version", err, fault.Invalid, "version")
+	if rev, err := w.svc.RevokeSelf(t.Context(), self, lanyard.RevokeInput{Reason: "found in a log"}); err != nil || rev == 0 {
+		t.Fatalf("RevokeSelf = %d, %v", rev, err)
+	}
+	if p, err := w.svc.Token(t.Context(), w.admin, w.a.token); err != nil || p.Status != "revoked" || p.RevokeReason != "found in a log" {
+		t.Errorf("the token is %+v, %v, want it revoked with its reason", p, err)
+	}
+}

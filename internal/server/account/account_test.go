@@ -231,8 +231,13 @@ func TestTokens(t *testing.T) {
 		status       int
 		error        string
 	}{
-		{"name", "", 400, "name-error"}, {"days", "366", 400, "days-error"}, {"days", "x", 400, "days-error"}, {"scope", "", 400, "scope-error"},
-		{"scope", "mail.rule", 403, "scope-error"}, {"scope", "lanyard.admin", 403, "scope-error"}, {"ip_allow", "everywhere", 400, "ip_allow-error"},
+		{"name", "", 400, "name-error"},
+		{"days", "366", 400, "days-error"},
+		{"days", "x", 400, "days-error"},
+		{"scope", "", 400, "scope-error"},
+		{"scope", "mail.rule", 403, "scope-error"},
+		{"scope", "lanyard.admin", 403, "scope-error"},
+		{"ip_allow", "everywhere", 400, "ip_allow-error"},
 	} {
 		bad := url.Values{}
 		for name, values := range good {
@@ -334,8 +339,11 @@ func TestPassword(t *testing.T) {
 		old, fresh string
 		error      string
 	}{
-		{"wrong", "blue cabbage under 9 moons", "current_password-error"}, {"", "blue cabbage under 9 moons", "current_password-error"},
-		{oldPassword, "short", "password-error"}, {oldPassword, "password123", "too easy to guess"}, {oldPassword, "ada@demo.test", "password-error"},
+		{"wrong", "blue cabbage under 9 moons", "current_password-error"},
+		{"", "blue cabbage under 9 moons", "current_password-error"},
+		{oldPassword, "short", "password-error"},
+		{oldPassword, "password123", "too easy to guess"},
+		{oldPassword, "ada@demo.test", "password-error"},
 	} {
 		got := here.post("/account/password", url.Values{"current_password": {test.old}, "password": {test.fresh}})
 		if got.status != http.StatusBadRequest || !strings.Contains(got.body, test.error) || strings.Contains(got.body, "cabbage") {

@@ -272,7 +272,7 @@ func (p *person) do(method, path string, form url.Values, site string) answer {
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // nothing was written
+	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		p.w.t.Fatal(err)

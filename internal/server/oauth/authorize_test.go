@@ -19,7 +19,7 @@ func redirects(tb testing.TB) []string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	var all []string
 	for s := bufio.NewScanner(f); s.Scan(); {
 		if line := s.Text(); !strings.HasPrefix(line, "#") {

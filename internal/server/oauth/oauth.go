@@ -71,8 +71,8 @@ type Server struct {
 
 // Values of headers, shared by answers.
 var (
-	noCache  = []string{"no-cache"}         //nolint:gochecknoglobals // a constant header value; net/http does not change it
-	jsonType = []string{"application/json"} //nolint:gochecknoglobals // as above
+	noCache  = []string{"no-cache"}
+	jsonType = []string{"application/json"}
 )
 
 // Register adds every endpoint to mux: /oauth/…, /continue and the discovery documents.

@@ -34,7 +34,7 @@ func (f *oauthFlags) flags(cmd *cobra.Command) {
 func longGrant(name string) string {
 	switch name {
 	case "device_code", "token-exchange", "jwt-bearer":
-		return "urn:ietf:params:oauth:grant-type:" + name // #nosec G101 -- the name of a grant type
+		return "urn:ietf:params:oauth:grant-type:" + name
 	}
 	return name
 }

@@ -95,8 +95,11 @@ func (w *world) change(how func()) {
 func (w *world) serveProvider(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	point := w.key.PublicKey.X.FillBytes(make([]byte, 32))
-	other := w.key.PublicKey.Y.FillBytes(make([]byte, 32))
+	point, err := w.key.PublicKey.Bytes() // 4, then both halves
+	if err != nil {
+		w.t.Error(err)
+		return
+	}
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		writeJSON(rw, 200, map[string]any{
@@ -105,7 +108,7 @@ func (w *world) serveProvider(rw http.ResponseWriter, r *http.Request) {
 			"id_token_signing_alg_values_supported": []string{"ES256"}, "authorization_response_iss_parameter_supported": !w.silent,
 		})
 	case "/keys":
-		writeJSON(rw, 200, map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "one", "x": b64(point), "y": b64(other)}}})
+		writeJSON(rw, 200, map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "one", "x": b64(point[1:33]), "y": b64(point[33:])}}})
 	case "/token":
 		w.token(rw, r)
 	default:

@@ -32,6 +32,7 @@ func (k Kind) Known() bool {
 	switch k {
 	case Key, Publishable, Client, Personal, Refresh, Code:
 		return true
+	case Access: // its text has another shape: ParseToken
 	}
 	return false
 }

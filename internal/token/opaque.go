@@ -126,7 +126,7 @@ func (r *reader) number() int64 {
 
 func (r *reader) length() int {
 	n, size := binary.Uvarint(r.rest)
-	if size <= 0 || n > uint64(len(r.rest)-size) {
+	if size <= 0 || n > uint64(len(r.rest)-size) { // #nosec G115 -- size is at most len(r.rest)
 		r.bad = true
 		return 0
 	}

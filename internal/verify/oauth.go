@@ -61,7 +61,7 @@ func (v *Verifier) clientByName(ctx context.Context, clientID string) (*app.App,
 	} else {
 		appID, err := id.Parse[id.App](clientID)
 		if err != nil {
-			return nil, nil
+			return nil, nil //nolint:nilnil,nilerr // what is no id names no app
 		}
 		if a, err = v.client(ctx, appID); err != nil {
 			return nil, err

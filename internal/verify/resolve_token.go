@@ -33,7 +33,7 @@ func (v *Verifier) resolveToken(ctx context.Context, text string, kind secret.Ki
 			// Garbage costs no more than a look at its shape.
 			if _, _, err := secret.ParseToken(text, nil); err != nil {
 				d.refuse(policy.Malformed, "credential")
-				return false, nil
+				return false, nil //nolint:nilerr // a refusal is a decision
 			}
 		}
 		if v.guard.barred(req, d) {

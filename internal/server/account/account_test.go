@@ -28,9 +28,9 @@ func forms(grant, token, session string) map[string]url.Values {
 }
 
 // things are one of each that a person has.
-func (w *world) things(t *testing.T, name string) (p *person, grant, token, session string) {
+func (w *world) things(t *testing.T) (p *person, grant, token, session string) {
 	t.Helper()
-	u := w.newUser(name)
+	u := w.newUser("ada")
 	p = w.signedIn(u)
 	w.signedIn(u)
 	grant = w.allow(u, "PostPal", "openid", "profile.read", "messages.read")
@@ -61,7 +61,7 @@ func (w *world) lines(t *testing.T) int {
 
 func TestNotSignedIn(t *testing.T) {
 	w := newWorld(t)
-	_, grant, token, session := w.things(t, "ada")
+	_, grant, token, session := w.things(t)
 	nobody := w.stranger()
 	for _, path := range []string{"/account", "/account/apps", "/account/tokens", "/account/tokens/new", "/account/sessions", "/account/password", "/account/profile"} {
 		if got := nobody.get(path + "?done=saved"); got.status != http.StatusSeeOther || got.location != "/login?next="+url.QueryEscape(path) || strings.Contains(got.body, "Ada") {
@@ -82,7 +82,7 @@ func TestNotSignedIn(t *testing.T) {
 // A form that another site sent does nothing, whoever is signed in (SECURITY-CASES: cross-site requests).
 func TestCrossSite(t *testing.T) {
 	w := newWorld(t)
-	ada, grant, token, session := w.things(t, "ada")
+	ada, grant, token, session := w.things(t)
 	before := w.lines(t)
 	for path, form := range forms(grant, token, session) {
 		if got := ada.do(http.MethodPost, path, form, "cross-site"); got.status != http.StatusForbidden {
@@ -97,7 +97,7 @@ func TestCrossSite(t *testing.T) {
 // What belongs to somebody else is not there, for an admin too.
 func TestOthersThings(t *testing.T) {
 	w := newWorld(t)
-	_, grant, token, session := w.things(t, "ada")
+	_, grant, token, session := w.things(t)
 	for _, name := range []string{"bob", "root"} {
 		other := w.signedIn(w.newUser(name))
 		before := w.lines(t)
@@ -126,7 +126,7 @@ func TestOthersThings(t *testing.T) {
 // Nobody puts words on the page by a link.
 func TestMadeUpLinks(t *testing.T) {
 	w := newWorld(t)
-	ada, grant, token, _ := w.things(t, "ada")
+	ada, grant, token, _ := w.things(t)
 	u := w.newUser("bob")
 	foreign := w.allow(u, "Foreign", "messages.read")
 	if got := w.signedIn(u).post("/account/apps/"+foreign+"/take-back", nil); got.status != http.StatusSeeOther {

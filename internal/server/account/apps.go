@@ -72,7 +72,7 @@ func (p *rooms) takeBack(w http.ResponseWriter, r *http.Request, visit *browser.
 func (p *rooms) taken(ctx context.Context, query url.Values, visit *browser.Visit, catalog *verify.CatalogView) (*taken, error) {
 	grantID, err := id.Parse[id.Grant](query.Get("app"))
 	if err != nil {
-		return nil, nil //nolint:nilnil // there is nothing to say
+		return nil, nil //nolint:nilnil,nilerr // there is nothing to say
 	}
 	g, err := p.Grants.GrantForDecision(ctx, grantID)
 	if fault.Is(err, fault.NotFound) {

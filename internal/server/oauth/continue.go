@@ -81,6 +81,7 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, visit *browser.Vis
 			return err
 		}
 		return s.respond(w, r, to, url.Values{"error": {denied}, "error_description": {deniedText(denied)}})
+	case signin.Issue:
 	}
 	return s.issueCode(w, r, visit, a, request, state, to)
 }

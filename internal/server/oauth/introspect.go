@@ -221,6 +221,6 @@ func (s *Server) signedIntrospection(w http.ResponseWriter, r *http.Request, who
 	web.Guard(h)
 	h.Set("Content-Type", "application/token-introspection+jwt")
 	h.Set("Content-Length", strconv.Itoa(len(text)))
-	_, _ = w.Write([]byte(text)) // who does not read it has gone
+	_, _ = w.Write([]byte(text)) // #nosec G705 -- a JWT, with its own type; who does not read it has gone
 	return nil
 }

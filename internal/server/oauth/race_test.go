@@ -92,7 +92,7 @@ func TestRaceCode(t *testing.T) {
 func TestRaceRefresh(t *testing.T) {
 	deployments(t, func(t *testing.T, w *world, nodes []string) {
 		c := w.app(lanyard.AppInput{Type: "public"})
-		text := c.tokens(nil).text("refresh_token")
+		text := c.tokens().text("refresh_token")
 		for range rounds() {
 			successors := map[string]bool{}
 			for _, r := range atOnce(t, nodes, "/oauth/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}, "client_id": {c.id}}, nil) {
@@ -194,7 +194,7 @@ func TestNoTableGrows(t *testing.T) {
 	w := newWorld(t, servertest.Options{})
 	machine := w.app(lanyard.AppInput{Name: "Machine", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{"client_credentials"}, Scopes: []string{"files.read", "profile.read"}, RedirectURIs: []string{}}})
 	c := w.app(lanyard.AppInput{Type: "public"})
-	text := c.tokens(nil).text("refresh_token")
+	text := c.tokens().text("refresh_token")
 	before := rowCounts(t, w)
 	for i := range n {
 		scope := []string{"files.read", "profile.read"}[i%2] // opaque and JWT

@@ -16,7 +16,7 @@ func TestRefreshRefused(t *testing.T) {
 	w := newWorld(t, servertest.Options{})
 	c := w.app(lanyard.AppInput{})
 	other, public := w.app(lanyard.AppInput{Name: "Other"}), w.app(lanyard.AppInput{Name: "Public", Type: "public"})
-	text := c.tokens(nil).text("refresh_token")
+	text := c.tokens().text("refresh_token")
 	form := func(change url.Values) url.Values {
 		f := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {text}}
 		for name, values := range change {
@@ -48,7 +48,7 @@ func TestRefreshRefused(t *testing.T) {
 func TestRefreshReuse(t *testing.T) {
 	w := newWorld(t, servertest.Options{})
 	c := w.app(lanyard.AppInput{Type: "public"})
-	first := c.tokens(nil)
+	first := c.tokens()
 	second := c.refresh(first.text("refresh_token"))
 	again := c.refresh(first.text("refresh_token"))
 	if second.status != 200 || again.status != 200 || second.text("refresh_token") != again.text("refresh_token") || second.text("refresh_token") == first.text("refresh_token") {
@@ -112,7 +112,7 @@ func TestCodeExpires(t *testing.T) {
 func TestUserStops(t *testing.T) {
 	w := newWorld(t, servertest.Options{})
 	c := w.app(lanyard.AppInput{Type: "public"})
-	r := c.tokens(nil)
+	r := c.tokens()
 	code := c.code(nil)
 	yes, no := true, false
 	if _, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{Disabled: &yes}); err != nil {
@@ -143,7 +143,7 @@ func TestUserStops(t *testing.T) {
 func TestAppDeleted(t *testing.T) {
 	w := newWorld(t, servertest.Options{})
 	c := w.app(lanyard.AppInput{Type: "public"})
-	r := c.tokens(nil)
+	r := c.tokens()
 	apps, err := w.node.Manage.Apps(t.Context(), w.admin(), w.team.ID, "PostPal", manage.List{Limit: 1})
 	if err != nil || len(apps.Items) != 1 {
 		t.Fatal(err)

@@ -257,9 +257,9 @@ func (c *client) refresh(text string) *reply {
 }
 
 // tokens is a whole login with its tokens.
-func (c *client) tokens(change url.Values) *reply {
+func (c *client) tokens() *reply {
 	c.w.tb.Helper()
-	r := c.redeem(c.code(change), nil)
+	r := c.redeem(c.code(nil), nil)
 	if r.status != http.StatusOK {
 		c.w.tb.Fatalf("redeem = %d %s", r.status, r.raw)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -37,6 +38,9 @@ func algNames() []string {
 
 // byAssertion proves an app by a JWT it signed (RFC 7523 section 2.2, private_key_jwt).
 func (s *Server) byAssertion(ctx context.Context, c *caller, sent presented) error {
+	if sent.kind != assertionType {
+		return c.refuse("client_assertion_type must be %s", assertionType)
+	}
 	token, err := jwt.ParseSigned(sent.assertion, signatureAlgs())
 	if err != nil {
 		return c.refuse("client_assertion is no JWT signed with an algorithm that is accepted here")
@@ -59,6 +63,9 @@ func (s *Server) byAssertion(ctx context.Context, c *caller, sent presented) err
 		return c.refuse("this client registered another algorithm than %s", alg)
 	}
 	if err := s.verifySigned(ctx, a, token, &claims); err != nil {
+		if fault.Is(err, fault.Unavailable) {
+			return err
+		}
 		return c.refuse("the signature of client_assertion is not the client's")
 	}
 	now := s.Now()
@@ -68,7 +75,7 @@ func (s *Server) byAssertion(ctx context.Context, c *caller, sent presented) err
 		return c.refuse("client_assertion must have the same sub and iss")
 	case len(claims.Audience) != 1 || !slices.Contains(s.audiences(), claims.Audience[0]):
 		return c.refuse("client_assertion must have the issuer %s as its only aud", s.Issuer)
-	case claims.Expiry == nil || !now.Before(claims.Expiry.Time().Add(skew)):
+	case claims.Expiry == nil || !now.Before(claims.Expiry.Time()):
 		return c.refuse("client_assertion has no exp, or has expired")
 	case claims.Expiry.Time().After(now.Add(assertionLife)):
 		return c.refuse("client_assertion lives too long: at most an hour")
@@ -77,7 +84,7 @@ func (s *Server) byAssertion(ctx context.Context, c *caller, sent presented) err
 	case claims.ID == "":
 		return c.refuse("client_assertion has no jti")
 	}
-	first, err := s.Grants.Once(ctx, onceKey("assertion", string(a.ID), claims.ID), claims.Expiry.Time().Add(2*skew))
+	first, err := s.Grants.Once(ctx, onceKey("assertion", string(a.ID), claims.ID), claims.Expiry.Time().Add(skew))
 	if err != nil {
 		return err
 	}
@@ -88,8 +95,8 @@ func (s *Server) byAssertion(ctx context.Context, c *caller, sent presented) err
 	return nil
 }
 
-// audiences are what a client may call this server in an assertion: the issuer. The token endpoint's address is taken from
-// older clients as well, since it is as much this server's own.
+// audiences are what a client may call this server in an assertion: the issuer alone, since an endpoint's address could be
+// given out by another server as its own (PROTOCOLS OAuth 16).
 func (s *Server) audiences() []string { return []string{s.Issuer} }
 
 // onceKey names what may be presented once. What came from outside is hashed: it may be long.

@@ -29,6 +29,7 @@ func (c *caller) refuse(format string, args ...any) *failure {
 // presented is what an app sent to say who it is.
 type presented struct {
 	clientID, secret, assertion string
+	kind                        string // of the assertion
 	basic                       bool
 }
 
@@ -63,7 +64,7 @@ func (s *Server) authenticate(r *http.Request, p params) (*caller, error) {
 
 // present reads what was sent and refuses two methods at once.
 func present(r *http.Request, p params) (presented, error) {
-	sent := presented{clientID: p.get("client_id"), secret: p.get("client_secret"), assertion: p.get("client_assertion")}
+	sent := presented{clientID: p.get("client_id"), secret: p.get("client_secret"), assertion: p.get("client_assertion"), kind: p.get("client_assertion_type")}
 	lines := r.Header.Values("Authorization")
 	if len(lines) > 1 {
 		return sent, fail(invalidRequest, "send one Authorization header")

@@ -28,9 +28,7 @@ func (k *Kit) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBody {
 		return nil, tooLong(w)
 	}
-	control := http.NewResponseController(w)
-	// A writer that has no deadlines (in tests, or below a buffer) is no reason to refuse.
-	_ = control.SetReadDeadline(k.now().Add(bodyTime))
+	forget := deadline(w)
 	body, err := read(r)
 	if err != nil {
 		// The deadline stays: net/http would otherwise wait for the rest.
@@ -40,12 +38,21 @@ func (k *Kit) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if len(body) > MaxBody {
 		return nil, tooLong(w)
 	}
-	// Without this the deadline would later cut off a handler that waits.
-	_ = control.SetReadDeadline(time.Time{})
+	forget()
 	if len(body) == 0 {
 		return nil, nil
 	}
 	return body, checkMedia(r.Header)
+}
+
+// deadline bounds how long the body may take; forget ends the bound, which would later cut off a handler that waits. The time
+// of a socket is the system's, whatever the clock of the server says: by another one net/http would take the connection for
+// broken.
+func deadline(w http.ResponseWriter) (forget func()) {
+	control := http.NewResponseController(w)
+	// A writer that has no deadlines (in tests, or below a buffer) is no reason to refuse.
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) //nolint:forbidigo // see above
+	return func() { _ = control.SetReadDeadline(time.Time{}) }
 }
 
 func read(r *http.Request) ([]byte, error) {
@@ -143,8 +150,7 @@ func (k *Kit) ReadForm(w http.ResponseWriter, r *http.Request) (url.Values, erro
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, fault.Field("Content-Encoding", "must be absent: bodies are not decompressed")
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(k.now().Add(bodyTime)) // a writer without deadlines is no reason to refuse
+	forget := deadline(w)
 	body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
 	if err != nil {
 		w.Header().Set("Connection", "close")
@@ -154,7 +160,7 @@ func (k *Kit) ReadForm(w http.ResponseWriter, r *http.Request) (url.Values, erro
 		w.Header().Set("Connection", "close")
 		return nil, fault.New(fault.Invalid, "the form is longer than %d bytes", MaxForm)
 	}
-	_ = control.SetReadDeadline(time.Time{})
+	forget()
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the form is not well formed")

@@ -123,7 +123,7 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	s.Manage.Ended = s.tellEnded
 	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}
 	login.Register(mux, login.Config{
-		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Requests: s.Store, Devices: s.Store, Grants: s.Store,
+		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Requests: s.Store, Devices: s.Store, Grants: s.Store, Logos: fetcher,
 		Signup: cmp.Or(s.Settings.Signup, "closed"), Lookups: s.lookups, Logout: s.oauth.EndSession, Now: s.opts.Now,
 		Next: func(v *browser.Visit, sealed string) (string, bool) {
 			next := s.oauth.OpenNext(v.Browser, sealed)

@@ -62,7 +62,7 @@ func openIDText(scope string) string {
 
 // allowance puts what is asked into words.
 func (p *rooms) allowance(r *http.Request, visit *browser.Visit, a *app.App, issue grant.Issue, before *grant.Grant) (allowance, error) {
-	made := allowance{Client: askerOf(a), Account: visit.User.Email, Renews: a.MayUse(app.RefreshToken)}
+	made := allowance{Client: p.askerOf(r.Context(), a), Account: visit.User.Email, Renews: a.MayUse(app.RefreshToken)}
 	view, err := p.Verifier.Catalog(r.Context())
 	if err != nil {
 		return made, err

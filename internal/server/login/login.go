@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -31,6 +32,7 @@ type Config struct {
 	Requests grant.RequestStore
 	Devices  grant.DeviceStore
 	Grants   grant.Store
+	Logos    Fetcher // gets the logos of apps
 
 	Signup string // closed, invite or open
 	// Lookups are the digests under which a text may stand: one for each pepper.
@@ -45,12 +47,14 @@ type Config struct {
 
 type rooms struct {
 	Config
-	set *page.Set
+	set   *page.Set
+	logos *logos
 }
 
 // Register adds every page to mux.
 func Register(mux *http.ServeMux, c Config) {
-	p := &rooms{Config: c, set: pages(c.Page)}
+	p := &rooms{Config: c, set: pages(c.Page), logos: newLogos(c.Logos, c.Now)}
+	mux.Handle("GET /logo/{app}", c.Page.Handle(p.logo))
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, *browser.Visit) error{
 		"GET /login":           p.showLogin,
 		"POST /login":          p.login,
@@ -153,16 +157,16 @@ func (u under) way(r *http.Request) way {
 }
 
 // asker is the app as the pages show it; nil without one.
-func (u under) asker() *asker {
+func (p *rooms) asker(r *http.Request, u under) *asker {
 	if u.app == nil {
 		return nil
 	}
-	made := askerOf(u.app)
+	made := p.askerOf(r.Context(), u.app)
 	return &made
 }
 
-func askerOf(a *app.App) asker {
-	made := asker{Name: a.Name, Home: a.HomepageURL, Policy: a.OAuth.PolicyURI, Terms: a.OAuth.TermsURI}
+func (p *rooms) askerOf(ctx context.Context, a *app.App) asker {
+	made := asker{Logo: p.logoPath(ctx, a), Name: a.Name, Home: a.HomepageURL, Policy: a.OAuth.PolicyURI, Terms: a.OAuth.TermsURI}
 	for _, address := range []string{a.ClientURL, a.HomepageURL} {
 		if host := hostOf(address); host != "" {
 			made.Host = host
@@ -218,7 +222,7 @@ func (p *rooms) showLogin(w http.ResponseWriter, r *http.Request, visit *browser
 
 func (p *rooms) loginView(r *http.Request, visit *browser.Visit, u under) loginPage {
 	return loginPage{
-		Frame: p.frame(r, visit, "Sign in"), way: u.way(r), Client: u.asker(), Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(),
+		Frame: p.frame(r, visit, "Sign in"), way: u.way(r), Client: p.asker(r, u), Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(),
 	}
 }
 

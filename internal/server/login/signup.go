@@ -24,7 +24,7 @@ func (p *rooms) showSignup(w http.ResponseWriter, r *http.Request, visit *browse
 	if err != nil {
 		return err
 	}
-	return p.set.Render(w, r, http.StatusOK, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: u.asker()})
+	return p.set.Render(w, r, http.StatusOK, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: p.asker(r, u)})
 }
 
 // signup is POST /signup. Whether the address is taken is told to its owner alone, by mail.
@@ -36,7 +36,7 @@ func (p *rooms) signup(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 	if err != nil {
 		return err
 	}
-	view := signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: u.asker(), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
+	view := signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: p.asker(r, u), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
 	err = p.Accounts.SignUp(r.Context(), manage.NewAccount{Email: view.Email, Name: view.Name, Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r)})
 	if err != nil {
 		if view.Errors, err = fieldErrors(err, "name", "email", "password"); err != nil {

@@ -62,6 +62,9 @@ func (p *program) examine(ctx context.Context) []finding {
 		return []finding{fail("configuration", sentence(err))}
 	}
 	found := []finding{p.checkSettings(settings)}
+	for _, text := range settings.Warnings() {
+		found = append(found, warn("configuration", text))
+	}
 	found = append(found, checkFiles(settings)...)
 	found = append(found, p.checkDatabase(ctx, settings)...)
 	found = append(found, checkSpool(settings))

@@ -74,6 +74,9 @@ func (p *program) runServer(ctx context.Context, settings config.Settings, log *
 	if err != nil {
 		return err
 	}
+	for _, text := range settings.Warnings() {
+		log.Warn("a setting deserves a second look", "setting", text)
+	}
 	first := s.NewMaster || !p.hasManagementKey(ctx, s.Core)
 	setup, err := s.FirstAdmin(ctx)
 	if err != nil {

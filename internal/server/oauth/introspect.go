@@ -3,6 +3,7 @@ package oauth
 import (
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
+	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
@@ -89,7 +91,13 @@ func (s *Server) introspector(r *http.Request, p params) (*introspector, error) 
 		}
 		return &introspector{app: c.app, name: c.app.ClientID()}, nil
 	}
+	if len(r.Header.Values("Authorization")) > 1 || p.has("client_secret") || p.has("client_assertion") {
+		return nil, fail(invalidRequest, "use one way to say who asks, not two")
+	}
 	actor, err := s.Verifier.Asker(r.Context(), credential, "", s.Kit.Client(r))
+	if fault.Is(err, fault.Unauthenticated) {
+		return nil, &failure{Code: invalidToken, Status: http.StatusUnauthorized, Bearer: "Bearer", Detail: detail(err)}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +123,8 @@ func (s *Server) look(r *http.Request, who *introspector, text string) (introspe
 	if who.app != nil && strings.Contains(text, "_"+string(secret.Refresh)+"_") {
 		return s.lookRefresh(r, who, text)
 	}
-	state, err := s.Verifier.Token(r.Context(), text, s.Kit.Client(r))
+	// Who asks has proved who they are and passes on what others sent: that is not held against them.
+	state, err := s.Verifier.Token(r.Context(), text, netip.Addr{})
 	if err != nil {
 		return introspected{}, err
 	}

@@ -118,7 +118,7 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	s.oauth = oauth.Register(mux, oauth.Config{
 		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher,
 		Apps: s.Store, Keys: s.Store, Users: s.Store, Sessions: s.Store, Grants: s.Store, Requests: s.Store, Codes: s.Store, Chains: s.Store, Devices: s.Store, Post: s.Store,
-		Registration: cmp.Or(s.Settings.DCR, "closed"), Prefix: s.cachedPrefix, Now: s.opts.Now, Random: s.opts.Random, Log: s.log,
+		Registration: cmp.Or(s.Settings.DCR, "closed"), Sync: s.Tail.Sync, Prefix: s.cachedPrefix, Now: s.opts.Now, Random: s.opts.Random, Log: s.log,
 	})
 	s.Manage.Ended = s.tellEnded
 	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}

@@ -10,6 +10,7 @@
 package oauth
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net/http"
@@ -54,6 +55,8 @@ type Config struct {
 
 	// Registration is who may register clients by themselves: closed, token or open.
 	Registration string
+	// Sync returns once this node decides by everything that was committed before the call.
+	Sync func(context.Context) error
 	// Prefix is that of new credentials.
 	Prefix func() string
 	Now    func() time.Time

@@ -30,6 +30,8 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err := s.revokeToken(r, c.app, text); err != nil {
 		return err
 	}
+	// Who asked may look at once whether it worked. That this node cannot look now undoes nothing: other nodes learn of it too.
+	_ = s.Sync(r.Context())
 	w.Header()["Cache-Control"] = []string{"no-store"}
 	w.WriteHeader(http.StatusOK)
 	return nil

@@ -88,14 +88,22 @@ func (g *Gate) Password(ctx context.Context, email, password string, from netip.
 // Try counts a try at something that could be guessed, by who tries and from where, and refuses with a Tried when there were
 // too many. Unlike a password's, every try counts.
 func (g *Gate) Try(what string, from netip.Addr, who string) error {
+	_, err := g.Guess(what, from, who)
+	return err
+}
+
+// Guess is Try where only what is wrong counts: the caller looks and calls right if it was right, which gives the try back.
+// It is spent before, so that guesses at the same time do not slip through between look and count.
+func (g *Gate) Guess(what string, from netip.Addr, who string) (right func(), err error) {
+	now := g.Now()
 	spend := []ratelimit.Request{
 		{Limit: limits.pair, Subject: what + "\x00" + who, Cost: 1},
 		{Limit: limits.network, Subject: what + "\x00" + Network(from), Cost: 1},
 	}
-	if out := g.Limits.Spend(g.Now(), spend, nil); !out.Allowed {
-		return &Tried{fault.New(fault.TooMany, "too many tries; wait a little"), ratelimit.RetryAfter(out.Statuses)}
+	if out := g.Limits.Spend(now, spend, nil); !out.Allowed {
+		return nil, &Tried{fault.New(fault.TooMany, "too many tries; wait a little"), ratelimit.RetryAfter(out.Statuses)}
 	}
-	return nil
+	return func() { g.Limits.Release(now, spend) }, nil
 }
 
 // look finds who is meant; nobody is no error.

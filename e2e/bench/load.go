@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"net"
 	"slices"
@@ -21,9 +20,17 @@ type result struct {
 	requests  int
 }
 
-// load asks over n connections, one request at a time each, for as long as told. next gives the bytes of the request that
-// a connection sends as its i-th. The client is as small as can be, so that what is measured is the server.
-func load(address string, n int, during time.Duration, next func(conn, i int) []byte) (result, error) {
+// talk is what one connection says, and what it expects to hear.
+type talk interface {
+	// next is the request to send now, as bytes; nil: there is nothing more to say.
+	next() []byte
+	// heard checks the body of the answer to it, which came with 200. It may not keep the body.
+	heard(body []byte) error
+}
+
+// load talks over n connections, one request at a time each, for as long as told or until there is nothing more to say. The
+// client is as small as can be, so that what is measured is the server. An answer that is not right ends it with an error.
+func load(address string, n int, during time.Duration, open func(conn int) talk) (result, error) {
 	var all []time.Duration
 	var mu sync.Mutex
 	var failure error
@@ -32,7 +39,7 @@ func load(address string, n int, during time.Duration, next func(conn, i int) []
 	until := start.Add(during)
 	for c := range n {
 		running.Go(func() {
-			took, err := drive(address, until, func(i int) []byte { return next(c, i) })
+			took, err := drive(address, until, open(c))
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took...)
@@ -48,28 +55,32 @@ func load(address string, n int, during time.Duration, next func(conn, i int) []
 	return result{perSecond: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], requests: len(all)}, nil
 }
 
-func drive(address string, until time.Time, next func(int) []byte) ([]time.Duration, error) {
+func drive(address string, until time.Time, t talk) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close() //nolint:errcheck // the measurement is over
-	r := bufio.NewReaderSize(conn, 8<<10)
+	r := bufio.NewReaderSize(conn, maxAnswer)
 	took := make([]time.Duration, 0, 1<<16)
-	for i := 0; ; i++ {
+	for {
+		request := t.next()
 		began := time.Now()
-		if began.After(until) {
+		if request == nil || began.After(until) {
 			return took, nil
 		}
-		if _, err := conn.Write(next(i)); err != nil {
+		if _, err := conn.Write(request); err != nil {
 			return nil, err
 		}
-		if err := readAnswer(r); err != nil {
+		if err := readAnswer(r, t.heard); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began))
 	}
 }
+
+// maxAnswer is the longest answer that is read, in bytes.
+const maxAnswer = 8 << 10
 
 var (
 	lengthHeader = []byte("Content-Length: ")
@@ -77,8 +88,18 @@ var (
 	wantAllowed  = []byte(`{"allowed":true`)
 )
 
-// readAnswer wants a 200 that allows.
-func readAnswer(r *bufio.Reader) error {
+// allowed wants an answer of /v1/verify that allows.
+func allowed(body []byte) error { return begins(body, wantAllowed) }
+
+func begins(body, with []byte) error {
+	if !bytes.HasPrefix(body, with) {
+		return fmt.Errorf("the answer begins %q, want %q", body[:min(len(body), len(with))], with)
+	}
+	return nil
+}
+
+// readAnswer wants a 200 whose body is right.
+func readAnswer(r *bufio.Reader, right func(body []byte) error) error {
 	line, err := r.ReadSlice('\n')
 	if err != nil {
 		return err
@@ -104,30 +125,30 @@ func readAnswer(r *bufio.Reader) error {
 	if length < 0 {
 		return errors.New("the answer has no Content-Length")
 	}
-	head, err := r.Peek(min(length, len(wantAllowed)))
+	body, err := r.Peek(length) // stays readable until the next read
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(head, wantAllowed) {
-		return fmt.Errorf("the server did not allow: %q", head)
+	if err := right(body); err != nil {
+		return err
 	}
-	_, err = io.CopyN(io.Discard, r, int64(length))
+	_, err = r.Discard(length)
 	return err
 }
 
-// ask sends the requests one after the other over one connection.
+// ask sends the requests of /v1/verify one after the other over one connection, and wants every one allowed.
 func ask(address string, requests iter.Seq[[]byte]) error {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return err
 	}
 	defer conn.Close() //nolint:errcheck // all is answered
-	r := bufio.NewReaderSize(conn, 8<<10)
+	r := bufio.NewReaderSize(conn, maxAnswer)
 	for request := range requests {
 		if _, err := conn.Write(request); err != nil {
 			return err
 		}
-		if err := readAnswer(r); err != nil {
+		if err := readAnswer(r, allowed); err != nil {
 			return err
 		}
 	}

@@ -142,11 +142,13 @@ func child(ctx context.Context, what string) (address string, stop func() error,
 	return strings.TrimSpace(line), stop, nil
 }
 
-// subject is one server and the requests it is asked.
+// subject is one server and what it is asked.
 type subject struct {
 	name    string
 	address string
-	next    func(conn, i int) []byte
+	open    func(conn int) talk
+	before  func() error // before a round; nil: nothing is to be prepared
+	after   func() error // after a round, to look at what came of it; nil: the answers said it all
 }
 
 func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
@@ -185,9 +187,9 @@ func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, p
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	subjects := []subject{
-		{"(a) bare handler", bare, seeded.requests(bare, "open")},
-		{"(b) /v1/verify, unmetered", address, seeded.requests(address, "open")},
-		{"(c) /v1/verify, metered (disk)", address, seeded.requests(address, "weather")},
+		{name: "(a) bare handler", address: bare, open: seeded.questions(bare, "open")},
+		{name: "(b) /v1/verify, unmetered", address: address, open: seeded.questions(address, "open")},
+		{name: "(c) /v1/verify, metered (disk)", address: address, open: seeded.questions(address, "weather")},
 	}
 	// Warm up: every key that will be asked about, once on each API.
 	for _, s := range subjects[1:] {
@@ -196,23 +198,49 @@ func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, p
 		}
 	}
 	for _, connections := range []int{16, 64} {
-		rounds := make([][]result, len(subjects))
-		for range p.rounds {
-			for i, s := range subjects {
-				r, err := load(s.address, connections, p.during, s.next)
-				if err != nil {
-					return fmt.Errorf("%s: %w", s.name, err)
-				}
-				rounds[i] = append(rounds[i], r)
-			}
+		rows, err := compare(p, connections, subjects)
+		if err != nil {
+			return err
 		}
-		base := middle(rounds[0]).perSecond
-		for i, s := range subjects {
-			r := middle(rounds[i])
-			fmt.Fprintf(out, "| %d | %d | %s | %.0f | %.2f | %s | %s |\n", keys, connections, s.name, r.perSecond, r.perSecond/base, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+		for _, r := range rows {
+			fmt.Fprintf(out, "| %d | %d | %s |\n", keys, connections, r)
 		}
 	}
 	return nil
+}
+
+// compare asks the subjects in turns, and returns the last columns of a line for each: the first is what the others are
+// parts of.
+func compare(p plan, connections int, subjects []subject) ([]string, error) {
+	rounds := make([][]result, len(subjects))
+	for range p.rounds {
+		for i, s := range subjects {
+			r, err := s.round(connections, p.during)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", s.name, err)
+			}
+			rounds[i] = append(rounds[i], r)
+		}
+	}
+	base := middle(rounds[0]).perSecond
+	rows := make([]string, len(subjects))
+	for i, s := range subjects {
+		r := middle(rounds[i])
+		rows[i] = fmt.Sprintf("%s | %.0f | %.2f | %s | %s", s.name, r.perSecond, r.perSecond/base, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+	}
+	return rows, nil
+}
+
+func (s *subject) round(connections int, during time.Duration) (r result, err error) {
+	if s.before != nil {
+		if err := s.before(); err != nil {
+			return r, err
+		}
+	}
+	if r, err = load(s.address, connections, during, s.open); err != nil || s.after == nil {
+		return r, err
+	}
+	return r, s.after()
 }
 
 func middle(rounds []result) result {

@@ -103,14 +103,23 @@ func (s *seeded) request(address, api, credential string) []byte {
 	return fmt.Appendf(nil, "POST /v1/verify HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", address, s.asker, len(body), body)
 }
 
-// requests asks about the credentials at random, each equally often.
-func (s *seeded) requests(address, api string) func(conn, i int) []byte {
+// questions asks about the credentials at random, each equally often.
+func (s *seeded) questions(address, api string) func(conn int) talk {
 	made := make([][]byte, len(s.credentials))
 	for i, c := range s.credentials {
 		made[i] = s.request(address, api, c)
 	}
-	return func(int, int) []byte { return made[mathrand.IntN(len(made))] }
+	return func(int) talk { return &repeated{made, allowed} }
 }
+
+// repeated sends requests at random, each equally often.
+type repeated struct {
+	requests [][]byte
+	right    func(body []byte) error
+}
+
+func (r *repeated) next() []byte            { return r.requests[mathrand.IntN(len(r.requests))] }
+func (r *repeated) heard(body []byte) error { return r.right(body) }
 
 // warm asks about every credential once.
 func (s *seeded) warm(to subject) error {

@@ -136,8 +136,8 @@ func readAnswer(r *bufio.Reader, right func(body []byte) error) error {
 	return err
 }
 
-// ask sends the requests of /v1/verify one after the other over one connection, and wants every one allowed.
-func ask(address string, requests iter.Seq[[]byte]) error {
+// ask sends the requests one after the other over one connection, and wants every answer right.
+func ask(address string, requests iter.Seq[[]byte], right func(body []byte) error) error {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func ask(address string, requests iter.Seq[[]byte]) error {
 		if _, err := conn.Write(request); err != nil {
 			return err
 		}
-		if err := readAnswer(r, allowed); err != nil {
+		if err := readAnswer(r, right); err != nil {
 			return err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	_ "net/http/pprof" // shown where -pprof says
 	"os"
 	"os/exec"
 	"os/signal"
@@ -45,6 +46,9 @@ func main() {
 type plan struct {
 	keys, asked, rounds int
 	during              time.Duration
+	only                string // keys or badge; empty: both
+	match               string
+	profile             string
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
@@ -54,6 +58,9 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&p.asked, "asked", 100_000, "keys that the large run asks about, uniformly")
 	flags.IntVar(&p.rounds, "rounds", 5, "rounds of each measurement; the middle one counts")
 	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
+	flags.StringVar(&p.only, "only", "", "measure keys or badge alone")
+	flags.StringVar(&p.match, "match", "", "measure only those of the badge whose name holds this")
+	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge shows its profiles")
 	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -64,7 +71,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	case "bare":
 		return serveBare(ctx, out)
 	}
-	return serveLanyard(ctx, *serve, out)
+	return serveLanyard(ctx, *serve, p.profile, out)
 }
 
 // serveBare decodes and encodes the same JSON as /v1/verify with encoding/json, and does nothing else.
@@ -100,7 +107,14 @@ func serveBare(ctx context.Context, out io.Writer) error {
 const sampleAnswer = `{"allowed":true,"code":"valid","message":"The request may pass.","credential":{"id":"key_8fK2mQz7Lr0Xc41Z","kind":"key","mode":"live","version":1},` +
 	`"app":{"id":"app_8fK2mQz7Lr0Xc41Z","name":"WeatherDashboard"},"team":{"id":"team_8fK2mQz7Lr0Xc41Z"},"scopes":["forecast.read"],"limits":[],"http":{"status":200},"revision":"r1000123"}`
 
-func serveLanyard(ctx context.Context, dir string, out io.Writer) error {
+func serveLanyard(ctx context.Context, dir, profile string, out io.Writer) error {
+	if profile != "" {
+		l, err := net.Listen("tcp", profile)
+		if err != nil {
+			return err
+		}
+		go http.Serve(l, http.DefaultServeMux) //nolint:errcheck,gosec // for whoever profiles, until the process ends
+	}
 	s, err := server.New(ctx, settings(dir), server.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -119,12 +133,12 @@ func settings(dir string) config.Settings {
 }
 
 // child starts this program again as a server and returns its address.
-func child(ctx context.Context, what string) (address string, stop func() error, err error) {
+func child(ctx context.Context, what string, more ...string) (address string, stop func() error, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-serve", what)
+	cmd := exec.CommandContext(ctx, self, append([]string{"-serve", what}, more...)...)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
@@ -163,12 +177,17 @@ func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopBare()) }()
 
-	fmt.Fprintf(out, "%s, %d cores, %s; %d rounds of %s, the middle one counts\n\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, p.rounds, p.during)
-	fmt.Fprintf(out, "| keys stored | connections | what | requests/s | of bare | p50 | p99 |\n|---:|---:|---|---:|---:|---:|---:|\n")
-	for _, keys := range []int{1, p.keys} {
-		if err := measureKeys(ctx, p, keys, filepath.Join(dir, fmt.Sprint(keys)), bare, out, progress); err != nil {
-			return err
+	fmt.Fprintf(out, "%s, %d cores, %s; %d rounds of %s, the middle one counts\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, p.rounds, p.during)
+	if p.only != "badge" {
+		fmt.Fprintf(out, "\n| keys stored | connections | what | requests/s | of bare | p50 | p99 |\n|---:|---:|---|---:|---:|---:|---:|\n")
+		for _, keys := range []int{1, p.keys} {
+			if err := measureKeys(ctx, p, keys, filepath.Join(dir, fmt.Sprint(keys)), bare, out, progress); err != nil {
+				return err
+			}
 		}
+	}
+	if p.only != "keys" {
+		return measureBadge(ctx, p, dir, bare, out, progress)
 	}
 	return nil
 }
@@ -186,19 +205,19 @@ func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, p
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	handler := subject{name: "(a) bare handler", address: bare, open: seeded.questions(bare, "open")}
 	subjects := []subject{
-		{name: "(a) bare handler", address: bare, open: seeded.questions(bare, "open")},
 		{name: "(b) /v1/verify, unmetered", address: address, open: seeded.questions(address, "open")},
 		{name: "(c) /v1/verify, metered (disk)", address: address, open: seeded.questions(address, "weather")},
 	}
 	// Warm up: every key that will be asked about, once on each API.
-	for _, s := range subjects[1:] {
+	for _, s := range subjects {
 		if err := seeded.warm(s); err != nil {
 			return err
 		}
 	}
 	for _, connections := range []int{16, 64} {
-		rows, err := compare(p, connections, subjects)
+		rows, err := compare(p, connections, handler, subjects)
 		if err != nil {
 			return err
 		}
@@ -209,26 +228,34 @@ func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, p
 	return nil
 }
 
-// compare asks the subjects in turns, and returns the last columns of a line for each: the first is what the others are
-// parts of.
-func compare(p plan, connections int, subjects []subject) ([]string, error) {
-	rounds := make([][]result, len(subjects))
+// compare asks the subjects in turns, the bare handler before each of them, since a machine that others use is fast now and
+// slow then. It returns the last columns of a line for each; of bare is the middle of what each round was of the one before.
+func compare(p plan, connections int, bare subject, subjects []subject) ([]string, error) {
+	var base []result
+	rounds, parts := make([][]result, len(subjects)), make([][]float64, len(subjects))
 	for range p.rounds {
 		for i, s := range subjects {
+			before, err := bare.round(connections, p.during/2)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", bare.name, err)
+			}
 			r, err := s.round(connections, p.during)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", s.name, err)
 			}
-			rounds[i] = append(rounds[i], r)
+			base, rounds[i], parts[i] = append(base, before), append(rounds[i], r), append(parts[i], r.perSecond/before.perSecond)
 		}
 	}
-	base := middle(rounds[0]).perSecond
-	rows := make([]string, len(subjects))
+	rows := []string{row(bare.name, middle(base), 1)}
 	for i, s := range subjects {
-		r := middle(rounds[i])
-		rows[i] = fmt.Sprintf("%s | %.0f | %.2f | %s | %s", s.name, r.perSecond, r.perSecond/base, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+		slices.Sort(parts[i])
+		rows = append(rows, row(s.name, middle(rounds[i]), parts[i][len(parts[i])/2]))
 	}
 	return rows, nil
+}
+
+func row(name string, r result, part float64) string {
+	return fmt.Sprintf("%s | %.0f | %.2f | %s | %s", name, r.perSecond, part, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
 }
 
 func (s *subject) round(connections int, during time.Duration) (r result, err error) {

@@ -135,7 +135,7 @@ func (s *seeded) warm(to subject) error {
 						return
 					}
 				}
-			})
+			}, allowed)
 			mu.Lock()
 			defer mu.Unlock()
 			failure = errors.Join(failure, err)

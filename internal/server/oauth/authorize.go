@@ -46,21 +46,22 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.stay(w, r, err)
 	}
-	to, err := s.wayBack(a, p)
-	if err != nil {
-		return s.stay(w, r, err)
+	to, unsure := s.wayBack(a, p)
+	if unsure != nil && !onlyInside(p) {
+		return s.stay(w, r, unsure)
 	}
 	visit, err := s.Browser.Visit(w, r)
 	if err != nil {
 		return err
 	}
-	if p, err = s.unwrap(r.Context(), a, p); err != nil {
+	switch p, err = s.unwrap(r.Context(), a, p); {
+	case err != nil && unsure != nil:
+		return s.stay(w, r, err)
+	case err != nil:
 		return s.sendBack(w, r, visit, to, err)
 	}
-	if again, err := s.wayBack(a, p); err != nil {
-		return s.stay(w, r, err) // a request object names another redirect URI
-	} else {
-		to = again
+	if to, err = s.wayBack(a, p); err != nil {
+		return s.stay(w, r, err) // a request object names another redirect URI, or none
 	}
 	ask, err := s.ask(r.Context(), a, p, to)
 	if err != nil {
@@ -72,6 +73,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.step(w, r, visit, a, request)
+}
+
+// onlyInside reports whether the redirect URI may stand in a request object alone (RFC 9101 section 5).
+func onlyInside(p params) bool {
+	return !p.has("redirect_uri") && (p.has("request") || p.has("request_uri"))
 }
 
 // asker finds the app that asks, and what it pushed (RFC 9126) in place of the parameters.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
@@ -65,6 +66,9 @@ func (s *Server) openObject(ctx context.Context, a *app.App, outer params, objec
 	if err != nil {
 		return bad("the request object is no JWT signed with an algorithm that is accepted here")
 	}
+	if kind, given := token.Headers[0].ExtraHeaders[jose.HeaderType]; given && !objectType(kind) {
+		return bad("the request object has the type of another JWT: typ must be oauth-authz-req+jwt or absent")
+	}
 	if a.OAuth.RequestAlg != "" && a.OAuth.RequestAlg != token.Headers[0].Algorithm {
 		return bad("this client registered the algorithm %s for request objects", short(a.OAuth.RequestAlg))
 	}
@@ -78,6 +82,11 @@ func (s *Server) openObject(ctx context.Context, a *app.App, outer params, objec
 	}
 	now := s.Now()
 	switch {
+	case claims == nil:
+		return bad("the request object holds no parameters")
+	case standard.Subject == a.ClientID():
+		// It passes through browsers: as an assertion it would prove the app to whoever found it (RFC 9101 section 10.8).
+		return bad("the request object has the client as its sub, which makes it an assertion: leave sub out")
 	case standard.Expiry != nil && !now.Before(standard.Expiry.Time()):
 		return bad("the request object has expired")
 	case standard.NotBefore != nil && standard.NotBefore.Time().After(now.Add(skew)):
@@ -116,6 +125,12 @@ func (s *Server) openObject(ctx context.Context, a *app.App, outer params, objec
 		}
 	}
 	return newParams(inner)
+}
+
+// objectType reports whether a typ is that of a request object (RFC 9101 section 10.8), or says no more than that it is a JWT.
+func objectType(kind any) bool {
+	text, _ := kind.(string)
+	return strings.EqualFold(text, "oauth-authz-req+jwt") || strings.EqualFold(text, "JWT")
 }
 
 // objectValue is a member of a request object as a parameter.

@@ -37,9 +37,19 @@ func (s *Store) turnEpoch(ctx context.Context, q querier, e epochs, at time.Time
 	return []change{{changes.Revocation, subject}}, s.revoke(ctx, q, subject, at)
 }
 
-// endChains ends the chains of refresh tokens under the grants of a user or an app.
+// endChains ends the chains of refresh tokens under the grants of a user or an app, and what would begin new ones: codes and
+// approved devices that were not redeemed yet. Those come first: whoever redeems one at the same moment has then made the
+// chain that is ended after, or finds the code over.
 func endChains(ctx context.Context, q querier, column, owner string, at time.Time) error {
-	_, err := q.ExecContext(ctx, `UPDATE family SET revoked_at = $2 WHERE revoked_at = 0 AND grant_id IN (SELECT g.id FROM grants g WHERE g.`+column+` = $1)`,
-		owner, micros(at))
-	return err
+	granted := `grant_id IN (SELECT g.id FROM grants g WHERE g.` + column + ` = $1)`
+	for _, end := range []string{
+		`UPDATE auth_code SET expires_at = $2 WHERE consumed_at = 0 AND expires_at > $2 AND ` + granted,
+		`UPDATE device SET expires_at = $2 WHERE consumed_at = 0 AND expires_at > $2 AND ` + granted,
+		`UPDATE family SET revoked_at = $2 WHERE revoked_at = 0 AND ` + granted,
+	} {
+		if _, err := q.ExecContext(ctx, end, owner, micros(at)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -93,11 +93,16 @@ func (p *rooms) answerDevice(w http.ResponseWriter, r *http.Request, visit *brow
 	if err != nil {
 		return err
 	}
+	// What a box was shown for is read anew: a form says what its sender likes, and roles change.
+	ticked, err := p.Verifier.Grantable(r.Context(), visit.User.ID, a, p.ticked(r.PostForm["scope"], d.Issue.Scopes, a))
+	if err != nil {
+		return err
+	}
 	now := p.Now().UTC().Truncate(time.Microsecond)
 	answer := grant.Answer{State: grant.DeviceDenied, User: visit.User.ID, Session: visit.Session.ID}
 	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
 	action := "device.deny"
-	if ticked := p.ticked(r.PostForm["scope"], d.Issue.Scopes, a); r.PostForm.Get("decision") == "approve" && len(ticked) > 0 {
+	if r.PostForm.Get("decision") == "approve" && len(ticked) > 0 {
 		grantID := id.New[id.Grant]()
 		issue := d.Issue
 		issue.Scopes, issue.AuthTime, issue.ACR, issue.AMR = ticked, visit.Session.AuthAt.Unix(), visit.Session.ACR, visit.Session.AMR

@@ -20,7 +20,8 @@ import (
 const cliClient = "app_LanyardCLI000000"
 
 // cliScopes is what a login asks for. What the person may not use themselves has no effect.
-const cliScopes = "openid profile email lanyard.apps.write lanyard.keys.write lanyard.usage.read"
+// The reading scopes stand by themselves since people tick the writing ones, or leave them.
+const cliScopes = "openid profile email lanyard.apps.read lanyard.apps.write lanyard.keys.read lanyard.keys.write lanyard.usage.read"
 
 func (p *program) login() *cobra.Command {
 	scopes := strings.Fields(cliScopes)

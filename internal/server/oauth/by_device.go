@@ -7,8 +7,8 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
-// byDevice answers a polling device (RFC 8628 section 3.4). What is issued is what the user ticked, whatever the device asks
-// now.
+// byDevice answers a polling device (RFC 8628 section 3.4). What is issued is what the user ticked, whatever scope the device asks
+// for now: some libraries repeat what they asked for first.
 func (s *Server) byDevice(c *call) (*answer, error) {
 	text := c.params.get("device_code")
 	if text == "" {
@@ -46,17 +46,11 @@ func (s *Server) byDevice(c *call) (*answer, error) {
 	case d.Issue.JKT != "" && d.Issue.JKT != c.jkt:
 		return nil, fail(invalidProof, "the device code is bound to another key")
 	}
-	scopes, err := narrowed(d.Issue.Scopes, c.params.list("scope"))
-	if err != nil {
-		return nil, err
-	}
-	issue := d.Issue
-	issue.Scopes = scopes
 	g, err := s.Grants.GrantForDecision(c.ctx, d.Grant)
 	if err != nil {
 		return nil, err
 	}
-	chain, refresh, err := s.newChain(c, chainOf{user: d.User, grant: d.Grant, session: d.Session, issue: issue})
+	chain, refresh, err := s.newChain(c, chainOf{user: d.User, grant: d.Grant, session: d.Session, issue: d.Issue})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/store"
@@ -364,4 +365,28 @@ func aSession(u id.User) *session.Session {
 		ID: sessionID, User: u, Digest: digest(string(sessionID)), Pepper: 1, AuthAt: t0, ACR: "1", AMR: []string{"pwd"},
 		Network: "203.0.113.0/24", Agent: "Firefox", CreatedAt: t0, SeenAt: t0, ExpiresAt: t0.Add(session.Life),
 	}
+}
+
+// Whoever takes all tokens back takes back, too, what would become tokens: codes and approved devices that wait.
+func TestEpochEndsCodes(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		st := db.open(t)
+		for name, raise := range map[string]func(g *grant.Grant) error{
+			"user": func(g *grant.Grant) error {
+				return third(st.UpdateUser(ctx, g.User, event("raise"), func(u *user.User) error { u.Epoch++; return nil }))
+			},
+			"app": func(g *grant.Grant) error {
+				return third(st.UpdateApp(ctx, audit.ServerReach(), g.App, event("raise"), func(a *app.App) error { a.Epoch++; return nil }))
+			},
+		} {
+			g, other := freshGrant(t, st), freshGrant(t, st)
+			code, device, theirs := issued(t, st, g), approved(t, st, g), issued(t, st, other)
+			must(t, raise(g))
+			f := aFamily(g)
+			wantOutcome(t, name+": RedeemCode", grant.Dead)(st.RedeemCode(ctx, code.ID, f.ID, f, t0))
+			wantOutcome(t, name+": RedeemDevice", grant.Dead)(st.RedeemDevice(ctx, device.ID, f.ID, f, t0))
+			f = aFamily(other)
+			wantOutcome(t, name+": RedeemCode of others", grant.Won)(st.RedeemCode(ctx, theirs.ID, f.ID, f, t0))
+		}
+	})
 }

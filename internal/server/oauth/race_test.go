@@ -155,27 +155,17 @@ func getAtOnce(t *testing.T, nodes []string, path string) []*reply {
 // TestRaceDevice: an approved device code is redeemed once.
 func TestRaceDevice(t *testing.T) {
 	deployments(t, func(t *testing.T, w *world, nodes []string) {
-		const grantType = "urn:ietf:params:oauth:grant-type:device_code"
-		c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{grantType, "refresh_token"}, RedirectURIs: []string{}}})
-		for range min(rounds(), 9) { // typing codes is limited to ten in ten minutes
-			r := w.post("/oauth/device_authorization", url.Values{"client_id": {c.id}, "scope": {"profile.read"}}, nil)
-			if r.status != http.StatusOK {
-				t.Fatalf("device authorization = %d %s", r.status, r.raw)
-			}
-			b := w.node.Browser(t)
-			p := b.Get("/device")
-			p = b.Press(p, "sign-in", map[string]string{"login": "ada@demo.test", "password": password})
-			if !p.Has("user_code") {
-				t.Fatalf("after the sign-in comes %s: %.300s", p.URL, p.Text())
-			}
-			if p = b.Press(p, "go-on", map[string]string{"user_code": r.text("user_code")}); !p.Has("approve") {
-				t.Fatalf("the code leads to %s (%d): %.300s", p.URL, p.Status, p.Text())
-			}
-			b.Press(p, "approve", nil)
+		c := w.deviceApp(lanyard.AppInput{})
+		for range rounds() {
+			d := c.device("profile.read")
+			d.answer("approve")
 			won := 0
-			for _, answer := range atOnce(t, nodes, "/oauth/token", url.Values{"grant_type": {grantType}, "device_code": {r.text("device_code")}, "client_id": {c.id}}, nil) {
-				if answer.status == http.StatusOK {
+			for _, r := range atOnce(t, nodes, "/oauth/token", url.Values{"grant_type": {deviceGrant}, "device_code": {d.code}, "client_id": {c.id}}, nil) {
+				switch {
+				case r.status == http.StatusOK:
 					won++
+				case r.status != http.StatusBadRequest || r.text("error") != "slow_down" && r.text("error") != "expired_token":
+					t.Fatalf("a loser got %d %s", r.status, r.raw)
 				}
 			}
 			if won != 1 {

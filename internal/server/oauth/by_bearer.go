@@ -57,7 +57,7 @@ func (s *Server) byBearer(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerWith(access, m.scopes, c.jkt), nil
+	return answerWith(access, c.jkt), nil
 }
 
 // bearerMint says for whom an assertion speaks.

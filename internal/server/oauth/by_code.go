@@ -71,7 +71,7 @@ func (s *Server) issueAll(c *call, g *grant.Grant, chain *grant.Family, refresh 
 	if err != nil {
 		return nil, err
 	}
-	out := answerWith(access, chain.Issue.Scopes, c.jkt)
+	out := answerWith(access, c.jkt)
 	out.RefreshToken = refresh.Reveal()
 	out.IDToken, err = s.idToken(c.ctx, c.caller.app, chain.User, session, &chain.Issue, access.text.Reveal())
 	return out, err

@@ -27,7 +27,7 @@ func (s *Server) byCredentials(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerWith(access, issue.Scopes, c.jkt), nil
+	return answerWith(access, c.jkt), nil
 }
 
 // ownIssue is what an app may have on its own behalf.

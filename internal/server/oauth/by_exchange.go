@@ -72,7 +72,7 @@ func (s *Server) byExchange(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := answerWith(access, scopes, c.jkt)
+	out := answerWith(access, c.jkt)
 	out.IssuedType = accessTokenType
 	return out, nil
 }

@@ -51,7 +51,7 @@ func (s *Server) byRefresh(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := answerWith(access, scopes, c.jkt)
+	out := answerWith(access, c.jkt)
 	out.RefreshToken = refresh.Reveal()
 	out.IDToken, err = s.idToken(c.ctx, c.caller.app, f.User, f.Session, again(&f.Issue, scopes), access.text.Reveal())
 	return out, err

@@ -39,8 +39,9 @@ type mint struct {
 
 // minted is an access token.
 type minted struct {
-	text secret.Secret
-	life time.Duration
+	text   secret.Secret
+	life   time.Duration
+	scopes []string // of those asked for what the user may still grant
 }
 
 // access makes an access token for one API, in the format and with the lifetime that the API declares.
@@ -75,6 +76,13 @@ func (s *Server) access(ctx context.Context, m *mint) (minted, error) {
 			return minted{}, fail(invalidGrant, "the user's account is not in force")
 		}
 		claims.Epochs.User = standing.Epoch
+		// Whoever lost a role since they allowed this grants no more by it (DESIGN section 3).
+		if claims.Scopes, err = s.Verifier.Grantable(ctx, m.user, m.app, m.scopes); err != nil {
+			return minted{}, err
+		}
+		if len(claims.Scopes) == 0 {
+			return minted{}, fail(invalidGrant, "the user may no longer grant any of this")
+		}
 		if claims.Subject, err = s.subject(m.app, m.user); err != nil {
 			return minted{}, err
 		}
@@ -82,7 +90,7 @@ func (s *Server) access(ctx context.Context, m *mint) (minted, error) {
 	if m.grant != nil {
 		claims.Grant, claims.Epochs.Grant = m.grant.ID, m.grant.Epoch
 	}
-	out := minted{life: expires.Sub(now)}
+	out := minted{life: expires.Sub(now), scopes: claims.Scopes}
 	if format == "opaque" {
 		out.text, err = s.Minter.Opaque(&claims, s.Prefix())
 	} else {

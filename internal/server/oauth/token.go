@@ -62,8 +62,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 }
 
 // answerWith puts an access token into words.
-func answerWith(access minted, scopes []string, jkt string) *answer {
-	out := &answer{AccessToken: access.text.Reveal(), TokenType: "Bearer", ExpiresIn: int64(access.life.Seconds()), Scope: strings.Join(scopes, " ")}
+func answerWith(access minted, jkt string) *answer {
+	out := &answer{AccessToken: access.text.Reveal(), TokenType: "Bearer", ExpiresIn: int64(access.life.Seconds()), Scope: strings.Join(access.scopes, " ")}
 	if jkt != "" {
 		out.TokenType = "DPoP"
 	}

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"testing"
 
@@ -22,13 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write docs/errors.md")
 
-// unanswered are codes that this version has a text for and no way to answer: they are about tokens and quotas.
-var unanswered = []policy.Code{
-	policy.AudienceMismatch, policy.InsufficientUserAuthn, policy.AppMismatch, policy.SenderMismatch, policy.QuotaExceeded,
-}
-
-// unbuilt are examples that begin with a command this version does not have.
-var unbuilt = regexp.MustCompile(`^lanyard (token|whoami|login)\b`)
+// unanswered are codes that this version has a text for and no way to answer: they are about stronger logins and quotas.
+var unanswered = []policy.Code{policy.InsufficientUserAuthn, policy.QuotaExceeded}
 
 const errorsHead = `<!-- Generated from internal/advice by TestErrorsDocUpToDate. Change the table in internal/advice/pages.go, then run
 go generate ./internal/advice -->
@@ -38,12 +32,12 @@ go generate ./internal/advice -->
 Every refusal names a code, says what happened and who can mend it. A running server has the same texts at ` + "`/errors/<code>`" + `,
 and the ` + "`type`" + ` of a problem document leads there.
 
-There are two kinds. A [decision](#decisions) is about somebody's credential at an API: ` + "`POST /v1/verify`" + ` answers 200 with
+There are four kinds. A [decision](#decisions) is about somebody's credential at an API: ` + "`POST /v1/verify`" + ` answers 200 with
 ` + "`allowed: false`" + ` and the code, and the door in front of the API answers its caller with the status given here. A
 [problem](#problems-of-the-json-api) is about a call to Lanyard's own API under ` + "`/v1`" + `. Two codes stand for one of each.
+[OAuth errors](#errors-of-the-oauth-endpoints) are what apps get, in OAuth's own dialect, and [pages](#errors-on-pages) speak to people.
 
-Some texts speak of what is not in this version: access tokens, signing in, plans chosen in the portal, and the commands
-` + "`lanyard token`, `lanyard login` and `lanyard whoami`" + `.
+Some texts speak of what is not in this version: plans chosen in the portal, and client certificates.
 `
 
 const problemsHead = `
@@ -72,19 +66,17 @@ func errorsDocument() []byte {
 		text := advice.Pages()[string(kind)]
 		fmt.Fprintf(&b, "\n### `%s` in the JSON API\n\nHTTP %d. %s As a decision: [`%[1]s`](#%[1]s).\n", kind, statusOf(kind), text.Also)
 	}
+	b.WriteString(oauthErrors)
 	return b.Bytes()
 }
 
 func writePage(b *bytes.Buffer, t advice.Text, status int, later bool) {
 	fmt.Fprintf(b, "\n### `%s`\n\n**%s** (HTTP %d). %s\n\n%s %s\n", t.Code, t.Title, status, t.Sentence, t.Who, t.How)
-	switch {
-	case later:
+	if later {
 		b.WriteString("\nNot answered in this version.\n")
-	case unbuilt.MatchString(t.Example):
-		fmt.Fprintf(b, "\n    %s\n\nThat command is not in this version.\n", t.Example)
-	default:
-		fmt.Fprintf(b, "\n    %s\n", t.Example)
+		return
 	}
+	fmt.Fprintf(b, "\n    %s\n", t.Example)
 }
 
 // kinds are the faults, in the order of package fault.

@@ -3,8 +3,6 @@ package server_test
 import (
 	"bytes"
 	"net/http"
-	"os/signal"
-	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +30,7 @@ func TestDiskFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	room := noRoom(t)
+	room := servertest.NoRoom(t)
 	defer room()
 	refused := 0
 	for range 20 {
@@ -49,26 +47,6 @@ func TestDiskFull(t *testing.T) {
 	until(t, "a yes when there is room again", func() bool { return ask() == nil })
 	if got := counted(t, n, k.ID); got != acknowledged {
 		t.Errorf("%d uses counted, %d acknowledged", got, acknowledged)
-	}
-}
-
-// noRoom keeps this process from writing to any file, as a full disk would, until the returned function is called.
-func noRoom(t *testing.T) func() {
-	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ)
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-		t.Fatal(err)
-	}
-	full := before
-	full.Cur = 0
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-			t.Error(err)
-		}
 	}
 }
 

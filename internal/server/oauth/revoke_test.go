@@ -4,9 +4,7 @@ import (
 	"database/sql"
 	"net/http"
 	"net/url"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -251,7 +249,7 @@ func TestRevokeFault(t *testing.T) {
 			}
 		}
 	}
-	room := noRoom(t)
+	room := servertest.NoRoom(t)
 	defer room()
 	fails("a full disk", 503, "temporarily_unavailable")
 	room()
@@ -275,26 +273,6 @@ func TestRevokeFault(t *testing.T) {
 	w.revoked("when the database is well again", c.revoke(tokens.text("refresh_token")))
 	w.sync()
 	w.over("when the database is well again", tokens.text("access_token"))
-}
-
-// noRoom keeps this process from writing to any file, as a full disk would, until the returned function is called.
-func noRoom(t *testing.T) func() {
-	t.Helper()
-	signal.Ignore(syscall.SIGXFSZ)
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-		t.Fatal(err)
-	}
-	full := before
-	full.Cur = 0
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
-			t.Error(err)
-		}
-	}
 }
 
 // TestRevokeGone: the same with a PostgreSQL that is not there.

@@ -42,13 +42,8 @@ func (s *Server) ask(ctx context.Context, a *app.App, p params, to wayBack) (*gr
 	if ask.MaxAge, err = maxAge(a, p); err != nil {
 		return nil, err
 	}
-	if ask.Claims, err = checkClaims(p.get("claims")); err != nil {
+	if err := s.wants(a, p, ask); err != nil {
 		return nil, err
-	}
-	if hint := p.get("id_token_hint"); hint != "" {
-		if ask.HintedUser, err = s.hinted(a, hint); err != nil {
-			return nil, err
-		}
 	}
 	return ask, checkPrompt(ask.Prompt)
 }
@@ -115,17 +110,39 @@ func checkPrompt(prompt []string) error {
 	return nil
 }
 
-// checkClaims reads the parameter claims and returns it as it is kept.
-func checkClaims(text string) (json.RawMessage, error) {
-	if text == "" {
-		return nil, nil
+// wants reads whom and what the app wants to know of: id_token_hint and claims. What claims names is asked of the user as
+// the scope that tells it: they see it, and may untick it.
+func (s *Server) wants(a *app.App, p params, ask *grant.Ask) (err error) {
+	if hint := p.get("id_token_hint"); hint != "" {
+		if ask.HintedUser, err = s.hinted(a, hint); err != nil {
+			return err
+		}
 	}
-	var w wantedClaims
-	if len(text) > 4096 || json.Unmarshal([]byte(text), &w) != nil {
-		return nil, fail(invalidRequest, "claims is no JSON object of the shape that OpenID Connect describes")
+	wanted, err := parseClaims(p.get("claims"))
+	if err != nil || wanted == nil || !slices.Contains(ask.Scopes, scopeOpenID) {
+		return err
 	}
-	kept, err := json.Marshal(w)
-	return kept, err
+	ask.Scopes = wanted.asScopes(ask.Scopes)
+	for _, sub := range []*wantedClaim{wanted.IDToken["sub"], wanted.Userinfo["sub"]} {
+		if sub == nil || sub.Value == nil {
+			continue
+		}
+		// Nobody else's tokens may come of it (OpenID Connect Core section 3.1.2.2).
+		subject, _ := sub.Value.(string)
+		u, err := s.hintedUser(a, subject)
+		if err != nil {
+			return err
+		}
+		if ask.HintedUser != "" && ask.HintedUser != u {
+			return fail(invalidRequest, "id_token_hint and claims name different users")
+		}
+		ask.HintedUser = u
+	}
+	if acr := wanted.IDToken["acr"]; acr != nil && acr.Essential && !acr.admits(acrValues()) {
+		return fail(unmetAuthentication, "the acr that claims asks for cannot be had here")
+	}
+	ask.Claims, err = json.Marshal(wanted)
+	return err
 }
 
 // hinted reads whom an ID token of ours names. It may have expired: it is a hint. One that is not ours, or another app's,
@@ -169,7 +186,7 @@ func (s *Server) hintedUser(a *app.App, subject string) (id.User, error) {
 	}
 	u, err := id.Parse[id.User](subject)
 	if err != nil {
-		return "", fail(invalidRequest, "id_token_hint names nobody")
+		return "", fail(invalidRequest, "id_token_hint or the sub in claims names nobody")
 	}
 	return u, nil
 }

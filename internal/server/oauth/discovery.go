@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/browser"
 )
 
 // wellKnown are the paths of the discovery documents: OpenID Connect Discovery section 4, RFC 8414 section 3.1, and for an
@@ -65,7 +66,7 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
 		"claims_parameter_supported":                            true,
 		"claims_supported":                                      []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "name", "email", "email_verified"},
 		"claim_types_supported":                                 []string{"normal"},
-		"acr_values_supported":                                  []string{"1"},
+		"acr_values_supported":                                  acrValues(),
 		"display_values_supported":                              []string{"page"},
 		"ui_locales_supported":                                  []string{"en"},
 		"prompt_values_supported":                               []string{"none", "login", "consent", "select_account"},
@@ -83,6 +84,9 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request) error {
 	}
 	return publish(w, doc, "public, max-age=300")
 }
+
+// acrValues are the ways of logging in that apps can ask for.
+func acrValues() []string { return []string{browser.ACRPassword} }
 
 // jwks tells the public keys: those in use, those before them as long as something signed with them may be about, and those
 // to come (DESIGN section 8).

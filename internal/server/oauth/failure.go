@@ -37,6 +37,7 @@ const (
 	invalidMetadata      = "invalid_client_metadata" // RFC 7591
 	invalidRedirect      = "invalid_redirect_uri"    // RFC 7591
 	unsupportedTokenType = "unsupported_token_type"  // RFC 7009
+	unmetAuthentication  = "unmet_authentication_requirements"
 )
 
 // failure is an error in OAuth's own dialect (RFC 6749 section 5.2). Its detail is one sentence and holds no secret.

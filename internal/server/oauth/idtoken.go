@@ -26,7 +26,7 @@ const idTokenLife = time.Hour
 const defaultAlg = "ES256"
 
 // idToken makes the ID token of a login (OpenID Connect Core section 2), or "" without the scope openid. What the scopes
-// profile and email give is told at userinfo; here stands what `claims` asked for here.
+// profile and email tell stands at userinfo; here stands what of it `claims` asked for here.
 func (s *Server) idToken(ctx context.Context, a *app.App, userID id.User, session id.Session, issue *grant.Issue, access string) (string, error) {
 	if !slices.Contains(issue.Scopes, scopeOpenID) {
 		return "", nil
@@ -60,7 +60,7 @@ func (s *Server) idToken(ctx context.Context, a *app.App, userID id.User, sessio
 		if err != nil {
 			return "", err
 		}
-		addWanted(claims, wanted, profile(u))
+		addWanted(claims, wanted, told(u, issue.Scopes))
 	}
 	payload, err := json.Marshal(claims)
 	if err != nil {
@@ -97,12 +97,52 @@ type wantedClaim struct {
 	Values    []any `json:"values"`
 }
 
+// parseClaims reads the parameter; nil is none.
+func parseClaims(text string) (*wantedClaims, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // nothing is wanted
+	}
+	w := &wantedClaims{}
+	if len(text) > 4096 || text[0] != '{' || json.Unmarshal([]byte(text), w) != nil {
+		return nil, fail(invalidRequest, "claims is no JSON object of the shape that OpenID Connect describes")
+	}
+	return w, nil
+}
+
+// readClaims reads it as it is kept.
 func readClaims(raw json.RawMessage) wantedClaims {
 	var w wantedClaims
 	if len(raw) > 0 && json.Unmarshal(raw, &w) != nil { // it was checked when it came
 		return wantedClaims{}
 	}
 	return w
+}
+
+// asScopes adds to scopes those that tell what is wanted.
+func (w *wantedClaims) asScopes(scopes []string) []string {
+	for _, scope := range []string{scopeProfile, scopeEmail} {
+		wanted := slices.ContainsFunc(tells(scope), func(name string) bool {
+			_, id := w.IDToken[name]
+			_, info := w.Userinfo[name]
+			return id || info
+		})
+		if wanted && !slices.Contains(scopes, scope) {
+			scopes = append(slices.Clone(scopes), scope)
+		}
+	}
+	return scopes
+}
+
+// admits reports whether one of the values is wanted, or none in particular.
+func (w *wantedClaim) admits(values []string) bool {
+	wanted := w.Values
+	if w.Value != nil {
+		wanted = append(slices.Clone(wanted), w.Value)
+	}
+	return len(wanted) == 0 || slices.ContainsFunc(wanted, func(v any) bool {
+		text, _ := v.(string)
+		return slices.Contains(values, text)
+	})
 }
 
 // addWanted adds what was asked by name and is known. Nothing that is there already is overwritten.
@@ -115,11 +155,30 @@ func addWanted(claims map[string]any, wanted map[string]*wantedClaim, known map[
 	}
 }
 
-// profile is everything that is known of a user, by claim (OpenID Connect Core section 5.1).
-func profile(u *user.User) map[string]any {
-	claims := map[string]any{"email": u.Email, "email_verified": !u.VerifiedAt.IsZero()}
+// tells are the claims of a scope, as far as anything of the kind is kept here (OpenID Connect Core section 5.4).
+func tells(scope string) []string {
+	switch scope {
+	case scopeProfile:
+		return []string{"name"}
+	case scopeEmail:
+		return []string{"email", "email_verified"}
+	}
+	return nil
+}
+
+// told is what scopes tell of a user, by claim.
+func told(u *user.User, scopes []string) map[string]any {
+	known := map[string]any{"email": u.Email, "email_verified": !u.VerifiedAt.IsZero()}
 	if u.Name != "" {
-		claims["name"] = u.Name
+		known["name"] = u.Name
+	}
+	claims := map[string]any{}
+	for _, scope := range scopes {
+		for _, name := range tells(scope) {
+			if value, have := known[name]; have {
+				claims[name] = value
+			}
+		}
 	}
 	return claims
 }

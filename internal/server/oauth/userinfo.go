@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lanyard-auth/lanyard/internal/fault"
-	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/token"
 	"github.com/lanyard-auth/lanyard/internal/verify"
@@ -36,27 +34,13 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	told := map[string]any{"sub": claims.Subject}
-	known := profile(u)
-	for scope, names := range map[string][]string{scopeProfile: {"name"}, scopeEmail: {"email", "email_verified"}} {
-		for _, name := range names {
-			if value, have := known[name]; have && slices.Contains(claims.Scopes, scope) {
-				told[name] = value
-			}
-		}
-	}
-	if claims.Grant != "" {
-		wanted, err := s.wantedOf(r, claims)
-		if err != nil {
-			return err
-		}
-		addWanted(told, wanted, known)
-	}
+	info := told(u, claims.Scopes) // with what `claims` asked for here: it was asked of the user as scopes
+	info["sub"] = claims.Subject
 	if a.OAuth.UserinfoAlg == "" {
-		return writeJSON(w, http.StatusOK, told)
+		return writeJSON(w, http.StatusOK, info)
 	}
-	told["iss"], told["aud"] = s.Issuer, a.ClientID()
-	payload, err := json.Marshal(told)
+	info["iss"], info["aud"] = s.Issuer, a.ClientID()
+	payload, err := json.Marshal(info)
 	if err != nil {
 		return err
 	}
@@ -70,21 +54,6 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Content-Length", strconv.Itoa(len(text)))
 	_, _ = w.Write([]byte(text)) // who does not read it has gone
 	return nil
-}
-
-// wantedOf is what `claims` asked to be told here, as kept with the token's chain.
-func (s *Server) wantedOf(r *http.Request, claims *token.Claims) (map[string]*wantedClaim, error) {
-	if claims.Family == "" {
-		return nil, nil
-	}
-	f, err := s.Chains.Family(r.Context(), id.Of[id.Family](claims.Family))
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return readClaims(f.Issue.Claims).Userinfo, nil
 }
 
 // bearerOf authenticates a call to a resource of our own by an access token, as Bearer or bound to a key (RFC 6750, RFC

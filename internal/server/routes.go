@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -49,14 +50,33 @@ func (s *Server) routes() (http.Handler, error) {
 
 	everything := s.kit.Wrap(s.kit.Mux(mux))
 	hot := s.kit.Hot(decisions.Verify)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return below(s.Settings.PublicURL, mux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Every request of every API asks this one; it takes the shortest way.
 		if r.Method == http.MethodPost && r.URL.Path == "/v1/verify" {
 			hot.ServeHTTP(w, r)
 			return
 		}
 		everything.ServeHTTP(w, r)
-	}), nil
+	})), nil
+}
+
+// below serves what mux has also below the path of the public URL, if it has one: clients put endpoints together that way,
+// and some proxies cut the path off while others pass it on.
+func below(publicURL string, mux *http.ServeMux, next http.Handler) http.Handler {
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Path == "" {
+		return next
+	}
+	cut := http.StripPrefix(u.Path, next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, u.Path+"/") {
+			if _, pattern := mux.Handler(r); pattern == "" { // a route may begin like the path
+				cut.ServeHTTP(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // health says that the process lives.

@@ -175,6 +175,9 @@ func (s *Server) readIDToken(text string) (jwt.Claims, error) {
 	if !known || alg != header.Algorithm || token.Claims(key, &claims) != nil || claims.Issuer != s.Issuer {
 		return claims, bad
 	}
+	if claims.Expiry == nil || claims.IssuedAt == nil { // signed userinfo has neither
+		return claims, bad
+	}
 	return claims, nil
 }
 

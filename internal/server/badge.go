@@ -143,12 +143,19 @@ func (s *Server) tellEnded(ctx context.Context, ended []session.Ended) {
 	}
 }
 
+// Deliver sends the letters and notices that are due. When it returns, what this node sends is settled.
+func (s *Server) Deliver(ctx context.Context) error {
+	s.delivering.Lock()
+	defer s.delivering.Unlock()
+	return errors.Join(s.mails.Once(ctx), s.oauth.Deliver(ctx))
+}
+
 // deliver sends what waits to be sent, until ctx ends.
 func (s *Server) deliver(ctx context.Context) {
 	ticker := time.NewTicker(deliverEvery)
 	defer ticker.Stop()
 	for {
-		if err := errors.Join(s.mails.Once(ctx), s.oauth.Deliver(ctx)); err != nil && ctx.Err() == nil {
+		if err := s.Deliver(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("letters could not be delivered; they are tried again", "error", err)
 		}
 		select {

@@ -60,6 +60,7 @@ type Server struct {
 	pages      *page.Kit
 	oauth      *oauth.Server
 	mails      *notify.Runner
+	delivering sync.Mutex // one round of Deliver at a time
 	lastPrefix atomic.Pointer[readPrefix]
 }
 

@@ -3,9 +3,11 @@ package oauth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
@@ -111,29 +113,33 @@ func letterPlace(m id.Message) keyring.Place {
 	return keyring.Place{Table: "delivery", Column: "sealed", Row: string(m)}
 }
 
-// Deliver tells the apps whose turn it is (OpenID Connect Back-Channel Logout section 2.5). It is done every few seconds on
-// every node; each notice is claimed by one.
+// Deliver tells the apps whose turn it is (OpenID Connect Back-Channel Logout section 2.5), all at once: one that does not
+// answer holds up nobody else's. It is done every few seconds on every node; each notice is claimed by one.
 func (s *Server) Deliver(ctx context.Context) error {
 	notices, err := s.Post.ClaimLogouts(ctx, s.Now(), logoutLease, logoutAtOnce)
 	if err != nil {
 		return err
 	}
-	for _, m := range notices {
-		failed := s.deliver(ctx, m)
-		switch {
-		case failed == nil:
-			err = s.Post.MailSent(ctx, m.ID)
-		case m.Attempts >= logoutTries:
-			s.Log.WarnContext(ctx, "an app could not be told that a session ended; giving up", "message", m.ID, "error", failed)
-			err = s.Post.MailSent(ctx, m.ID)
-		default:
-			err = s.Post.MailFailed(ctx, m.ID, s.Now().Add(time.Duration(1<<m.Attempts)*10*time.Second), failed.Error())
-		}
-		if err != nil {
-			return err
-		}
+	var all sync.WaitGroup
+	errs := make([]error, len(notices))
+	for i, m := range notices {
+		all.Go(func() { errs[i] = s.settle(ctx, m) })
 	}
-	return nil
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// settle delivers a notice and writes down what became of it. An app that cannot be told is told later, a few times.
+func (s *Server) settle(ctx context.Context, m outbox.Mail) error {
+	failed := s.deliver(ctx, m)
+	switch {
+	case failed == nil:
+		return s.Post.MailSent(ctx, m.ID)
+	case m.Attempts >= logoutTries:
+		s.Log.WarnContext(ctx, "an app could not be told that a session ended; giving up", "message", m.ID, "error", failed)
+		return s.Post.MailSent(ctx, m.ID)
+	}
+	return s.Post.MailFailed(ctx, m.ID, s.Now().Add(time.Duration(1<<m.Attempts)*10*time.Second), failed.Error())
 }
 
 func (s *Server) deliver(ctx context.Context, m outbox.Mail) error {

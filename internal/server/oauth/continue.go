@@ -86,16 +86,22 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, visit *browser.Vis
 	return s.issueCode(w, r, visit, a, request, state, to)
 }
 
-// settleHint turns a pairwise hint into the user it means, if that is the one who is logged in.
+// settleHint turns a pairwise hint into the user it means, if that is the one who is logged in. Any other means nobody here,
+// a user's id that the app learnt elsewhere included: it must not find out that way who is logged in.
 func (s *Server) settleHint(a *app.App, visit *browser.Visit, request *grant.Request) error {
 	if request.Ask.HintedUser == "" || a.OAuth.SubjectType != "pairwise" {
 		return nil
 	}
 	subject, err := s.subject(a, visit.User.ID)
-	if err == nil && string(request.Ask.HintedUser) == subject {
-		request.Ask.HintedUser = visit.User.ID
+	if err != nil {
+		return err
 	}
-	return err
+	if string(request.Ask.HintedUser) == subject {
+		request.Ask.HintedUser = visit.User.ID
+	} else {
+		request.Ask.HintedUser = "nobody"
+	}
+	return nil
 }
 
 func deniedText(code string) string {

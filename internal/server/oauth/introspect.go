@@ -196,8 +196,12 @@ func (s *Server) lookRefresh(r *http.Request, who *introspector, text string) (i
 	if err != nil || !alive {
 		return introspected{}, err
 	}
+	sub, err := s.subject(who.app, f.User)
+	if err != nil {
+		return introspected{}, err
+	}
 	return introspected{
-		Active: true, Scope: strings.Join(f.Issue.Scopes, " "), ClientID: who.app.ClientID(), Exp: f.IdleAt.Unix(), Iat: f.RotatedAt.Unix(), Sub: string(f.User), Iss: s.Issuer,
+		Active: true, Scope: strings.Join(f.Issue.Scopes, " "), ClientID: who.app.ClientID(), Exp: f.IdleAt.Unix(), Iat: f.RotatedAt.Unix(), Sub: sub, Iss: s.Issuer,
 		Mode: string(f.Mode), GrantID: string(f.Grant),
 	}, nil
 }

@@ -40,7 +40,8 @@ type Grant struct {
 	App        id.App
 	Team       id.Team // the app's
 	Scopes     []string
-	Document   string // digest of the app's metadata document that the user saw
+	Unticked   []string // for Allow alone: asked and not allowed, and so taken out of what was allowed before
+	Document   string   // digest of the app's metadata document that the user saw
 	Epoch      int
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
@@ -56,6 +57,11 @@ func (g *Grant) Covers(scopes []string, document string) bool {
 		}
 	}
 	return g.Document == document
+}
+
+// Without are the scopes that are not among others.
+func Without(scopes, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return slices.Contains(others, s) })
 }
 
 // Issue is what is to be issued: decided at consent, and carried by codes, device codes and chains to every token.
@@ -88,8 +94,8 @@ type Filter struct {
 
 // Store keeps grants.
 type Store interface {
-	// Allow makes the live grant of user and app, or widens the one there is, and takes the document over. fault.NotFound or
-	// fault.Conflict where user or app are gone or not in use.
+	// Allow makes the live grant of user and app, or widens the one there is, takes out of it what was unticked, and takes the
+	// document over. fault.NotFound or fault.Conflict where user or app are gone or not in use.
 	Allow(ctx context.Context, g *Grant, ev audit.Event) (*Grant, error)
 	// GrantForDecision reads a grant whatever became of it.
 	GrantForDecision(ctx context.Context, grant id.Grant) (*Grant, error)

@@ -84,6 +84,14 @@ func (s *State) mustLogin() bool {
 	return false
 }
 
+// Unticked is what was asked on this request and not ticked; nothing where nobody was asked.
+func (s *State) Unticked() []string {
+	if p := &s.Request.Progress; !p.AllowedAt.IsZero() && p.AllowedBy == s.Session.User {
+		return grant.Without(s.Request.Ask.Scopes, p.Allowed)
+	}
+	return nil
+}
+
 // Allowed is what may be issued once Next says Issue: what was ticked on this request, else all that was asked, which then
 // was allowed before or needs no asking.
 func (s *State) Allowed() []string {

@@ -1,10 +1,12 @@
 package signin_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/signin"
 )
@@ -58,6 +60,27 @@ func TestNext(t *testing.T) {
 		}
 		if got, denied := signin.Next(state); got != tc.want || denied != tc.denied {
 			t.Errorf("Next(%s) = %s, %q, want %s, %q", tc.name, got, denied, tc.want, tc.denied)
+		}
+	}
+}
+
+// TestUnticked: only who was asked on this very request unticked anything.
+func TestUnticked(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	asked := grant.Ask{Issue: grant.Issue{Scopes: []string{"openid", "mail.read", "posts.write"}}}
+	said := grant.Progress{Allowed: []string{"openid", "mail.read"}, AllowedBy: "user_ada", AllowedAt: now}
+	for name, tc := range map[string]struct {
+		said grant.Progress
+		who  id.User
+		want []string
+	}{
+		"asked":        {said, "user_ada", []string{"posts.write"}},
+		"another user": {said, "user_eve", nil},
+		"not asked":    {grant.Progress{}, "user_ada", nil},
+	} {
+		s := &signin.State{Request: &grant.Request{Ask: asked, Progress: tc.said}, Session: &session.Session{User: tc.who}, Now: now}
+		if got := s.Unticked(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: Unticked() = %v, want %v", name, got, tc.want)
 		}
 	}
 }

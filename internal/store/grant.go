@@ -39,7 +39,7 @@ func (s *Store) Allow(ctx context.Context, g *grant.Grant, ev audit.Event) (allo
 	return allowed, nil
 }
 
-// allow makes or widens the live grant. The app's row is locked first: of two browsers that allow at once the second waits and
+// allow makes or widens the live grant, and takes out of it what was unticked. The app's row is locked first: of two browsers that allow at once the second waits and
 // unites with what it then finds, and an app that is deleted at the same moment has no grant afterwards. The unique index holds
 // it to one live grant in any case. No upsert: SQLite would look in whole tables for what refers to the row.
 func allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant.Grant, error) {
@@ -66,7 +66,7 @@ func allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant
 	if err != nil {
 		return nil, err
 	}
-	allowed.Scopes = append(allowed.Scopes, g.Scopes...)
+	allowed.Scopes = append(grant.Without(allowed.Scopes, g.Unticked), g.Scopes...)
 	slices.Sort(allowed.Scopes)
 	allowed.Scopes = slices.Compact(allowed.Scopes)
 	scopes, err := encode(allowed.Scopes)

@@ -107,7 +107,7 @@ func (p *rooms) answerDevice(w http.ResponseWriter, r *http.Request, visit *brow
 		issue := d.Issue
 		issue.Scopes, issue.AuthTime, issue.ACR, issue.AMR = ticked, visit.Session.AuthAt.Unix(), visit.Session.ACR, visit.Session.AMR
 		answer.State, answer.Issue, action = grant.DeviceApproved, issue, "device.approve"
-		answer.Grant = &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: ticked, Document: a.Document, CreatedAt: now, UpdatedAt: now}
+		answer.Grant = &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: ticked, Unticked: grant.Without(d.Issue.Scopes, ticked), Document: a.Document, CreatedAt: now, UpdatedAt: now}
 	}
 	won, err := p.Devices.AnswerDevice(r.Context(), d.ID, visit.Browser, answer, now, actor.New(now, action, string(d.ID), a.Team, map[string]string{"app": string(a.ID)}))
 	if err != nil {

@@ -133,7 +133,7 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browse
 		}
 		return s.respond(w, r, to, url.Values{"error": {accessDenied}, "error_description": {"The user may grant none of the scopes asked."}})
 	}
-	g, err := s.allow(r.Context(), visit, a, allowed)
+	g, err := s.allow(r.Context(), visit, a, answered{allowed, state.Unticked()})
 	if err != nil {
 		return err
 	}
@@ -168,21 +168,28 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browse
 	return s.respond(w, r, to, url.Values{"code": {text.Reveal()}})
 }
 
-// allow makes or widens the grant, unless it stands already as it is to be.
-func (s *Server) allow(ctx context.Context, visit *browser.Visit, a *app.App, scopes []string) (*grant.Grant, error) {
+// answered is what a user said of the scopes that an app asked for.
+type answered struct{ yes, no []string }
+
+// allow makes, widens or narrows the grant, unless it stands already as it is to be. What was allowed to another document of
+// the app than the present one was not allowed to this one.
+func (s *Server) allow(ctx context.Context, visit *browser.Visit, a *app.App, said answered) (*grant.Grant, error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	there, err := s.Grants.LiveGrant(ctx, visit.User.ID, a.ID)
-	if err == nil && there.Covers(scopes, a.Document) {
-		return there, nil
-	}
-	if err != nil && !fault.Is(err, fault.NotFound) {
+	switch {
+	case fault.Is(err, fault.NotFound):
+	case err != nil:
 		return nil, err
+	case there.Covers(said.yes, a.Document) && len(grant.Without(said.no, there.Scopes)) == len(said.no):
+		return there, nil
+	case there.Document != a.Document:
+		said.no = append(said.no, grant.Without(there.Scopes, said.yes)...)
 	}
 	grantID, err := id.NewFrom[id.Grant](s.Random)
 	if err != nil {
 		return nil, err
 	}
-	g := &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: scopes, Document: a.Document, CreatedAt: now, UpdatedAt: now}
+	g := &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: said.yes, Unticked: said.no, Document: a.Document, CreatedAt: now, UpdatedAt: now}
 	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
 	return s.Grants.Allow(ctx, g, actor.New(now, "grant.allow", string(grantID), a.Team, map[string]string{"app": string(a.ID)}))
 }

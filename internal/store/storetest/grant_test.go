@@ -138,6 +138,25 @@ func TestAllow(t *testing.T) {
 	})
 }
 
+// What is unticked is taken out, what is allowed at the same time stays, and the rest is left alone.
+func TestAllowUnticked(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		must(t, second(w.Allow(ctx, aGrant(w.dev, w.ourApp, "a", "b", "c"), event("grant.allow"))))
+		less := aGrant(w.dev, w.ourApp, "d", "a")
+		less.Unticked = []string{"b", "a", "x"}
+		answered, err := w.Allow(ctx, less, event("grant.allow"))
+		must(t, err)
+		kept, err := w.LiveGrant(ctx, w.dev, w.ourApp)
+		must(t, err)
+		for what, got := range map[string]*grant.Grant{"Allow": answered, "LiveGrant": kept} {
+			if !slices.Equal(got.Scopes, []string{"a", "c", "d"}) || got.Unticked != nil {
+				t.Errorf("%s = %v without %v, want a, c and d", what, got.Scopes, got.Unticked)
+			}
+		}
+	})
+}
+
 // Browsers that allow at once make one grant, and it covers what each of them allowed.
 func TestAllowRace(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {

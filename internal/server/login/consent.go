@@ -32,7 +32,7 @@ func (p *rooms) showConsent(w http.ResponseWriter, r *http.Request, visit *brows
 	}
 	view := consentPage{
 		Frame: p.frame(r, visit, "Allow "+u.app.Name+"?"), way: u.way(r), allowance: allows, Goes: hostOf(u.request.Ask.RedirectURI),
-		Changed: g != nil && g.Document != u.app.Document,
+		Changed: g != nil && g.Document != u.app.Document, For: string(visit.User.ID),
 	}
 	view.FormAction = []string{u.request.Ask.RedirectURI}
 	return p.set.Render(w, r, http.StatusOK, "consent", view)
@@ -138,6 +138,9 @@ func (p *rooms) consent(w http.ResponseWriter, r *http.Request, visit *browser.V
 	}
 	if !visit.SignedIn() {
 		return p.goOn(w, r, u.way(r))
+	}
+	if shown := r.PostForm.Get("account"); shown != "" && shown != string(visit.User.ID) {
+		return p.goOn(w, r, u.way(r)) // somebody else logged in meanwhile: they are asked themselves
 	}
 	progress := grant.Progress{Denied: true}
 	if r.PostForm.Get("decision") == "approve" {

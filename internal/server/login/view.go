@@ -202,6 +202,7 @@ type consentPage struct {
 	way
 	allowance
 	Goes    string // host the browser goes to next
+	For     string // the user who is asked, in the field account
 	Changed bool   // the app's published document is another than the one allowed before
 }
 

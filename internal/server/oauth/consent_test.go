@@ -1,0 +1,355 @@
+package oauth_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/servertest"
+)
+
+// everything is what an app of these tests asks for.
+const everything = "openid profile email profile.read messages.read posts.write"
+
+// grants are what Ada allows now, by app.
+func (w *world) grants() map[string][]string {
+	w.tb.Helper()
+	list, err := w.node.Manage.Grants(w.tb.Context(), w.admin(), manage.GrantsFilter{User: w.ada.ID}, manage.List{})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	out := map[string][]string{}
+	for _, g := range list.Items {
+		if g.RevokedAt == nil {
+			out[g.AppID] = g.Scopes
+		}
+	}
+	return out
+}
+
+// asked opens an authorization request of somebody who is logged in.
+func (c *client) open(scope string) *servertest.Page {
+	c.w.tb.Helper()
+	p := c.w.browser.Get(c.ask(url.Values{"scope": {scope}}))
+	if p.Has("sign-in") {
+		p = c.w.signIn(p)
+	}
+	return p
+}
+
+// answered is what the app gets of an answer: the scopes of its token, or the error.
+func (c *client) answered(p *servertest.Page) (scopes []string, failed string) {
+	c.w.tb.Helper()
+	if p.Away == nil {
+		c.w.tb.Fatalf("the way ended at %s (%d): %.400s", p.URL, p.Status, p.Text())
+	}
+	code := p.Away.Query().Get("code")
+	if code == "" {
+		return nil, p.Away.Query().Get("error")
+	}
+	r := c.redeem(code, nil)
+	if r.status != http.StatusOK {
+		c.w.tb.Fatalf("redeem = %d %s", r.status, r.raw)
+	}
+	return strings.Fields(r.text("scope")), ""
+}
+
+// TestConsentNarrows: what is not ticked is in no token, cannot be had by a refresh, and is asked again if it is wanted again
+// (DESIGN section 8; PROTOCOLS OAuth 10, 18).
+func TestConsentNarrows(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	p := c.open(everything)
+	for scope, ticked := range map[string]bool{"openid": true, "profile": true, "email": true, "profile.read": true, "messages.read": true, "posts.write": false} {
+		if !p.Has("scope-"+scope) || p.Ticked("scope-"+scope) != ticked {
+			t.Errorf("the box of %s: there %v, ticked %v, want it ticked: %v", scope, p.Has("scope-"+scope), p.Ticked("scope-"+scope), ticked)
+		}
+	}
+	p = w.browser.Press(p, "approve", map[string]string{"-scope-messages.read": "", "-scope-email": ""})
+	code := p.Away.Query().Get("code")
+	r := c.redeem(code, nil)
+	if got := r.text("scope"); got != "openid profile profile.read" {
+		t.Errorf("scope = %q, want what was ticked", got)
+	}
+	if info := w.userinfo(r.text("access_token")); info.text("name") != "Ada" || info.body["email"] != nil {
+		t.Errorf("userinfo = %s, want the name and no address", info.raw)
+	}
+	if d := w.verify(r.text("access_token"), "POST", "/v1/posts"); d.Allowed || d.Code != "insufficient_scope" {
+		t.Errorf("POST /v1/posts = %s, want insufficient_scope", d.Code)
+	}
+	wider := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {r.text("refresh_token")}, "scope": {"profile.read messages.read"}}
+	w.refused("a refresh for more", c.token(wider), 400, "invalid_scope")
+	if got := w.grants()[c.id]; !slices.Equal(got, []string{"openid", "profile", "profile.read"}) {
+		t.Errorf("the grant holds %v, want what was ticked", got)
+	}
+	if got := c.login(url.Values{"scope": {"openid messages.read"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
+		t.Errorf("silently what was not ticked = %v, want consent_required", got)
+	}
+}
+
+// TestConsentAgain: the same or less asks nothing, more asks again with what was allowed before ticked, and prompt=consent asks
+// in any case.
+func TestConsentAgain(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	other := w.app(lanyard.AppInput{Name: "Other", Type: "public"})
+	w.browser.Press(c.open("openid profile.read posts.write"), "approve", map[string]string{"+scope-posts.write": ""})
+	for _, scope := range []string{"openid profile.read posts.write", "posts.write", "openid", "profile.read"} {
+		got, failed := c.answered(c.open(scope))
+		if !slices.Equal(got, strings.Fields(scope)) {
+			t.Errorf("%s, allowed before = %v %s, want no question and what was asked", scope, got, failed)
+		}
+	}
+	p := c.open("openid posts.write messages.read")
+	if !p.Has("approve") || !p.Ticked("scope-posts.write") || !p.Ticked("scope-messages.read") {
+		t.Fatalf("more = %s, want to be asked, with what was allowed before ticked", p.URL)
+	}
+	if got, failed := c.answered(w.browser.Press(p, "approve", nil)); !slices.Equal(got, []string{"openid", "posts.write", "messages.read"}) {
+		t.Errorf("more, allowed = %v %s", got, failed)
+	}
+	if p := w.browser.Get(c.ask(url.Values{"scope": {"profile.read"}, "prompt": {"consent"}})); !p.Has("approve") {
+		t.Errorf("prompt=consent = %s, want to be asked", p.URL)
+	}
+	if p := other.open("profile.read"); !p.Has("approve") {
+		t.Errorf("another app = %s, want to be asked", p.URL)
+	}
+	grants, err := w.node.Manage.Grants(t.Context(), w.admin(), manage.GrantsFilter{User: w.ada.ID}, manage.List{})
+	if err != nil || len(grants.Items) != 1 {
+		t.Fatalf("Grants = %+v, %v, want one", grants, err)
+	}
+	if _, err := w.node.Manage.RevokeGrant(t.Context(), w.admin(), grants.Items[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	p = c.open("posts.write")
+	if !p.Has("approve") || p.Ticked("scope-posts.write") {
+		t.Errorf("after it was taken back = %s, want to be asked, with nothing ticked that writes", p.URL)
+	}
+}
+
+// TestConsentWithdraws: who unticks what they allowed before allows it no longer: the app cannot have it silently afterwards.
+func TestConsentWithdraws(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	w.browser.Press(c.open("openid profile.read posts.write"), "approve", map[string]string{"+scope-posts.write": ""})
+	for name, ask := range map[string]url.Values{
+		"more":           {"scope": {"openid profile.read posts.write messages.read"}},
+		"prompt=consent": {"scope": {"profile.read posts.write"}, "prompt": {"consent"}},
+	} {
+		p := w.browser.Get(c.ask(ask))
+		if got, failed := c.answered(w.browser.Press(p, "approve", map[string]string{"-scope-posts.write": ""})); slices.Contains(got, "posts.write") || failed != "" {
+			t.Errorf("%s, unticked = %v %s, want it left out", name, got, failed)
+		}
+		if got := w.grants()[c.id]; slices.Contains(got, "posts.write") || !slices.Contains(got, "openid") || !slices.Contains(got, "profile.read") {
+			t.Errorf("%s: the grant holds %v, want it without what was unticked and with the rest", name, got)
+		}
+		if got := c.login(url.Values{"scope": {"posts.write"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
+			t.Errorf("%s: silently what was unticked = %v, want consent_required", name, got)
+		}
+		// Ticked anew, for the next round.
+		w.browser.Press(c.open("posts.write"), "approve", map[string]string{"+scope-posts.write": ""})
+	}
+	// No is an answer to this request, and takes nothing back.
+	p := w.browser.Get(c.ask(url.Values{"scope": {"posts.write"}, "prompt": {"consent"}}))
+	if _, failed := c.answered(w.browser.Press(p, "deny", nil)); failed != "access_denied" {
+		t.Errorf("no = %s, want access_denied", failed)
+	}
+	if got := w.grants()[c.id]; !slices.Contains(got, "posts.write") {
+		t.Errorf("after a no the grant holds %v, want what it held", got)
+	}
+}
+
+// TestConsentRequired: what an app is of no use without cannot be unticked: it goes along with a yes, and a no is a no.
+func TestConsentRequired(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{RequiredScopes: []string{"posts.write"}}})
+	const scope = "openid profile.read posts.write"
+	p := c.open(scope)
+	if !p.Ticked("scope-posts.write") || !strings.Contains(p.Text(), "needed") {
+		t.Fatalf("the consent page = %s, want the required scope ticked and fixed", p.Text())
+	}
+	if _, failed := c.answered(w.browser.Press(p, "deny", nil)); failed != "access_denied" || len(w.grants()) != 0 {
+		t.Errorf("no = %s, grants %v, want access_denied and none", failed, w.grants())
+	}
+	p = c.open(scope)
+	request := p.URL.Query().Get("request")
+	// A form without the box is as good as one with it.
+	p = w.browser.Post("/consent", url.Values{"request": {request}, "decision": {"approve"}, "scope": {"profile.read"}}, nil)
+	if got, _ := c.answered(p); !slices.Equal(got, strings.Fields(scope)) {
+		t.Errorf("unticked by force = %v, want %s", got, scope)
+	}
+}
+
+// TestConsentFirstParty: the provider's own app asks nobody, but somebody has to be logged in, and it gets no more than they
+// may grant.
+func TestConsentFirstParty(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{FirstParty: true, Scopes: []string{"profile.read", "posts.write", "mail.rule"}}})
+	if got := c.login(url.Values{"prompt": {"none"}}); got.Get("error") != "login_required" {
+		t.Errorf("silently, with nobody logged in = %v, want login_required", got)
+	}
+	p := w.browser.Get(c.ask(nil))
+	if !p.Has("sign-in") {
+		t.Fatalf("with nobody logged in = %s, want the sign-in page", p.URL)
+	}
+	if got, failed := c.answered(w.signIn(p)); !slices.Equal(got, []string{"openid", "profile.read", "posts.write"}) {
+		t.Errorf("after the sign-in = %v %s, want all that was asked, and no question", got, failed)
+	}
+	if got, failed := c.answered(c.open("profile.read mail.rule")); !slices.Equal(got, []string{"profile.read"}) {
+		t.Errorf("with a scope that admins grant = %v %s, want it left out", got, failed)
+	}
+	if _, failed := c.answered(c.open("mail.rule")); failed != "access_denied" {
+		t.Errorf("that scope alone = %s, want access_denied", failed)
+	}
+	if got := w.grants()[c.id]; !slices.Equal(got, []string{"openid", "posts.write", "profile.read"}) {
+		t.Errorf("the grant holds %v: the user sees and takes back what such an app has, like any other's", got)
+	}
+}
+
+// TestConsentByClick: only the button answers. Looking at pages, or a form with another word in it, gives the app nothing.
+func TestConsentByClick(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	p := c.open("openid profile.read")
+	request := p.URL.Query().Get("request")
+	for _, path := range []string{"/consent?decision=approve&request=", "/consent?decision=deny&request=", "/continue?decision=approve&request=", "/continue?error=access_denied&request=", "/continue?request="} {
+		if p := w.browser.Get(path + request); p.Away != nil || !p.Has("approve") {
+			t.Errorf("GET %s = %s, away %v, want to be asked still", path, p.URL, p.Away)
+		}
+	}
+	if len(w.grants()) != 0 {
+		t.Errorf("grants = %v, want none", w.grants())
+	}
+	for _, decision := range []string{"", "yes", "APPROVE", "deny"} {
+		p := c.open("openid profile.read")
+		p = w.browser.Post("/consent", url.Values{"request": {p.URL.Query().Get("request")}, "decision": {decision}, "scope": {"openid", "profile.read"}}, nil)
+		if _, failed := c.answered(p); failed != "access_denied" || len(w.grants()) != 0 {
+			t.Errorf("decision %q = %s, grants %v, want access_denied and none", decision, failed, w.grants())
+		}
+	}
+	p = w.browser.Press(w.browser.Get("/continue?request="+request), "deny", nil)
+	q := p.Away.Query()
+	if q.Get("error") != "access_denied" || q.Get("state") != "st" || q.Get("iss") != w.node.URL || q.Has("code") {
+		t.Errorf("no = %v, want access_denied with state and iss", p.Away)
+	}
+	if p := c.open("openid profile.read"); !p.Has("approve") {
+		t.Errorf("after a no = %s, want to be asked again", p.URL)
+	}
+}
+
+// TestConsentStale: a form that is answered, over, another site's, or was shown to somebody else allows nothing (PROTOCOLS OAuth
+// 7; SECURITY-CASES 50, 54). TestConsentCannotBeStretched has other browsers.
+func TestConsentStale(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	w.user("eve@demo.test")
+	stays := func(what string, p *servertest.Page) {
+		t.Helper()
+		if p.Away != nil || p.Status < 400 || p.Has("approve") {
+			t.Errorf("%s = %d at %s, away %v, want an error page", what, p.Status, p.URL, p.Away)
+		}
+	}
+	shown := c.open("openid profile.read")
+	form := url.Values{"request": {shown.URL.Query().Get("request")}, "decision": {"approve"}, "scope": {"profile.read"}}
+	for name, header := range map[string]http.Header{
+		"by Fetch metadata": {"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.test"}}, "by a subdomain": {"Sec-Fetch-Site": {"same-site"}, "Origin": {"https://evil.rp.test"}},
+		"by origin": {"Sec-Fetch-Site": nil, "Origin": {"https://evil.test"}}, "from a sandbox": {"Sec-Fetch-Site": nil, "Origin": {"null"}},
+	} {
+		if p := w.browser.Post("/consent", form, header); p.Status != http.StatusForbidden || p.Away != nil {
+			t.Errorf("another site's form, told %s = %d, away %v, want 403", name, p.Status, p.Away)
+		}
+	}
+	for name, request := range map[string]string{"none": "", "garbage": "x", "nobody's": "req_0000000000000000", "an injection": form.Get("request") + "' OR 1=1 --"} {
+		stays("a form for a request that is "+name, w.browser.Post("/consent", url.Values{"request": {request}, "decision": {"approve"}, "scope": {"profile.read"}}, nil))
+	}
+	// Eve logs in on the same computer while the page that asks Ada is open.
+	w.browser.Press(w.browser.Get("/login"), "sign-in", map[string]string{"login": "eve@demo.test", "password": password})
+	p := w.browser.Press(shown, "approve", nil)
+	if p.Away != nil || !p.Has("approve") || !strings.Contains(p.Text(), "eve@demo.test") {
+		t.Errorf("Ada's form, sent by Eve = %s, away %v, want Eve to be asked herself", p.URL, p.Away)
+	}
+	w.signIn(w.browser.Get("/login"))
+	if len(w.grants()) != 0 {
+		t.Errorf("grants = %v, want none", w.grants())
+	}
+	p = c.open("openid profile.read")
+	if got, _ := c.answered(w.browser.Press(p, "approve", nil)); !slices.Equal(got, []string{"openid", "profile.read"}) {
+		t.Fatalf("a yes = %v", got)
+	}
+	stays("the same form again", w.browser.Press(p, "approve", nil))
+	p = c.open("openid profile.read messages.read")
+	clock.Advance(31 * time.Minute)
+	w.sync()
+	stays("a form after half an hour", w.browser.Press(p, "approve", nil))
+	stays("its page", w.browser.Get("/consent?request="+p.URL.Query().Get("request")))
+	if got := w.grants()[c.id]; slices.Contains(got, "messages.read") {
+		t.Errorf("the grant holds %v", got)
+	}
+}
+
+// TestConsentSpeaks: who asks, from where, for what, for how long, and where the way goes on, all of it as text (DESIGN section
+// 8; SECURITY-CASES 22, 34).
+func TestConsentSpeaks(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{
+		Name: `<b onmouseover="alert(1)">Pal</b>`, Type: "public", HomepageURL: "https://pal.test",
+		OAuthSettings: lanyard.OAuthSettings{PolicyURI: "https://pal.test/policy", TOSURI: "https://pal.test/terms"},
+	})
+	p := c.open("openid profile.read")
+	text := p.Text()
+	for _, want := range []string{`<b onmouseover="alert(1)">Pal</b>`, "pal.test", "rp.test", "ada@demo.test", "know that it is you", "read your profile", "NOT", "post for you", "read your messages", "15 minutes"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q: %s", want, text)
+		}
+	}
+	if strings.Contains(p.Body, "<b onmouseover") || !strings.Contains(p.Body, `href="https://pal.test/policy"`) || !strings.Contains(p.Body, `href="https://pal.test/terms"`) {
+		t.Errorf("the page does not escape the name, or has no links to policy and terms: %.3000s", p.Body)
+	}
+	h := p.Header
+	csp := h.Get("Content-Security-Policy")
+	if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "https://rp.test") || strings.Contains(csp, "unsafe") || h.Get("X-Frame-Options") != "DENY" ||
+		h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("headers = %v, want no frames, no store, no referrer, and the way to the app open", h)
+	}
+}
+
+// TestConsentDocument: an app that changed what it says about itself is asked about anew, and what was allowed to the other
+// document and not asked now is not allowed to this one (PROTOCOLS MCP "CIMD").
+func TestConsentDocument(t *testing.T) {
+	var says atomic.Pointer[string]
+	var address string
+	there, allow := stranger(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		_, _ = rw.Write([]byte(`{"client_id":"` + address + `","client_name":"` + *says.Load() + `","redirect_uris":["` + callback + `"]}`))
+	})
+	address = there.URL + "/client"
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now, Settings: allow})
+	c := &client{w: w, id: address}
+	first, second := "Pal", "Pal, your bank"
+	says.Store(&first)
+	w.browser.Press(c.open("openid profile.read posts.write"), "approve", map[string]string{"+scope-posts.write": ""})
+	if p := c.open("openid profile.read"); p.Away == nil {
+		t.Fatalf("the same document = %s, want no question", p.URL)
+	}
+	says.Store(&second)
+	clock.Advance(25 * time.Hour) // no document is kept longer
+	w.sync()
+	p := c.open("openid profile.read")
+	if !p.Has("approve") || !strings.Contains(p.Text(), "This app has changed") || !strings.Contains(p.Text(), second) {
+		t.Fatalf("another document = %s %.500s, want to be asked and told", p.URL, p.Text())
+	}
+	if got, failed := c.answered(w.browser.Press(p, "approve", nil)); !slices.Equal(got, []string{"openid", "profile.read"}) {
+		t.Errorf("allowed = %v %s", got, failed)
+	}
+	if got := c.login(url.Values{"scope": {"posts.write"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
+		t.Errorf("silently what was allowed to the other document = %v, want consent_required", got)
+	}
+}

@@ -33,7 +33,7 @@ func (w *world) grants() map[string][]string {
 	return out
 }
 
-// asked opens an authorization request of somebody who is logged in.
+// open is what an authorization request shows to somebody who is logged in.
 func (c *client) open(scope string) *servertest.Page {
 	c.w.tb.Helper()
 	p := c.w.browser.Get(c.ask(url.Values{"scope": {scope}}))

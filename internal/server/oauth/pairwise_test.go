@@ -76,7 +76,6 @@ func TestPairwise(t *testing.T) {
 			t.Errorf("sub %q tells who it is, or is too long", sub)
 		}
 	}
-	ada := w.browser
 	w.user("eve@demo.test")
 	w.browser = w.node.Browser(t)
 	w.browser.Press(w.browser.Get("/login"), "sign-in", map[string]string{"login": "eve@demo.test", "password": password})
@@ -87,7 +86,6 @@ func TestPairwise(t *testing.T) {
 	if got := one.sub(callback); got != first {
 		t.Errorf("in another browser sub = %q, want %q", got, first)
 	}
-	w.browser = ada
 }
 
 // TestPairwiseSector: a sector identifier makes one sector of several hosts, and without one there is no telling which is meant.

@@ -298,6 +298,9 @@ func TestTokenForItself(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &issued); err != nil || got.code != exitDone || issued.Scope != "news.read" || issued.RefreshToken != "" {
 		t.Fatalf("token = %+v, %v", got, err)
 	}
+	if issued.ExpiresIn < 800 || issued.ExpiresIn > 900 || !strings.Contains(got.stderr, "minutes.") {
+		t.Errorf("a token of 15 minutes = %d s, told as %q", issued.ExpiresIn, got.stderr)
+	}
 	if strings.Contains(got.stdout+got.stderr, made.Secret) {
 		t.Error("the secret of the app was printed")
 	}

@@ -174,8 +174,12 @@ func (p *program) showToken(w *tokenAsk, got *oauth2.Token) error {
 		kind = advice.ClientCredentials
 	}
 	card := advice.Card{Kind: kind, Now: p.now(), JWT: strings.Count(got.AccessToken, ".") == 2}
-	if got.ExpiresIn > 0 {
-		card.Expires = p.now().Add(time.Duration(got.ExpiresIn) * time.Second)
+	life := time.Duration(got.ExpiresIn) * time.Second
+	if life == 0 && !got.Expiry.IsZero() { // package clientcredentials keeps the moment alone
+		life = got.Expiry.Sub(card.Now).Round(time.Second)
+	}
+	if life > 0 {
+		card.Expires = card.Now.Add(life)
 	}
 	p.notes.linef("It may: %s. %s", short(scope), advice.IfStolen(card).Text)
 	if got.RefreshToken != "" && !p.asJSON() {
@@ -183,7 +187,7 @@ func (p *program) showToken(w *tokenAsk, got *oauth2.Token) error {
 	}
 	if p.asJSON() {
 		idToken, _ := got.Extra("id_token").(string)
-		return p.json(issuedToken{got.AccessToken, got.Type(), got.ExpiresIn, scope, got.RefreshToken, idToken})
+		return p.json(issuedToken{got.AccessToken, got.Type(), int64(life.Seconds()), scope, got.RefreshToken, idToken})
 	}
 	p.out.linef("%s", got.AccessToken)
 	return nil

@@ -212,7 +212,7 @@ func TestRequestObjectCounts(t *testing.T) {
 		"one of two in aud":         {"aud": []string{"https://elsewhere.test", w.node.URL}},
 		"nbf within a minute":       {"nbf": now.Unix() + 59},
 		"the last second":           {"exp": now.Unix() + 1},
-		"a number, an object, bool": {"max_age": 3600, "claims": map[string]any{"id_token": map[string]any{"name": nil}}, "x": true},
+		"a number, an object, bool": {"max_age": 3600, "claims": map[string]any{"id_token": map[string]any{"auth_time": nil}}, "x": true},
 		"no client_id":              {"client_id": nil},
 		"a list of one":             {"resource": []string{w.node.URL + "/apis/mail"}},
 	} {

@@ -63,15 +63,18 @@ func (s *Server) byBearer(c *call) (*answer, error) {
 // bearerMint says for whom an assertion speaks.
 func (s *Server) bearerMint(c *call, subject string) (*mint, error) {
 	a := c.caller.app
-	issue, err := s.ownIssue(c, c.params.list("scope"))
+	asked := c.params.list("scope")
+	if subject == a.ClientID() {
+		if err := actsItself(c, asked); err != nil {
+			return nil, err
+		}
+	}
+	issue, err := s.ownIssue(c, asked)
 	if err != nil {
 		return nil, err
 	}
 	m := &mint{app: a, mode: c.caller.mode, issue: issue, scopes: issue.Scopes, jkt: c.jkt}
 	if subject == a.ClientID() {
-		if !c.caller.proved || len(a.OAuth.Scopes) == 0 {
-			return nil, fail(unauthorizedClient, "only a client that proves who it is and registered scopes acts for itself")
-		}
 		return m, nil
 	}
 	userID, err := id.Parse[id.User](subject)

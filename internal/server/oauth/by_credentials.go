@@ -7,17 +7,9 @@ import (
 // byCredentials is an app on its own behalf (RFC 6749 section 4.4): no user, no refresh token, and only what the app
 // registered.
 func (s *Server) byCredentials(c *call) (*answer, error) {
-	if !c.caller.proved {
-		return nil, fail(unauthorizedClient, "client credentials are for clients that prove who they are")
-	}
 	asked := c.params.list("scope")
-	for _, scope := range asked {
-		if isOpenID(scope) {
-			return nil, fail(invalidScope, "the scope %s is about a user, and there is none here", scope)
-		}
-	}
-	if len(c.caller.app.OAuth.Scopes) == 0 {
-		return nil, fail(invalidScope, "this client registered no scopes, so there is nothing it may do by itself")
+	if err := actsItself(c, asked); err != nil {
+		return nil, err
 	}
 	issue, err := s.ownIssue(c, asked)
 	if err != nil {
@@ -28,6 +20,22 @@ func (s *Server) byCredentials(c *call) (*answer, error) {
 		return nil, err
 	}
 	return answerWith(access, c.jkt), nil
+}
+
+// actsItself says why an app may not act on its own behalf with the scopes it asks for, or nil.
+func actsItself(c *call, asked []string) error {
+	if !c.caller.proved {
+		return fail(unauthorizedClient, "acting for itself is for clients that prove who they are")
+	}
+	for _, scope := range asked {
+		if isOpenID(scope) {
+			return fail(invalidScope, "the scope %s is about a user, and there is none here", scope)
+		}
+	}
+	if len(c.caller.app.OAuth.Scopes) == 0 {
+		return fail(invalidScope, "this client registered no scopes, so there is nothing it may do by itself")
+	}
+	return nil
 }
 
 // ownIssue is what an app may have on its own behalf.

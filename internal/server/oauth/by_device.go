@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"slices"
+
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -50,7 +52,11 @@ func (s *Server) byDevice(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain, refresh, err := s.newChain(c, chainOf{user: d.User, grant: d.Grant, session: d.Session, issue: d.Issue})
+	issue := d.Issue
+	if !slices.ContainsFunc(issue.Scopes, func(scope string) bool { return !isOpenID(scope) }) {
+		issue.API, issue.Audience = "", s.Issuer // nothing of the API was ticked
+	}
+	chain, refresh, err := s.newChain(c, chainOf{user: d.User, grant: d.Grant, session: d.Session, issue: issue})
 	if err != nil {
 		return nil, err
 	}

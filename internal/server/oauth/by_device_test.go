@@ -173,6 +173,22 @@ func TestDevicePolling(t *testing.T) {
 	}
 }
 
+// TestDeviceNarrowed: a device that was allowed nothing of the API gets no token for it.
+func TestDeviceNarrowed(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.deviceApp(lanyard.AppInput{})
+	d := c.device("openid profile.read")
+	w.browser.Press(d.typed(w.browser), "approve", map[string]string{"-scope-profile.read": ""})
+	r := d.poll(nil)
+	told := w.post("/oauth/introspect", url.Values{"token": {r.text("access_token")}}, bearer(w.node.AdminKey))
+	if r.text("scope") != "openid" || told.text("aud") != w.node.URL {
+		t.Errorf("with openid alone = %d %s, %s, want a token for the issuer", r.status, r.raw, told.raw)
+	}
+	if verdict := w.verify(r.text("access_token"), "", ""); verdict.Code != "audience_mismatch" {
+		t.Errorf("at the API = %s, want audience_mismatch", verdict.Code)
+	}
+}
+
 // TestDeviceEnds: a no ends it, and so do ten minutes, approved or not (RFC 8628 section 3.5).
 func TestDeviceEnds(t *testing.T) {
 	clock := newClock()

@@ -12,7 +12,7 @@ func (p *program) admin() *cobra.Command {
 	return parent(&cobra.Command{
 		Use:   "admin",
 		Short: "The way in: works on the database, server running or not",
-	}, p.adminCreate(), p.adminLoginLink(), parent(&cobra.Command{
+	}, p.adminCreate(), p.adminInvite(), p.adminLoginLink(), parent(&cobra.Command{
 		Use:   "key",
 		Short: "Management keys",
 	}, p.adminKeyCreate()))

@@ -47,6 +47,38 @@ func (p *program) adminCreate() *cobra.Command {
 	return cmd
 }
 
+func (p *program) adminInvite() *cobra.Command {
+	var email string
+	cmd := &cobra.Command{
+		Use:   "invite --email EMAIL",
+		Short: "Invite somebody to make an account",
+		Long: `Send somebody a link that opens the sign-up form for their address, for 7 days. It works on the
+database itself; the running server sends the mail. LANYARD_SIGNUP has to be invite or open.`,
+		Example: "  lanyard admin invite --email ada@example.com",
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if email == "" {
+				return usage("--email is missing: the address of who is to be invited")
+			}
+			return p.onCore(cmd.Context(), func(core *server.Core) error {
+				if err := core.Manage.Invite(cmd.Context(), audit.Command("admin invite"), email); err != nil {
+					return err
+				}
+				if p.asJSON() {
+					return p.json(map[string]string{"invited": email})
+				}
+				p.out.linef("Invited %s. The server sends the mail; the link in it works once, for 7 days.", cell(email))
+				if core.Settings.SMTPURL.IsZero() {
+					p.notes.linef("LANYARD_SMTP_URL is not set here: without it the server sends no mail.")
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&email, "email", "", "the address of who is to be invited (needed)")
+	return cmd
+}
+
 func (p *program) adminLoginLink() *cobra.Command {
 	var email string
 	cmd := &cobra.Command{

@@ -60,8 +60,12 @@ type Filter struct {
 	Limit    int
 }
 
-// CheckEmail refuses what is no plain mail address: a display name, comments, an IP host, control characters.
+// CheckEmail refuses what is no plain mail address: a display name, comments, an IP host, and whatever is not ASCII. Of two
+// addresses that look alike one could be taken for the other, and letters that fold to ASCII would be the same account.
 func CheckEmail(email string) error {
+	if strings.ContainsFunc(email, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return fault.Field("email", "must be a mail address of plain letters, digits and signs; a domain of another script is written xn--…")
+	}
 	addr, err := mail.ParseAddress(email)
 	at := strings.LastIndexByte(email, '@')
 	if err != nil || addr.Address != email || addr.Name != "" || at < 1 || len(email) > 254 || !strings.Contains(email[at:], ".") || strings.ContainsAny(email, "[]\"") {

@@ -92,7 +92,9 @@ func (p *rooms) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.
 			Frame: p.frame(r, visit, "Set up this server"), Action: "/setup", Token: token, Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email"), Errors: failed,
 		})
 	case factor.Invite:
-		return p.set.Render(w, r, status, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), Email: l.Email, Errors: failed})
+		return p.set.Render(w, r, status, "signup", signupPage{
+			Frame: p.frame(r, visit, "Make an account"), Token: token, Name: r.PostForm.Get("name"), Email: l.Email, Errors: failed,
+		})
 	case factor.SignUp:
 		return p.set.Render(w, r, status, "link-confirm", linkConfirmPage{
 			Frame: p.frame(r, visit, "Confirm your address"), Action: "/link", Token: token, Text: "This makes your account for " + l.Email + " and signs you in.", Button: "Confirm this address",
@@ -112,7 +114,13 @@ func (p *rooms) useLink(w http.ResponseWriter, r *http.Request, visit *browser.V
 		return err
 	}
 	var used manage.Used
+	acr, amr := browser.ACRLink, "otp"
 	switch l.Purpose {
+	case factor.Invite:
+		acr, amr = browser.ACRPassword, "pwd"
+		used, err = p.Accounts.UseInvite(r.Context(), text, manage.NewAccount{
+			Name: r.PostForm.Get("name"), Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r),
+		})
 	case factor.SignUp:
 		used, err = p.Accounts.UseSignUp(r.Context(), text, visit.Browser)
 	case factor.Reset:
@@ -123,7 +131,7 @@ func (p *rooms) useLink(w http.ResponseWriter, r *http.Request, visit *browser.V
 		return fault.New(fault.Invalid, "this link is for another page")
 	}
 	if err != nil {
-		failed, err := fieldErrors(err, "password")
+		failed, err := fieldErrors(err, "name", "password")
 		if err != nil {
 			return err
 		}
@@ -133,7 +141,7 @@ func (p *rooms) useLink(w http.ResponseWriter, r *http.Request, visit *browser.V
 		done := donePage{Frame: p.frame(r, visit, "Done"), Tone: "good", Text: "That worked. Go back to the browser where you began, or sign in here.", Next: page.Link{Text: "Sign in here", URL: "/login"}}
 		return p.set.Render(w, r, http.StatusOK, "done", done)
 	}
-	if err := p.Browser.Begin(w, r, visit, used.User, browser.ACRLink, "otp"); err != nil {
+	if err := p.Browser.Begin(w, r, visit, used.User, acr, amr); err != nil {
 		return err
 	}
 	return p.goOn(w, r, way{Next: "/account"})

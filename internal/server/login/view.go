@@ -87,14 +87,19 @@ type signupPage struct {
 	page.Frame
 	way
 	Client      *asker
-	Name, Email string // as they were typed
+	Token       secret.Secret // field token: the invitation, which is for Email; zero: nobody was invited
+	Name, Email string        // as they were typed
 	Errors      errs
 }
 
 // Fields are the page's fields.
 func (p signupPage) Fields() []page.Field {
+	name := page.Field{ID: "name", Label: "Your name", Value: p.Name, Complete: "name", Max: 100, Optional: true, Error: p.Errors["name"], Focus: len(p.Errors) == 0}
+	if !p.Token.IsZero() {
+		return []page.Field{name, newPassword(p.Errors)}
+	}
 	return []page.Field{
-		{ID: "name", Label: "Your name", Value: p.Name, Complete: "name", Max: 100, Optional: true, Error: p.Errors["name"], Focus: len(p.Errors) == 0},
+		name,
 		mailField(p.Email, p.Errors, "A link is sent there to confirm it."),
 		newPassword(p.Errors),
 	}

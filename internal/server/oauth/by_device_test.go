@@ -215,55 +215,58 @@ func TestDeviceEnds(t *testing.T) {
 
 // TestDeviceStops: with the user, what they allowed, or the app, polling ends at once (PROTOCOLS OAuth 10), as does a code.
 func TestDeviceStops(t *testing.T) {
-	yes := true
-	for name, end := range map[string]struct {
-		act  func(w *world, c *client) error
-		code string
+	w := newWorld(t, servertest.Options{})
+	yes, no := true, false
+	user := func(patch lanyard.UserPatch) error {
+		_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, patch)
+		return err
+	}
+	for _, end := range []struct {
+		name string
+		act  func(c *client) error
+		undo lanyard.UserPatch
+		app  bool // is out of force, and told so; else device and code are over
 	}{
-		"the user is locked": {func(w *world, _ *client) error {
-			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{Disabled: &yes})
-			return err
-		}, ""},
-		"the user ends all tokens": {func(w *world, _ *client) error {
-			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{RevokeTokens: true})
-			return err
-		}, ""},
-		"the grant is taken back": {func(w *world, c *client) error {
+		{name: "the grant is taken back", act: func(c *client) error {
 			grants, err := w.node.Manage.Grants(t.Context(), w.admin(), manage.GrantsFilter{App: c.id}, manage.List{Limit: 1})
 			if err == nil {
 				_, err = w.node.Manage.RevokeGrant(t.Context(), w.admin(), grants.Items[0].ID)
 			}
 			return err
-		}, ""},
-		"the app is locked": {func(w *world, c *client) error {
+		}},
+		{name: "the user ends all tokens", act: func(*client) error { return user(lanyard.UserPatch{RevokeTokens: true}) }},
+		{name: "the user is locked", act: func(*client) error { return user(lanyard.UserPatch{Disabled: &yes}) }, undo: lanyard.UserPatch{Disabled: &no}},
+		{name: "the app is locked", act: func(c *client) error {
 			_, err := w.node.Manage.UpdateApp(t.Context(), w.admin(), c.id, lanyard.AppPatch{Disabled: &yes})
 			return err
-		}, "invalid_client"},
-		"the app is deleted": {func(w *world, c *client) error {
+		}, app: true},
+		{name: "the app is deleted", act: func(c *client) error {
 			_, err := w.node.Manage.DeleteApp(t.Context(), w.admin(), c.id)
 			return err
-		}, "invalid_client"},
-		"its team is suspended": {func(w *world, _ *client) error {
+		}, app: true},
+		{name: "its team is suspended", act: func(*client) error {
 			_, err := w.node.Manage.UpdateTeam(t.Context(), w.admin(), w.team.ID, lanyard.TeamPatch{Suspended: &yes})
 			return err
-		}, "invalid_client"},
+		}, app: true},
 	} {
-		w := newWorld(t, servertest.Options{})
-		c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{deviceGrant, "authorization_code", "refresh_token"}}})
+		c := w.app(lanyard.AppInput{Name: end.name, Type: "public", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{deviceGrant, "authorization_code", "refresh_token"}}})
 		d := c.device("profile.read")
 		d.answer("approve")
 		code := c.code(nil)
-		if err := end.act(w, c); err != nil {
+		if err := end.act(c); err != nil {
 			t.Fatal(err)
 		}
 		w.sync()
-		if end.code != "" {
-			w.refused(name+", device", d.poll(nil), 401, end.code)
-			w.refused(name+", code", c.redeem(code, nil), 401, end.code)
+		if end.app {
+			w.refused(end.name+", device", d.poll(nil), 401, "invalid_client")
+			w.refused(end.name+", code", c.redeem(code, nil), 401, "invalid_client")
 			continue
 		}
-		w.refused(name+", device", d.poll(nil), 400, "expired_token")
-		w.refused(name+", code", c.redeem(code, nil), 400, "invalid_grant")
+		w.refused(end.name+", device", d.poll(nil), 400, "expired_token")
+		w.refused(end.name+", code", c.redeem(code, nil), 400, "invalid_grant")
+		if err := user(end.undo); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

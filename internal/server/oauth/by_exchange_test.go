@@ -172,60 +172,58 @@ func TestExchangeOpaque(t *testing.T) {
 // TestExchangeOver: what is over is not exchanged, and what was exchanged ends with the chain, the grant, the user and the app (PROTOCOLS OAuth 20;
 // SECURITY-CASES 56).
 func TestExchangeOver(t *testing.T) {
-	yes := true
-	for name, end := range map[string]struct {
-		act   func(w *world, c *client, r *reply) error
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now})
+	service, yes := w.service("Service"), true
+	for _, end := range []struct {
+		name  string
+		act   func(c *client, r *reply) error
 		lives bool // what was exchanged before goes on
 	}{
-		"its chain is revoked": {act: func(w *world, c *client, r *reply) error {
-			w.revoked("refresh token", c.revoke(r.text("refresh_token")))
-			return nil
-		}},
-		"it is revoked alone": {act: func(w *world, c *client, r *reply) error {
+		{name: "it is revoked alone", act: func(c *client, r *reply) error {
 			w.revoked("access token", c.revoke(r.text("access_token")))
 			return nil
 		}, lives: true},
-		"the user is locked": {act: func(w *world, _ *client, _ *reply) error {
-			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{Disabled: &yes})
+		{name: "its chain is revoked", act: func(c *client, r *reply) error {
+			w.revoked("refresh token", c.revoke(r.text("refresh_token")))
+			return nil
+		}},
+		{name: "the grant is taken back", act: func(c *client, r *reply) error {
+			_, err := w.node.Manage.RevokeGrant(t.Context(), w.admin(), c.introspect(r.text("access_token")).text("grant_id"))
 			return err
 		}},
-		"the user ends all tokens": {act: func(w *world, _ *client, _ *reply) error {
-			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{RevokeTokens: true})
-			return err
-		}},
-		"the grant is taken back": {act: func(w *world, c *client, r *reply) error {
-			told := c.introspect(r.text("access_token"))
-			_, err := w.node.Manage.RevokeGrant(t.Context(), w.admin(), told.text("grant_id"))
-			return err
-		}},
-		"its app is locked": {act: func(w *world, c *client, _ *reply) error {
+		{name: "its app is locked", act: func(c *client, _ *reply) error {
 			_, err := w.node.Manage.UpdateApp(t.Context(), w.admin(), c.id, lanyard.AppPatch{Disabled: &yes})
 			return err
 		}},
+		{name: "it expired", act: func(*client, *reply) error {
+			clock.Advance(15 * time.Minute)
+			return nil
+		}},
+		{name: "the user ends all tokens", act: func(*client, *reply) error {
+			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{RevokeTokens: true})
+			return err
+		}},
+		{name: "the user is locked", act: func(*client, *reply) error {
+			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{Disabled: &yes})
+			return err
+		}},
 	} {
-		w := newWorld(t, servertest.Options{})
-		c, service := w.app(lanyard.AppInput{}), w.service("Service")
+		c := w.app(lanyard.AppInput{Name: end.name})
 		r := c.tokens()
 		before := service.exchange(r.text("access_token"), nil)
 		if before.status != 200 {
-			t.Fatalf("before %s = %d %s", name, before.status, before.raw)
+			t.Fatalf("before %s = %d %s", end.name, before.status, before.raw)
 		}
-		if err := end.act(w, c, r); err != nil {
+		if err := end.act(c, r); err != nil {
 			t.Fatal(err)
 		}
 		w.sync()
-		w.refused(name, service.exchange(r.text("access_token"), nil), 400, "invalid_grant")
+		w.refused(end.name, service.exchange(r.text("access_token"), nil), 400, "invalid_grant")
 		if d := w.verify(before.text("access_token"), "GET", "/v1/me"); d.Allowed != end.lives {
-			t.Errorf("%s: what was exchanged before = %s, allowed %t, want %t", name, d.Code, d.Allowed, end.lives)
+			t.Errorf("%s: what was exchanged before = %s, allowed %t, want %t", end.name, d.Code, d.Allowed, end.lives)
 		}
 	}
-	clock := newClock()
-	w := newWorld(t, servertest.Options{Now: clock.Now})
-	c, service := w.app(lanyard.AppInput{}), w.service("Service")
-	text := c.tokens().text("access_token")
-	clock.Advance(15 * time.Minute)
-	w.sync()
-	w.refused("expired", service.exchange(text, nil), 400, "invalid_grant")
 }
 
 // TestExchangeBound: a token that is bound to a key is exchanged by the holder of that key alone (RFC 9449 section 5).

@@ -241,44 +241,47 @@ func TestIntrospectOver(t *testing.T) {
 
 // TestIntrospectEnded: a token is inactive at once when what it hangs on ends: user, grant, app (PROTOCOLS OAuth 10).
 func TestIntrospectEnded(t *testing.T) {
-	yes := true
-	for name, end := range map[string]func(w *world, c *client, grantID string) error{
-		"the user is locked": func(w *world, _ *client, _ string) error {
-			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{Disabled: &yes})
-			return err
-		},
-		"the user ends all tokens": func(w *world, _ *client, _ string) error {
-			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{RevokeTokens: true})
-			return err
-		},
-		"the grant is taken back": func(w *world, _ *client, grantID string) error {
+	w := newWorld(t, servertest.Options{})
+	all, yes := w.judge(), true
+	for _, end := range []struct {
+		name string
+		act  func(c *client, grantID string) error
+	}{
+		{"the grant is taken back", func(_ *client, grantID string) error {
 			_, err := w.node.Manage.RevokeGrant(t.Context(), w.admin(), grantID)
 			return err
-		},
-		"the app is locked": func(w *world, c *client, _ string) error {
+		}},
+		{"the app is locked", func(c *client, _ string) error {
 			_, err := w.node.Manage.UpdateApp(t.Context(), w.admin(), c.id, lanyard.AppPatch{Disabled: &yes})
 			return err
-		},
-		"the app is deleted": func(w *world, c *client, _ string) error {
+		}},
+		{"the app is deleted", func(c *client, _ string) error {
 			_, err := w.node.Manage.DeleteApp(t.Context(), w.admin(), c.id)
 			return err
-		},
+		}},
+		{"the user ends all tokens", func(*client, string) error {
+			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{RevokeTokens: true})
+			return err
+		}},
+		{"the user is locked", func(*client, string) error {
+			_, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{Disabled: &yes})
+			return err
+		}},
 	} {
-		w := newWorld(t, servertest.Options{})
-		c, all := w.app(lanyard.AppInput{}), w.judge()
+		c := w.app(lanyard.AppInput{Name: end.name})
 		r := c.tokens()
 		before := w.post("/oauth/introspect", url.Values{"token": {r.text("access_token")}}, bearer(all))
-		w.active("before "+name, before)
-		w.active("refresh token before "+name, c.introspect(r.text("refresh_token")))
-		if err := end(w, c, before.text("grant_id")); err != nil {
+		w.active("before "+end.name, before)
+		w.active("refresh token before "+end.name, c.introspect(r.text("refresh_token")))
+		if err := end.act(c, before.text("grant_id")); err != nil {
 			t.Fatal(err)
 		}
 		w.sync()
-		w.inactive(name, w.post("/oauth/introspect", url.Values{"token": {r.text("access_token")}}, bearer(all)))
-		if strings.HasPrefix(name, "the app") {
-			w.refused("its refresh token: "+name, c.introspect(r.text("refresh_token")), 401, "invalid_client")
+		w.inactive(end.name, w.post("/oauth/introspect", url.Values{"token": {r.text("access_token")}}, bearer(all)))
+		if strings.HasPrefix(end.name, "the app") {
+			w.refused("its refresh token: "+end.name, c.introspect(r.text("refresh_token")), 401, "invalid_client")
 		} else {
-			w.inactive("its refresh token: "+name, c.introspect(r.text("refresh_token")))
+			w.inactive("its refresh token: "+end.name, c.introspect(r.text("refresh_token")))
 		}
 	}
 }
@@ -321,7 +324,7 @@ func opened(t *testing.T, w *world, text string) (head, claims map[string]any) {
 	if err := json.Unmarshal([]byte(call(t, http.MethodGet, w.node.URL+"/.well-known/jwks.json", nil, nil).raw), &keys); err != nil {
 		t.Fatal(err)
 	}
-	signed, err := jose.ParseSigned(text, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
+	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
 	if err != nil {
 		t.Fatal(err)
 	}

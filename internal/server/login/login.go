@@ -93,6 +93,11 @@ func (p *rooms) handle(serve func(http.ResponseWriter, *http.Request, *browser.V
 			if err != nil {
 				return err
 			}
+			for name, values := range form {
+				if len(values) > 1 && name != "scope" { // boxes have one name
+					return fault.Field(web.Field(name), "is given more than once")
+				}
+			}
 			r.PostForm = form
 		}
 		return serve(w, r, visit)

@@ -76,9 +76,9 @@ func (b *badge) subjects(ctx context.Context, address string) ([]subject, error)
 	}
 	for _, format := range []string{formatJWT, formatOpaque} {
 		if err := errors.Join(
-			add(b.issuing(address, format)), add(b.refreshing(ctx, address, format)),
-			add(b.looking(ctx, introspection(b, address, format))), add(b.looking(ctx, decision(b, address, format))),
-			add(b.lookingFirst(ctx, introspection(b, address, format))), add(b.lookingFirst(ctx, decision(b, address, format))),
+			add(b.issuing(address, format), nil), add(b.refreshing(ctx, address, format)),
+			add(b.looking(ctx, introspection(address, format))), add(b.looking(ctx, decision(b, address, format))),
+			add(b.lookingFirst(ctx, introspection(address, format)), nil), add(b.lookingFirst(ctx, decision(b, address, format)), nil),
 		); err != nil {
 			return nil, err
 		}
@@ -87,7 +87,7 @@ func (b *badge) subjects(ctx context.Context, address string) ([]subject, error)
 }
 
 // issuing is client-credential issuance. What came of it last is put to the server after each round.
-func (b *badge) issuing(address, format string) (subject, error) {
+func (b *badge) issuing(address, format string) subject {
 	talks := make([]*issuance, len(b.clients))
 	for i, c := range b.clients {
 		talks[i] = newIssuance(c, address, format)
@@ -103,7 +103,7 @@ func (b *badge) issuing(address, format string) (subject, error) {
 				}
 			}, allowed)
 		},
-	}, nil
+	}
 }
 
 // refreshing is rotation, every client with a chain of its own. After each round the rows have to have counted every answer.
@@ -157,7 +157,7 @@ type look struct {
 	right                 func(body []byte) error
 }
 
-func introspection(b *badge, address, format string) look {
+func introspection(address, format string) look {
 	active := []byte(`{"active":true,`)
 	return look{
 		name: "introspect, " + format, address: address, format: format, right: func(body []byte) error { return begins(body, active) },
@@ -200,7 +200,7 @@ func (b *badge) looking(ctx context.Context, l look) (subject, error) {
 }
 
 // lookingFirst asks about each token once: the connections share what was made for the round.
-func (b *badge) lookingFirst(ctx context.Context, l look) (subject, error) {
+func (b *badge) lookingFirst(ctx context.Context, l look) subject {
 	var left once
 	return subject{
 		name: l.name + ", first sight", address: l.address, open: func(int) talk { return &left },
@@ -209,5 +209,5 @@ func (b *badge) lookingFirst(ctx context.Context, l look) (subject, error) {
 			left.fill(requests, l.right)
 			return err
 		},
-	}, nil
+	}
 }

@@ -113,7 +113,7 @@ func serveLanyard(ctx context.Context, dir, profile string, out io.Writer) error
 		if err != nil {
 			return err
 		}
-		go http.Serve(l, http.DefaultServeMux) //nolint:errcheck,gosec // for whoever profiles, until the process ends
+		go http.Serve(l, http.DefaultServeMux) //nolint:errcheck // for whoever profiles, until the process ends
 	}
 	s, err := server.New(ctx, settings(dir), server.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {

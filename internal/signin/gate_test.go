@@ -204,8 +204,12 @@ func TestGuess(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	for _, test := range [][2]string{
-		{"192.0.2.1", "192.0.2.1"}, {"::ffff:192.0.2.1", "192.0.2.1"}, {"2001:db8::1", "2001:db8::/64"}, {"2001:db8:0:0:ffff::", "2001:db8::/64"},
-		{"2001:db8:0:1::", "2001:db8:0:1::/64"}, {"fe80::1%eth0", "fe80::/64"},
+		{"192.0.2.1", "192.0.2.1"},
+		{"::ffff:192.0.2.1", "192.0.2.1"},
+		{"2001:db8::1", "2001:db8::/64"},
+		{"2001:db8:0:0:ffff::", "2001:db8::/64"},
+		{"2001:db8:0:1::", "2001:db8:0:1::/64"},
+		{"fe80::1%eth0", "fe80::/64"},
 	} {
 		if got := Network(netip.MustParseAddr(test[0])); got != test[1] {
 			t.Errorf("Network(%s) = %s, want %s", test[0], got, test[1])

@@ -99,6 +99,7 @@ func (p *rooms) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.
 		return p.set.Render(w, r, status, "link-confirm", linkConfirmPage{
 			Frame: p.frame(r, visit, "Confirm your address"), Action: "/link", Token: token, Text: "This makes your account for " + l.Email + " and signs you in.", Button: "Confirm this address",
 		})
+	case factor.Login:
 	}
 	return p.set.Render(w, r, status, "link-confirm", linkConfirmPage{
 		Frame: p.frame(r, visit, "Sign in"), Action: "/link", Token: token, Text: "This signs you in as " + l.Email + ".", Button: "Sign in as " + l.Email,

@@ -22,7 +22,7 @@ const (
 )
 
 // measureBadge measures the visitor badge: tokens issued, refreshed, introspected and decided.
-func measureBadge(ctx context.Context, p plan, dir, bare string, out, progress io.Writer) (err error) {
+func measureBadge(ctx context.Context, p plan, dir string, bare process, out, progress io.Writer) (err error) {
 	fmt.Fprintln(progress, "making clients…")
 	settings := settings(filepath.Join(dir, "badge"))
 	b, err := seedBadge(ctx, settings, badgeClients)
@@ -33,21 +33,25 @@ func measureBadge(ctx context.Context, p plan, dir, bare string, out, progress i
 	if _, err := b.mint(ctx, b.clients[0], formatJWT); err != nil { // the keyring has its signing key before the server starts
 		return err
 	}
-	address, stop, err := child(ctx, filepath.Join(dir, "badge"), "-pprof", p.profile)
+	running, stop, err := child(ctx, filepath.Join(dir, "badge"), "-pprof", p.profile)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	handler, err := b.bare(bare)
+	handler, err := b.bare(bare.address)
 	if err != nil {
 		return err
 	}
-	subjects, err := b.subjects(ctx, address)
+	subjects, err := b.subjects(ctx, running.address)
 	if err != nil {
 		return err
+	}
+	handler.pid = bare.pid
+	for i := range subjects {
+		subjects[i].pid = running.pid
 	}
 	subjects = slices.DeleteFunc(subjects, func(s subject) bool { return !strings.Contains(s.name, p.match) })
-	fmt.Fprintf(out, "\n| connections | what | requests/s | of bare | p50 | p99 |\n|---:|---|---:|---:|---:|---:|\n")
+	fmt.Fprintf(out, "\n| connections | what | requests/s | of bare | server CPU | p50 | p99 |\n|---:|---|---:|---:|---:|---:|---:|\n")
 	for _, connections := range []int{16, badgeClients} {
 		rows, err := compare(p, connections, handler, subjects)
 		if err != nil {

@@ -18,6 +18,7 @@ type result struct {
 	perSecond float64
 	p50, p99  time.Duration
 	requests  int
+	cpu       time.Duration // of the server for a request; 0: not known
 }
 
 // talk is what one connection says, and what it expects to hear.

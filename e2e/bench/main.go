@@ -7,6 +7,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -132,34 +134,41 @@ func settings(dir string) config.Settings {
 	return s
 }
 
-// child starts this program again as a server and returns its address.
-func child(ctx context.Context, what string, more ...string) (address string, stop func() error, err error) {
+// process is a server that runs beside.
+type process struct {
+	address string
+	pid     int
+}
+
+// child starts this program again as a server.
+func child(ctx context.Context, what string, more ...string) (p process, stop func() error, err error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", nil, err
+		return p, nil, err
 	}
 	cmd := exec.CommandContext(ctx, self, append([]string{"-serve", what}, more...)...)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return p, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return p, nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	stop = func() error { return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()) }
 	if err != nil {
-		return "", nil, errors.Join(fmt.Errorf("start %s: %w", what, err), stop())
+		return p, nil, errors.Join(fmt.Errorf("start %s: %w", what, err), stop())
 	}
-	return strings.TrimSpace(line), stop, nil
+	return process{strings.TrimSpace(line), cmd.Process.Pid}, stop, nil
 }
 
 // subject is one server and what it is asked.
 type subject struct {
 	name    string
 	address string
+	pid     int // of the server, whose processor time is then told; 0: it is not
 	open    func(conn int) talk
 	before  func() error // before a round; nil: nothing is to be prepared
 	after   func() error // after a round, to look at what came of it; nil: the answers said it all
@@ -181,7 +190,7 @@ func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
 	if p.only != "badge" {
 		fmt.Fprintf(out, "\n| keys stored | connections | what | requests/s | of bare | p50 | p99 |\n|---:|---:|---|---:|---:|---:|---:|\n")
 		for _, keys := range []int{1, p.keys} {
-			if err := measureKeys(ctx, p, keys, filepath.Join(dir, fmt.Sprint(keys)), bare, out, progress); err != nil {
+			if err := measureKeys(ctx, p, keys, filepath.Join(dir, fmt.Sprint(keys)), bare.address, out, progress); err != nil {
 				return err
 			}
 		}
@@ -200,11 +209,12 @@ func measureKeys(ctx context.Context, p plan, keys int, dir, bare string, out, p
 		return fmt.Errorf("store %d keys: %w", keys, err)
 	}
 	fmt.Fprintf(progress, "stored %d keys in %s\n", keys, time.Since(began).Round(time.Second))
-	address, stop, err := child(ctx, dir)
+	running, stop, err := child(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	address := running.address
 	handler := subject{name: "(a) bare handler", address: bare, open: seeded.questions(bare, "open")}
 	subjects := []subject{
 		{name: "(b) /v1/verify, unmetered", address: address, open: seeded.questions(address, "open")},
@@ -254,8 +264,14 @@ func compare(p plan, connections int, bare subject, subjects []subject) ([]strin
 	return rows, nil
 }
 
+// row is a line's columns from the name on: requests a second, part of bare, processor time of the server where it is known,
+// and how long an answer took.
 func row(name string, r result, part float64) string {
-	return fmt.Sprintf("%s | %.0f | %.2f | %s | %s", name, r.perSecond, part, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
+	cpu := ""
+	if r.cpu > 0 {
+		cpu = fmt.Sprintf("%.1fµs | ", float64(r.cpu.Nanoseconds())/1000)
+	}
+	return fmt.Sprintf("%s | %.0f | %.2f | %s%s | %s", name, r.perSecond, part, cpu, r.p50.Round(time.Microsecond), r.p99.Round(time.Microsecond))
 }
 
 func (s *subject) round(connections int, during time.Duration) (r result, err error) {
@@ -264,10 +280,47 @@ func (s *subject) round(connections int, during time.Duration) (r result, err er
 			return r, err
 		}
 	}
-	if r, err = load(s.address, connections, during, s.open); err != nil || s.after == nil {
+	busy, err := processorTime(s.pid)
+	if err != nil {
 		return r, err
 	}
+	if r, err = load(s.address, connections, during, s.open); err != nil {
+		return r, err
+	}
+	after, err := processorTime(s.pid)
+	if err != nil {
+		return r, err
+	}
+	r.cpu = (after - busy) / time.Duration(r.requests)
+	if s.after == nil {
+		return r, nil
+	}
 	return r, s.after()
+}
+
+// processorTime is what a process has used up, in steps of 10 ms; 0 for the process 0, and where the system does not say.
+func processorTime(pid int) (time.Duration, error) {
+	if pid == 0 || runtime.GOOS != "linux" {
+		return 0, nil
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// proc_pid_stat(5): the name stands in brackets; user and system time are the 14th and 15th field, in hundredths of a second.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("the times of process %d cannot be read", pid)
+	}
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }
 
 func middle(rounds []result) result {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -102,7 +104,7 @@ func (s *Server) readDocument(ctx context.Context, address string, body []byte) 
 		Secret   json.RawMessage `json:"client_secret"`
 		Expires  json.RawMessage `json:"client_secret_expires_at"`
 	}
-	if err := json.Unmarshal(body, &told); err != nil || told.ClientID != address {
+	if err := strict.Unmarshal(body, &told); err != nil || told.ClientID != address {
 		return nil, fail(invalidRequest, "client_id is not what the document at that address says it is")
 	}
 	if len(told.Secret) > 0 || len(told.Expires) > 0 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	strict "github.com/go-json-experiment/json"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/outbound"
@@ -76,17 +77,26 @@ func parseJWKS(raw []byte) (*jose.JSONWebKeySet, error) {
 	var loose struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
-	if err := json.Unmarshal(raw, &loose); err != nil || len(loose.Keys) > maxKeys {
+	if err := strict.Unmarshal(raw, &loose); err != nil || len(loose.Keys) > maxKeys {
 		return nil, fail(invalidMetadata, "the key set is no JWKS of at most %d keys", maxKeys)
 	}
 	set := &jose.JSONWebKeySet{}
 	for _, one := range loose.Keys {
-		var key jose.JSONWebKey
-		if err := key.UnmarshalJSON(one); err != nil {
-			continue
+		var secret struct { // whatever else is wrong with the key
+			D json.RawMessage `json:"d"`
+			K json.RawMessage `json:"k"`
+			P json.RawMessage `json:"p"`
 		}
-		if !key.IsPublic() {
+		if err := strict.Unmarshal(one, &secret); err != nil {
+			return nil, fail(invalidMetadata, "the key set holds what is no key")
+		}
+		var key jose.JSONWebKey
+		err := key.UnmarshalJSON(one)
+		if len(secret.D)+len(secret.K)+len(secret.P) > 0 || err == nil && !key.IsPublic() {
 			return nil, fail(invalidMetadata, "the key set holds a private or symmetric key: publish public keys only, and replace that one")
+		}
+		if err != nil {
+			continue
 		}
 		if key.Valid() && strong(key.Key) {
 			set.Keys = append(set.Keys, key)

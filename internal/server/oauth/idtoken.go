@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	strict "github.com/go-json-experiment/json"
+
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
@@ -103,7 +105,7 @@ func parseClaims(text string) (*wantedClaims, error) {
 		return nil, nil //nolint:nilnil // nothing is wanted
 	}
 	w := &wantedClaims{}
-	if len(text) > 4096 || text[0] != '{' || json.Unmarshal([]byte(text), w) != nil {
+	if len(text) > 4096 || text[0] != '{' || strict.Unmarshal([]byte(text), w) != nil {
 		return nil, fail(invalidRequest, "claims is no JSON object of the shape that OpenID Connect describes")
 	}
 	return w, nil
@@ -112,7 +114,7 @@ func parseClaims(text string) (*wantedClaims, error) {
 // readClaims reads it as it is kept.
 func readClaims(raw json.RawMessage) wantedClaims {
 	var w wantedClaims
-	if len(raw) > 0 && json.Unmarshal(raw, &w) != nil { // it was checked when it came
+	if len(raw) > 0 && strict.Unmarshal(raw, &w) != nil { // it was checked when it came
 		return wantedClaims{}
 	}
 	return w
@@ -197,10 +199,11 @@ func (s *Server) subject(a *app.App, userID id.User) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
 }
 
-// sectorOf is whose users are the same: the host of the sector identifier, else of the redirect URIs.
+// sectorOf is whose users are the same: the host of the sector identifier, else of the redirect URIs. An app without any that
+// is on the web shares its users' names with nobody: a scheme of its own, or this machine, is no sector.
 func sectorOf(a *app.App) (string, error) {
 	addresses := a.OAuth.RedirectURIs
-	if a.OAuth.SectorURI != "" {
+	if a.OAuth.SectorURI != "" && len(addresses) > 0 {
 		addresses = []string{a.OAuth.SectorURI}
 	}
 	sector := ""
@@ -209,7 +212,10 @@ func sectorOf(a *app.App) (string, error) {
 		if err != nil || sector != "" && u.Host != sector {
 			return "", fault.Field("sector_identifier_uri", "is needed: the redirect URIs have several hosts")
 		}
+		if u.Scheme != "https" {
+			return string(a.ID), nil
+		}
 		sector = u.Host
 	}
-	return sector, nil
+	return cmp.Or(sector, string(a.ID)), nil
 }

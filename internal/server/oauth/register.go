@@ -2,12 +2,13 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	strict "github.com/go-json-experiment/json"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -261,7 +262,7 @@ func (s *Server) readRegistrationBody(w http.ResponseWriter, r *http.Request) (*
 // server's own people may set are dropped.
 func parseRegistration(body []byte) (*registration, error) {
 	var reg registration
-	if len(body) == 0 || json.Unmarshal(body, &reg) != nil {
+	if len(body) == 0 || strict.Unmarshal(body, &reg) != nil {
 		return nil, fail(invalidMetadata, "the body is no JSON object with the members of a client's metadata")
 	}
 	reg.FirstParty, reg.Rotation, reg.RequiredScopes, reg.Scopes = false, "", nil, words(reg.Scope)
@@ -331,7 +332,7 @@ func defaultTo(text, fallback string) string {
 // checkFetched refuses addresses that this server would fetch and must not (SECURITY-CASES 148), and reads the sector
 // identifier, which has to list every redirect URI (OpenID Connect Registration section 5).
 func (s *Server) checkFetched(ctx context.Context, reg *registration) error {
-	for name, address := range map[string]string{"jwks_uri": reg.JWKSURI, "sector_identifier_uri": reg.SectorURI, "backchannel_logout_uri": reg.BackchannelURI} {
+	for name, address := range map[string]string{"jwks_uri": reg.JWKSURI, "sector_identifier_uri": reg.SectorURI, "backchannel_logout_uri": reg.BackchannelURI, "logo_uri": reg.LogoURI} {
 		if address == "" {
 			continue
 		}
@@ -352,7 +353,7 @@ func (s *Server) checkFetched(ctx context.Context, reg *registration) error {
 		return fail(invalidMetadata, "sector_identifier_uri could not be read")
 	}
 	var listed []string
-	if json.Unmarshal(answer.Body, &listed) != nil {
+	if strict.Unmarshal(answer.Body, &listed) != nil {
 		return fail(invalidMetadata, "sector_identifier_uri holds no JSON list of addresses")
 	}
 	for _, uri := range reg.RedirectURIs {

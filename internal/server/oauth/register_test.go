@@ -1,0 +1,309 @@
+package oauth_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/servertest"
+)
+
+// describe sends a client's description, as JSON or as the text given, with a bearer token unless that is "".
+func describe(t *testing.T, w *world, method, path string, body any, bearer string) *reply {
+	t.Helper()
+	text, ok := body.(string)
+	if !ok && body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(raw)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, w.node.URL+path, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reply{status: res.StatusCode, header: res.Header, raw: string(raw)}
+	_ = json.Unmarshal(raw, &r.body) // some answers are no JSON
+	return r
+}
+
+type object = map[string]any
+
+// description is one that is right, with changes; nil takes a member away.
+func description(change object) object {
+	d := object{"client_name": "Inspector", "redirect_uris": []string{callback}, "token_endpoint_auth_method": "none"}
+	maps.Copy(d, change)
+	for name, value := range d {
+		if value == nil {
+			delete(d, name)
+		}
+	}
+	return d
+}
+
+func registrations(mode string) servertest.Options {
+	return servertest.Options{Settings: func(s *config.Settings) { s.DCR, s.OutboundAllow = mode, nil }}
+}
+
+// TestRegistrationClosed: SECURITY-CASES 94: where clients are not to register themselves, none does.
+func TestRegistrationClosed(t *testing.T) {
+	w := newWorld(t, registrations("closed"))
+	for _, bearer := range []string{"", "nonsense", w.node.AdminKey} {
+		if r := describe(t, w, http.MethodPost, "/oauth/register", description(nil), bearer); r.status != http.StatusForbidden || r.text("client_id") != "" {
+			t.Errorf("registering = %d %s, want 403", r.status, r.raw)
+		}
+	}
+	if r := call(t, http.MethodGet, w.node.URL+"/.well-known/oauth-authorization-server", nil, nil); r.body["registration_endpoint"] != nil {
+		t.Errorf("the metadata offers %v", r.body["registration_endpoint"])
+	}
+}
+
+// TestRegistrationToken: with LANYARD_DCR=token it takes a credential with the scope for it (RFC 7591 section 3).
+func TestRegistrationToken(t *testing.T) {
+	w := newWorld(t, registrations("token"))
+	for bearer, want := range map[string]int{"": 401, "nonsense": 401, w.node.AdminKey[:len(w.node.AdminKey)-1]: 401, w.node.AdminKey: 201} {
+		r := describe(t, w, http.MethodPost, "/oauth/register", description(nil), bearer)
+		if r.status != want || want == 401 && !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer") {
+			t.Errorf("registering = %d %s, want %d", r.status, r.raw, want)
+		}
+	}
+}
+
+// TestRegistrationRefused: what a description may not say (RFC 7591 section 2, RFC 9700 section 4.1; SECURITY-CASES 22, 148, 164).
+func TestRegistrationRefused(t *testing.T) {
+	w := newWorld(t, registrations("open"))
+	many := make([]string, 200)
+	for i := range many {
+		many[i] = fmt.Sprintf("https://app.example/%d", i)
+	}
+	cases := map[string]any{
+		"no JSON": "client_name=x", "a list": "[]", "empty": "", "a member twice": `{"redirect_uris":["https://app.example/a"],"redirect_uris":["https://evil.example/a"]}`,
+		"too long":             description(object{"client_name": strings.Repeat("x", 2<<20)}),
+		"no redirect":          description(object{"redirect_uris": nil}),
+		"too many redirects":   description(object{"redirect_uris": many}),
+		"password grant":       description(object{"grant_types": []string{"password"}}),
+		"implicit":             description(object{"grant_types": []string{"implicit"}}),
+		"token exchange":       description(object{"grant_types": []string{"urn:ietf:params:oauth:grant-type:token-exchange"}}),
+		"client credentials":   description(object{"grant_types": []string{"client_credentials"}, "token_endpoint_auth_method": "client_secret_basic"}),
+		"response token":       description(object{"response_types": []string{"token"}}),
+		"method":               description(object{"token_endpoint_auth_method": "tls_client_auth"}),
+		"secret as JWT":        description(object{"token_endpoint_auth_method": "client_secret_jwt"}),
+		"no keys":              description(object{"token_endpoint_auth_method": "private_key_jwt"}),
+		"alg none":             description(object{"id_token_signed_response_alg": "none"}),
+		"alg HS256":            description(object{"id_token_signed_response_alg": "HS256"}),
+		"encrypted":            description(object{"id_token_encrypted_response_alg": "RSA-OAEP"}),
+		"software statement":   description(object{"software_statement": "eyJ.e.e"}),
+		"private key":          description(object{"jwks": object{"keys": []object{{"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "d": "AAAA"}}}}),
+		"symmetric key":        description(object{"jwks": object{"keys": []object{{"kty": "oct", "k": "AAAA"}}}}),
+		"keys and their place": description(object{"jwks": object{"keys": []object{}}, "jwks_uri": "https://app.example/keys"}),
+		"management scope":     description(object{"scope": "lanyard.admin"}),
+		"unknown scope":        description(object{"scope": "nothing.such"}),
+	}
+	for _, uri := range []string{
+		"http://app.example/done", "https://app.example/done#x", "javascript:alert(1)", "data:text/html,x", "https://*.example/done", "https://user@app.example/done",
+		"//app.example/done", "", "https://app.example/\u202edone", "file:///etc/passwd",
+	} {
+		cases["redirect "+uri] = description(object{"redirect_uris": []string{callback, uri}})
+	}
+	for _, member := range []string{"jwks_uri", "sector_identifier_uri", "backchannel_logout_uri", "logo_uri"} {
+		for _, address := range []string{"https://127.0.0.1/x", "https://[::1]/x", "https://169.254.169.254/latest", "https://0x7f000001/x", "https://127.1/x", "https://[::ffff:10.0.0.1]/x", "http://app.example/x", "https://localhost/x"} {
+			cases[member+" "+address] = description(object{member: address})
+		}
+	}
+	for _, member := range []string{"client_uri", "policy_uri", "tos_uri"} {
+		cases[member] = description(object{member: "javascript:alert(1)"})
+	}
+	for what, body := range cases {
+		r := describe(t, w, http.MethodPost, "/oauth/register", body, "")
+		code := r.text("error")
+		if r.status != http.StatusBadRequest || code != "invalid_client_metadata" && code != "invalid_redirect_uri" && code != "unapproved_software_statement" {
+			t.Errorf("%s = %d %.300s, want it refused", what, r.status, r.raw)
+		}
+	}
+}
+
+// TestRegistration: a client registers itself, is managed with its own token alone (RFC 7592), and ends.
+func TestRegistration(t *testing.T) {
+	w := newWorld(t, registrations("open"))
+	// What only the server's people may set is dropped.
+	made := describe(t, w, http.MethodPost, "/oauth/register", description(object{
+		"token_endpoint_auth_method": nil, "grant_types": []string{"authorization_code", "refresh_token"}, "first_party": true, "required_scopes": []string{"posts.write"}, "client_id": "app_LanyardCLI000000", "odd": 1,
+	}), "")
+	clientID, token := made.text("client_id"), made.text("registration_access_token")
+	if made.status != http.StatusCreated || clientID == "" || clientID == "app_LanyardCLI000000" || token == "" || made.text("client_secret") == "" || made.text("token_endpoint_auth_method") != "client_secret_basic" ||
+		made.header.Get("Cache-Control") != "no-store" || made.body["first_party"] != nil || made.body["required_scopes"] != nil || made.text("registration_client_uri") != w.node.URL+"/oauth/register/"+clientID {
+		t.Fatalf("registering = %d %s", made.status, made.raw)
+	}
+	w.sync()
+	c := &client{w: w, id: clientID, secret: made.text("client_secret")}
+	if got := c.tokens(); got.text("refresh_token") == "" {
+		t.Fatalf("its login = %s", got.raw)
+	}
+	other := describe(t, w, http.MethodPost, "/oauth/register", description(nil), "")
+	path := "/oauth/register/" + clientID
+	for what, bearer := range map[string]string{"no": "", "made-up": "nonsense", "another's": other.text("registration_access_token"), "an admin's": w.node.AdminKey, "the secret as": made.text("client_secret")} {
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete} {
+			if r := describe(t, w, method, path, description(object{"client_id": clientID}), bearer); r.status != http.StatusUnauthorized {
+				t.Errorf("%s with %s token = %d %s, want 401", method, what, r.status, r.raw)
+			}
+		}
+	}
+	read := describe(t, w, http.MethodGet, path, nil, token)
+	if read.status != http.StatusOK || read.text("client_name") != "Inspector" || read.text("client_secret") != "" {
+		t.Errorf("reading = %d %s, want it without its secret", read.status, read.raw)
+	}
+	for what, change := range map[string]object{
+		"another's id": {"client_id": other.text("client_id")}, "no id": {}, "a bad redirect": {"client_id": clientID, "redirect_uris": []string{"http://app.example"}}, "no secret any more": {"client_id": clientID},
+	} {
+		if r := describe(t, w, http.MethodPut, path, description(change), token); r.status != http.StatusBadRequest {
+			t.Errorf("putting %s = %d %s, want 400", what, r.status, r.raw)
+		}
+	}
+	put := describe(t, w, http.MethodPut, path, description(object{"client_id": clientID, "client_name": "Renamed", "token_endpoint_auth_method": "client_secret_basic"}), token)
+	if put.status != http.StatusOK || put.text("client_name") != "Renamed" || strings.Contains(fmt.Sprint(put.body["grant_types"]), "refresh_token") {
+		t.Errorf("putting = %d %s, want what was not named gone", put.status, put.raw)
+	}
+	if r := describe(t, w, http.MethodDelete, path, nil, token); r.status != http.StatusNoContent {
+		t.Errorf("deleting = %d %s", r.status, r.raw)
+	}
+	w.sync()
+	if r := describe(t, w, http.MethodGet, path, nil, token); r.status != http.StatusUnauthorized {
+		t.Errorf("reading what is gone = %d", r.status)
+	}
+	if r := c.token(map[string][]string{"grant_type": {"authorization_code"}, "code": {"x"}}); r.status != http.StatusUnauthorized {
+		t.Errorf("the token endpoint for who is gone = %d %s", r.status, r.raw)
+	}
+}
+
+// TestDocumentRefused: PROTOCOLS, client id metadata documents; SECURITY-CASES 148: a bad document is no client, is not
+// remembered, and nobody is sent anywhere.
+func TestDocumentRefused(t *testing.T) {
+	var body, kind atomic.Pointer[string]
+	var asked atomic.Int64
+	there, allow := stranger(t, func(rw http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.URL.Path == "/away" {
+			http.Redirect(rw, r, "/client", http.StatusFound)
+			return
+		}
+		rw.Header().Set("Content-Type", *kind.Load())
+		if *body.Load() == "" {
+			rw.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = rw.Write([]byte(*body.Load()))
+	})
+	w := newWorld(t, servertest.Options{Settings: allow})
+	address := there.URL + "/client"
+	good := func(change object) string {
+		raw, err := json.Marshal(description(mergeObjects(object{"client_id": address}, change)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	html, jsonType := "text/html", "application/json"
+	refused := func(what, clientID string) {
+		t.Helper()
+		p := w.browser.Get((&client{w: w, id: clientID}).ask(nil))
+		if p.Away != nil || p.Status != http.StatusBadRequest || !strings.Contains(p.Text(), "client_id") && !strings.Contains(p.Text(), "redirect_uri") {
+			t.Errorf("%s = %d to %v: %.200s, want a page that names what is wrong", what, p.Status, p.Away, p.Text())
+		}
+	}
+	for what, document := range map[string]string{
+		"another's client_id": good(object{"client_id": there.URL + "/other"}), "no client_id": good(object{"client_id": nil}), "no JSON": "<html>", "twice": `{"client_id":"` + address + `","client_id":"` + address + `","redirect_uris":["` + callback + `"]}`,
+		"too long": good(object{"client_name": strings.Repeat("x", 6<<10)}), "not there": "",
+		"a secret": good(object{"client_secret": "hush"}), "a method with a secret": good(object{"token_endpoint_auth_method": "client_secret_basic"}), "a bad redirect": good(object{"redirect_uris": []string{"javascript:alert(1)"}}),
+	} {
+		body.Store(&document)
+		kind.Store(&jsonType)
+		before := asked.Load()
+		refused(what, address)
+		refused(what+", again", address)
+		if asked.Load() < before+2 {
+			t.Errorf("%s: the error was remembered", what)
+		}
+	}
+	elsewhere := good(object{"redirect_uris": []string{"https://app.example/else"}})
+	body.Store(&elsewhere)
+	refused("another redirect", address)
+	right := good(nil)
+	body.Store(&right)
+	kind.Store(&html)
+	refused("not called JSON", there.URL+"/fresh")
+	kind.Store(&jsonType)
+	refused("a redirect", there.URL+"/away")
+	before := asked.Load()
+	for _, odd := range []string{
+		there.URL, there.URL + "/", address + "#x", strings.Replace(address, "https://", "https://user@", 1), there.URL + "/a/../client", there.URL + "/%2e%2e/client", strings.Replace(address, "https:", "http:", 1),
+		"https://127.0.0.1/client", "https://127.1/client", "https://0x7f000001/client", "https://2130706433/client", "https://[::1]/client", "https://[::ffff:127.0.0.1]/client", "https://localhost/client",
+		"https://169.254.169.254/latest/meta-data", "https://[fe80::1%25eth0]/client", "https://10.0.0.1/client",
+	} {
+		refused(odd, odd)
+	}
+	if asked.Load() != before {
+		t.Error("an odd address was fetched")
+	}
+}
+
+func mergeObjects(a, b object) object {
+	maps.Copy(a, b)
+	return a
+}
+
+// TestDocument: a client that is nothing but a document gets tokens, its host is shown, and it is read as seldom as its headers
+// say, within bounds.
+func TestDocument(t *testing.T) {
+	var asked atomic.Int64
+	var address string
+	there, allow := stranger(t, func(rw http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		rw.Header().Set("Content-Type", "application/json")
+		rw.Header().Set("Cache-Control", "max-age=3600")
+		_, _ = fmt.Fprintf(rw, `{"client_id":%q,"client_name":"Pal","redirect_uris":[%q],"grant_types":["authorization_code","refresh_token"]}`, address, callback)
+	})
+	address = there.URL + "/client"
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now, Settings: allow})
+	c := &client{w: w, id: address}
+	p := w.browser.Get(c.ask(nil))
+	if p = w.signIn(p); !strings.Contains(p.Text(), strings.TrimPrefix(there.URL, "https://")) {
+		t.Errorf("the consent page does not show the host: %.300s", p.Text())
+	}
+	got := c.tokens()
+	if got.text("access_token") == "" || got.text("refresh_token") == "" {
+		t.Fatalf("its login = %s", got.raw)
+	}
+	if r := c.refresh(got.text("refresh_token")); r.status != http.StatusOK {
+		t.Errorf("its refresh = %d %s", r.status, r.raw)
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("the document was read %d times within its time, want once", n)
+	}
+	clock.Advance(61 * time.Minute)
+	w.sync()
+	w.browser.Get(c.ask(nil))
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the document was read %d times after its time, want twice", n)
+	}
+}

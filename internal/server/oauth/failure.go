@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -160,12 +159,7 @@ func writeJSON(w http.ResponseWriter, status int, document any) error {
 	if err != nil {
 		return fmt.Errorf("encode an answer: %w", err)
 	}
-	h := w.Header()
-	web.Guard(h)
-	h["Pragma"] = noCache
-	h["Content-Type"] = jsonType
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	w.WriteHeader(status)
+	writeHeader(w, status, len(body))
 	_, _ = w.Write(body) // who does not read it has gone
 	return nil
 }

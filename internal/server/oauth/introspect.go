@@ -75,7 +75,8 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) error {
 	if strings.Contains(r.Header.Get("Accept"), "application/token-introspection+jwt") {
 		return s.signedIntrospection(w, r, who, out)
 	}
-	return writeJSON(w, http.StatusOK, out)
+	writeQuick(w, &out)
+	return nil
 }
 
 // introspector authenticates who asks. Public apps cannot ask: anybody could in their name.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
-	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -116,7 +115,7 @@ func (s *Store) AnswerDevice(ctx context.Context, device id.Device, browser []by
 
 // approveDevice makes or widens the grant and notes on the device what was ticked.
 func (s *Store) approveDevice(ctx context.Context, q querier, device id.Device, a grant.Answer, ev audit.Event) error {
-	allowed, err := allow(ctx, q, a.Grant, ev.At)
+	allowed, altered, err := s.allow(ctx, q, a.Grant, ev.At)
 	if err != nil {
 		return err
 	}
@@ -128,7 +127,7 @@ func (s *Store) approveDevice(ctx context.Context, q querier, device id.Device, 
 		return err
 	}
 	ev.Team = allowed.Team
-	_, err = s.finish(ctx, q, ev, change{changes.Grant, string(allowed.ID)})
+	_, err = s.finish(ctx, q, ev, altered...)
 	return err
 }
 

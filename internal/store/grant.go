@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
 // inForce is the condition that the grant of a row, its user, and its app with its team may all be used now.
@@ -26,11 +27,12 @@ func inForce(table string) string {
 // Allow implements grant.Store.
 func (s *Store) Allow(ctx context.Context, g *grant.Grant, ev audit.Event) (allowed *grant.Grant, err error) {
 	err = s.step(ctx, "allow an app", func(ctx context.Context, q querier) error {
-		if allowed, err = allow(ctx, q, g, ev.At); err != nil {
+		var altered []change
+		if allowed, altered, err = s.allow(ctx, q, g, ev.At); err != nil {
 			return err
 		}
 		ev.Team = allowed.Team
-		_, err = s.finish(ctx, q, ev, change{changes.Grant, string(allowed.ID)})
+		_, err = s.finish(ctx, q, ev, altered...)
 		return err
 	})
 	if err != nil {
@@ -39,42 +41,70 @@ func (s *Store) Allow(ctx context.Context, g *grant.Grant, ev audit.Event) (allo
 	return allowed, nil
 }
 
-// allow makes or widens the live grant, and takes out of it what was unticked. The app's row is locked first: of two browsers that allow at once the second waits and
-// unites with what it then finds, and an app that is deleted at the same moment has no grant afterwards. The unique index holds
-// it to one live grant in any case. No upsert: SQLite would look in whole tables for what refers to the row.
-func allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant.Grant, error) {
+// allow makes the live grant, or widens it and takes out of it what was unticked and what was allowed to another document than
+// the present one. If that takes anything away, tokens from before end: the entries say so. The app's row is locked first: of
+// two browsers that allow at once the second waits and unites with what it then finds, and an app that is deleted at the same
+// moment has no grant afterwards. The unique index holds it to one live grant in any case. No upsert: SQLite would look in
+// whole tables for what refers to the row.
+func (s *Store) allow(ctx context.Context, q querier, g *grant.Grant, at time.Time) (*grant.Grant, []change, error) {
 	if err := lockRow(ctx, q, "app", string(g.App)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	teamID, err := mayAllow(ctx, q, g.User, g.App)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	grantID := g.ID
-	err = q.QueryRowContext(ctx, `UPDATE grants SET document = $3, updated_at = $4 WHERE user_id = $1 AND app_id = $2 AND revoked_at = 0 RETURNING id`,
-		string(g.User), string(g.App), g.Document, micros(at)).Scan(&grantID)
-	if errors.Is(err, sql.ErrNoRows) {
+	live := (&where{}).and("g.user_id = ? AND g.app_id = ? AND g.revoked_at = 0", string(g.User), string(g.App))
+	there, err := oneGrant(ctx, q, live, string(g.App))
+	if fault.Is(err, fault.NotFound) {
+		allowed := *g
+		allowed.Team, allowed.Scopes, allowed.Unticked, allowed.UpdatedAt = teamID, sorted(g.Scopes), nil, at
+		scopes, err := encode(allowed.Scopes)
+		if err != nil {
+			return nil, nil, err
+		}
 		_, err = q.ExecContext(ctx, `
 			INSERT INTO grants (id, user_id, app_id, team_id, scopes, document, epoch, created_at, updated_at, revoked_at)
-			VALUES ($1, $2, $3, $4, '[]', $5, $6, $7, $8, 0)`,
-			string(grantID), string(g.User), string(g.App), string(teamID), g.Document, g.Epoch, micros(g.CreatedAt), micros(at))
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)`,
+			string(g.ID), string(g.User), string(g.App), string(teamID), scopes, g.Document, g.Epoch, micros(g.CreatedAt), micros(at))
+		return &allowed, []change{{changes.Grant, string(g.ID)}}, err
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	allowed, err := oneGrant(ctx, q, (&where{}).and("g.id = ?", string(grantID)), string(grantID))
+	return s.widen(ctx, q, there, g, at)
+}
+
+// widen is allow for a grant that is there.
+func (s *Store) widen(ctx context.Context, q querier, there, g *grant.Grant, at time.Time) (*grant.Grant, []change, error) {
+	var kept []string
+	if there.Document == g.Document {
+		kept = grant.Without(there.Scopes, g.Unticked)
+	}
+	before, altered := *there, []change{{changes.Grant, string(there.ID)}}
+	there.Scopes, there.Document, there.UpdatedAt = sorted(append(kept, g.Scopes...)), g.Document, at
+	if len(grant.Without(before.Scopes, there.Scopes)) > 0 {
+		over := user.EpochSubject(string(there.ID), before.Epoch)
+		if err := s.revoke(ctx, q, over, at); err != nil {
+			return nil, nil, err
+		}
+		there.Epoch++
+		altered = append(altered, change{changes.Revocation, over})
+	}
+	scopes, err := encode(there.Scopes)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	allowed.Scopes = append(grant.Without(allowed.Scopes, g.Unticked), g.Scopes...)
-	slices.Sort(allowed.Scopes)
-	allowed.Scopes = slices.Compact(allowed.Scopes)
-	scopes, err := encode(allowed.Scopes)
-	if err != nil {
-		return nil, err
-	}
-	_, err = q.ExecContext(ctx, `UPDATE grants SET scopes = $2 WHERE id = $1`, string(grantID), scopes)
-	return allowed, err
+	_, err = q.ExecContext(ctx, `UPDATE grants SET scopes = $2, document = $3, epoch = $4, updated_at = $5 WHERE id = $1`,
+		string(there.ID), scopes, there.Document, there.Epoch, micros(at))
+	return there, altered, err
+}
+
+// sorted are scopes in order, each once.
+func sorted(scopes []string) []string {
+	scopes = slices.Clone(scopes)
+	slices.Sort(scopes)
+	return slices.Compact(scopes)
 }
 
 // mayAllow refuses a grant of a user or an app that is gone or out of use, and returns the app's team.

@@ -73,7 +73,9 @@ func (s *Server) issueAll(c *call, g *grant.Grant, chain *grant.Family, refresh 
 	}
 	out := answerWith(access, c.jkt)
 	out.RefreshToken = refresh.Reveal()
-	out.IDToken, err = s.idToken(c.ctx, c.caller.app, chain.User, session, &chain.Issue, access.text.Reveal())
+	told := chain.Issue
+	told.Scopes = access.scopes
+	out.IDToken, err = s.idToken(c.ctx, c.caller.app, chain.User, session, &told, access.text.Reveal())
 	return out, err
 }
 

@@ -26,7 +26,7 @@ func (s *Server) byRefresh(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f == nil || f.App != c.caller.app.ID {
+	if f == nil || f.App != c.caller.app.ID || f.Mode != c.caller.mode {
 		return nil, errRefresh()
 	}
 	if f.Issue.JKT != "" && f.Issue.JKT != c.jkt {
@@ -53,7 +53,7 @@ func (s *Server) byRefresh(c *call) (*answer, error) {
 	}
 	out := answerWith(access, c.jkt)
 	out.RefreshToken = refresh.Reveal()
-	out.IDToken, err = s.idToken(c.ctx, c.caller.app, f.User, f.Session, again(&f.Issue, scopes), access.text.Reveal())
+	out.IDToken, err = s.idToken(c.ctx, c.caller.app, f.User, f.Session, again(&f.Issue, access.scopes), access.text.Reveal())
 	return out, err
 }
 

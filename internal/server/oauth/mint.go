@@ -89,6 +89,10 @@ func (s *Server) access(ctx context.Context, m *mint) (minted, error) {
 	}
 	if m.grant != nil {
 		claims.Grant, claims.Epochs.Grant = m.grant.ID, m.grant.Epoch
+		// What the user took out of the grant since is in no token any more.
+		if claims.Scopes = grant.Without(claims.Scopes, grant.Without(claims.Scopes, m.grant.Scopes)); len(claims.Scopes) == 0 {
+			return minted{}, fail(invalidGrant, "the user allows none of this any more")
+		}
 	}
 	out := minted{life: expires.Sub(now), scopes: claims.Scopes}
 	if format == "opaque" {

@@ -89,7 +89,7 @@ func TestAllowRefusals(t *testing.T) {
 	})
 }
 
-// The second time the grant is widened, and takes the document over; after a revocation there is a new one.
+// The second time the grant is widened; after a revocation there is a new one.
 func TestAllow(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
@@ -107,10 +107,10 @@ func TestAllow(t *testing.T) {
 		ev := event("grant.allow")
 		ev.At = t0.Add(time.Hour)
 		wider := aGrant(w.dev, w.ourApp, "c", "a")
-		wider.Document, wider.CreatedAt = "newer", ev.At
+		wider.CreatedAt = ev.At
 		again, err := w.Allow(ctx, wider, ev)
 		must(t, err)
-		want.Scopes, want.Document, want.UpdatedAt = []string{"a", "b", "c"}, "newer", ev.At
+		want.Scopes, want.UpdatedAt = []string{"a", "b", "c"}, ev.At
 		if diff := cmp.Diff(want, again); diff != "" {
 			t.Errorf("Allow of more: -want +got:\n%s", diff)
 		}
@@ -134,6 +134,48 @@ func TestAllow(t *testing.T) {
 		next, err := w.Allow(ctx, aGrant(w.dev, w.ourApp, "a"), event("grant.allow"))
 		if err != nil || next.ID == first.ID || !slices.Equal(next.Scopes, []string{"a"}) {
 			t.Errorf("Allow after a revocation = %+v, %v, want a new grant of what was allowed now", next, err)
+		}
+	})
+}
+
+// What is unticked, and what was allowed to another document, is allowed no more: tokens from before end with the epoch that
+// they carry, and the answer that takes nothing away ends none.
+func TestAllowLess(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		for name, c := range map[string]struct {
+			scopes, unticked []string
+			document         string
+			want             []string
+			epoch            int
+		}{
+			"unticked":                  {scopes: []string{"a"}, unticked: []string{"b"}, document: "document", want: []string{"a"}, epoch: 1},
+			"unticked, never allowed":   {scopes: []string{"a"}, unticked: []string{"c"}, document: "document", want: []string{"a", "b"}},
+			"unticked and more":         {scopes: []string{"c"}, unticked: []string{"b"}, document: "document", want: []string{"a", "c"}, epoch: 1},
+			"another document":          {scopes: []string{"a"}, document: "newer", want: []string{"a"}, epoch: 1},
+			"another document, the lot": {scopes: []string{"a", "b"}, document: "newer", want: []string{"a", "b"}},
+		} {
+			w := newWorld(t, db.open(t))
+			first, err := w.Allow(ctx, aGrant(w.dev, w.ourApp, "a", "b"), event("grant.allow"))
+			must(t, err)
+			before := head(t, w.Store)
+			answer := aGrant(w.dev, w.ourApp, c.scopes...)
+			answer.Unticked, answer.Document = c.unticked, c.document
+			now, err := w.Allow(ctx, answer, event("grant.allow"))
+			must(t, err)
+			if now.ID != first.ID || !slices.Equal(now.Scopes, c.want) || now.Epoch != c.epoch || now.Document != c.document {
+				t.Errorf("%s: Allow = %+v, want scopes %q and epoch %d", name, now, c.want, c.epoch)
+			}
+			stored, err := w.GrantForDecision(ctx, first.ID)
+			if diff := cmp.Diff(now, stored); err != nil || diff != "" {
+				t.Errorf("%s: GrantForDecision: %v, -answered +stored:\n%s", name, err, diff)
+			}
+			entries := []string{entry(changes.Grant, string(first.ID))}
+			if c.epoch > 0 {
+				entries = append(entries, entry(changes.Revocation, user.EpochSubject(string(first.ID), 0)))
+			}
+			if diff := cmp.Diff(entries, since(t, w.Store, before)); diff != "" {
+				t.Errorf("%s: entries -want +got:\n%s", name, diff)
+			}
 		}
 	})
 }

@@ -107,8 +107,8 @@ func (a *App) Rotates() bool {
 	switch a.OAuth.Rotation {
 	case RotateAlways:
 		return true
-	case RotateNever:
-		return false
+	case RotateNever: // not for one that proves nothing at a refresh
+		return a.Type == Public && !a.OAuth.RequireDPoP
 	}
 	return a.Type == Public
 }

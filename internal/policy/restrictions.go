@@ -24,6 +24,9 @@ func (r *Restrictions) Empty() bool {
 	return r == nil || len(r.IPs) == 0 && len(r.Origins) == 0 && len(r.Operations) == 0
 }
 
+// AllowsIP reports whether a credential so restricted may be used from an address. An unknown one is in no network.
+func (r *Restrictions) AllowsIP(ip netip.Addr) bool { return !r.forbidsIP(ip) }
+
 func (r *Restrictions) forbidsIP(ip netip.Addr) bool {
 	if r == nil || len(r.IPs) == 0 {
 		return false

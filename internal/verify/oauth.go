@@ -127,6 +127,9 @@ func (v *Verifier) ClientSecret(ctx context.Context, credential string, ip netip
 	if !d.Identified {
 		v.unknown(&req, &d)
 	}
+	if d.Code == policy.Valid && !h.key.restrictions.AllowsIP(ip) {
+		d.Code = policy.IPDenied
+	}
 	if d.Code != policy.Valid {
 		return ClientProof{}, d.Code, nil
 	}

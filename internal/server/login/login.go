@@ -172,7 +172,11 @@ func (p *rooms) asker(r *http.Request, u under) *asker {
 
 func (p *rooms) askerOf(ctx context.Context, a *app.App) asker {
 	made := asker{Logo: p.logoPath(ctx, a), Name: a.Name, Home: a.HomepageURL, Policy: a.OAuth.PolicyURI, Terms: a.OAuth.TermsURI}
-	for _, address := range []string{a.ClientURL, a.HomepageURL} {
+	known := []string{a.ClientURL, a.HomepageURL}
+	if a.Origin == app.DCR {
+		known = nil // a stranger's home page is whatever they call it (RFC 7591 section 5)
+	}
+	for _, address := range known {
 		if host := hostOf(address); host != "" {
 			made.Host = host
 			break

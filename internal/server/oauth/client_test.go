@@ -304,3 +304,20 @@ func TestClientGuesses(t *testing.T) {
 		t.Errorf("the right secret a minute later = %d %s, want 200", r.status, r.raw)
 	}
 }
+
+// TestClientSecretNetwork: a client secret that is narrowed to a network proves nothing from elsewhere.
+func TestClientSecretNetwork(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.machine(lanyard.AppInput{})
+	made, err := w.node.Manage.CreateSecret(t.Context(), w.admin(), c.id, lanyard.SecretInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.secret = made.Secret
+	networks := []string{"192.0.2.0/24"}
+	if _, err := w.node.Manage.UpdateKey(t.Context(), w.admin(), made.ID, lanyard.KeyPatch{IPAllow: &networks}); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	w.refused("from elsewhere", c.token(url.Values{"grant_type": {"client_credentials"}, "scope": {"files.read"}}), 401, "invalid_client")
+}

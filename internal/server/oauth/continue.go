@@ -49,6 +49,9 @@ func (s *Server) carryOn(w http.ResponseWriter, r *http.Request) error {
 	if a == nil {
 		return s.stay(w, r, fail(invalidRequest, "client_id names no client that is in force"))
 	}
+	if !a.Redirects(request.Ask.RedirectURI) {
+		return s.stay(w, r, fail(invalidRequest, "redirect_uri is not one that this client has registered any more"))
+	}
 	return s.step(w, r, visit, a, request)
 }
 

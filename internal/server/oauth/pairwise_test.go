@@ -166,3 +166,20 @@ func TestPairwiseStops(t *testing.T) {
 	w.refused("a refresh of a locked user", c.refresh(r.text("refresh_token")), http.StatusBadRequest, "invalid_grant")
 	w.inactive("introspection of a locked user", c.introspect(r.text("access_token")))
 }
+
+// TestPairwiseWithoutRedirect: two apps for devices, which have no redirect URI, are no sector (OpenID Connect Core section 8.1).
+func TestPairwiseWithoutRedirect(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	sub := func(name string) string {
+		d := w.deviceApp(lanyard.AppInput{Name: name, OAuthSettings: lanyard.OAuthSettings{SubjectType: "pairwise"}}).device("openid")
+		d.answer("approve")
+		r := d.poll(nil)
+		if r.status != 200 {
+			t.Fatalf("poll = %d %s", r.status, r.raw)
+		}
+		return w.userinfo(r.text("access_token")).text("sub")
+	}
+	if one, other := sub("One"), sub("Other"); one == other || one == "" {
+		t.Errorf("two apps know the user by %q and %q", one, other)
+	}
+}

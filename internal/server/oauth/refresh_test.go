@@ -160,3 +160,29 @@ func TestAppDeleted(t *testing.T) {
 		t.Errorf("authorize = %d, %v, want a page that stays", p.Status, p.Away)
 	}
 }
+
+// TestRefreshMode: a test secret does not take a live chain on.
+func TestRefreshMode(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{})
+	text := c.tokens().text("refresh_token")
+	made, err := w.node.Manage.CreateSecret(t.Context(), w.admin(), c.id, lanyard.SecretInput{Mode: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	test := &client{w: w, id: c.id, secret: made.Secret}
+	w.refused("a live chain by a test secret", test.refresh(text), 400, "invalid_grant")
+	if r := c.refresh(text); r.status != 200 {
+		t.Errorf("afterwards = %d %s", r.status, r.raw)
+	}
+}
+
+// TestPublicAlwaysRotates: a public app's refresh token is used once, whatever it registered (RFC 9700 section 4.14.2).
+func TestPublicAlwaysRotates(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{RefreshRotation: "never"}})
+	text := c.tokens().text("refresh_token")
+	if r := c.refresh(text); r.status != 200 || r.text("refresh_token") == text {
+		t.Errorf("refresh = %d, the same refresh token again", r.status)
+	}
+}

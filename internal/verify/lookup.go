@@ -32,6 +32,9 @@ func (v *Verifier) app(ctx context.Context, appID id.App) (*appEntry, error) {
 
 // client is an app in full; nil for one that is not there.
 func (v *Verifier) client(ctx context.Context, appID id.App) (*app.App, error) {
+	if a, ok := v.clients.peek(string(appID)); ok {
+		return a, nil
+	}
 	return v.clients.get(ctx, string(appID), func(ctx context.Context) (*app.App, error) {
 		a, err := v.Store.App(ctx, audit.ServerReach(), appID)
 		if fault.Is(err, fault.NotFound) {

@@ -26,7 +26,7 @@ func (v *Verifier) resolveToken(ctx context.Context, text string, kind secret.Ki
 	if err != nil {
 		return false, err
 	}
-	digest := tokenDigest(sha256.Sum256([]byte(text)))
+	digest := digestOf(text)
 	e, known := v.tokens.GetIfPresent(digest)
 	if !known || e.ring != ring {
 		if kind == secret.Access {
@@ -52,6 +52,12 @@ func (v *Verifier) resolveToken(ctx context.Context, text string, kind secret.Ki
 	}
 	h.token, h.user = e, e.claims.User
 	return true, v.identifyToken(ctx, h, d)
+}
+
+// digestOf is what a token is remembered by. One of usual length is hashed where it costs no garbage, and nothing of it stays.
+func digestOf(text string) tokenDigest {
+	var room [secret.MaxToken]byte
+	return sha256.Sum256(append(room[:0], text...))
 }
 
 // open proves a token, or returns nil. One that names a key this node does not know is tried again after reading the

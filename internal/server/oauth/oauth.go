@@ -74,8 +74,10 @@ type Server struct {
 
 // Values of headers, shared by answers.
 var (
-	noCache  = []string{"no-cache"}
-	jsonType = []string{"application/json"}
+	noCache   = []string{"no-cache"}
+	jsonType  = []string{"application/json"}
+	anyOrigin = []string{"*"}
+	exposed   = []string{"WWW-Authenticate, Retry-After, DPoP-Nonce, X-Request-Id"}
 )
 
 // Register adds every endpoint to mux: /oauth/…, /continue and the discovery documents.
@@ -128,8 +130,8 @@ func Register(mux *http.ServeMux, c Config) *Server {
 func cors(methods string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, DPoP-Nonce, X-Request-Id")
+		h["Access-Control-Allow-Origin"] = anyOrigin
+		h["Access-Control-Expose-Headers"] = exposed
 		if r.Method == http.MethodOptions {
 			h.Set("Access-Control-Allow-Methods", methods+", OPTIONS")
 			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP, MCP-Protocol-Version")

@@ -30,12 +30,26 @@ func newParams(values url.Values) (params, error) {
 			switch {
 			case len(value) > maxValue:
 				return params{}, fail(invalidRequest, "the parameter %s is too long", short(name))
-			case !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7f }):
+			case !isText(value):
 				return params{}, fail(invalidRequest, "the parameter %s holds control characters or is not UTF-8", short(name))
 			}
 		}
 	}
 	return params{values}, nil
+}
+
+// isText reports whether a value is UTF-8 without control characters but blanks. Those are single bytes, so it need not read
+// characters.
+func isText(value string) bool {
+	plain := true
+	for i := range len(value) {
+		c := value[i]
+		if c < ' ' && c != '\t' && c != '\n' && c != '\r' || c == 0x7f {
+			return false
+		}
+		plain = plain && c < utf8.RuneSelf
+	}
+	return plain || utf8.ValidString(value)
 }
 
 func (p params) get(name string) string { return p.values.Get(name) }

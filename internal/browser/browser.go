@@ -17,6 +17,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/signin"
@@ -34,6 +35,7 @@ type Kit struct {
 	Secure   bool // served by https: the cookie is `__Host-lanyard`
 	Now      func() time.Time
 	Random   io.Reader
+	Claims   Claims
 }
 
 // Visit is one request of a browser.
@@ -181,6 +183,11 @@ func digest(value string) []byte {
 }
 
 func sessionText(value string) string { return "session\x00" + value }
+
+// Person is how the top of a page names a user.
+func Person(u *user.User) page.Person {
+	return page.Person{Name: u.Name, Email: u.Email, Admin: u.Admin}
+}
 
 // CheckOrigin refuses a form that another site sent (Fetch metadata, else Origin). Programs that send neither pass: they
 // have no cookie that somebody could ride on.

@@ -27,7 +27,7 @@ func (a asset) path() string { return "/assets/" + a.name }
 
 func newAsset(stem, ending, body string) asset {
 	sum := sha256.Sum256([]byte(body))
-	kind := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}[ending]
+	kind := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".js": "text/javascript; charset=utf-8"}[ending]
 	return asset{name: stem + "-" + hex.EncodeToString(sum[:6]) + ending, kind: kind, body: []byte(body)}
 }
 

@@ -18,14 +18,18 @@ type Frame struct {
 	Private    bool     // the page shows what is for one person or one time, and is stored nowhere; a User makes every page so
 	FormAction []string // addresses outside that a form of the page may lead to, redirects included; only their origins are told
 	Frames     []string // addresses the page shows in frames; the template names them, the headers admit their origins
+	Live       bool     // the page has our one script, which renews its live parts and copies what is to be copied
 
-	Sheet, BrandSheet, Icon string // where they stand
+	Sheet, BrandSheet, Icon, Script string // where they stand
 }
 
 func (f Frame) frame() Frame { return f }
 
 // Person is who is signed in, as the top of a page names them.
-type Person struct{ Name, Email string }
+type Person struct {
+	Name, Email string
+	Admin       bool // the administration is open to them
+}
 
 // Called is the name, or what stands for it.
 func (p Person) Called() string {
@@ -73,7 +77,7 @@ func (k *Kit) Frame(r *http.Request, title, here string) Frame {
 	main := parseColor(brand.Color)
 	return Frame{
 		Title: title, Here: here,
-		Sheet: k.static["page.css"].path(), BrandSheet: brandAsset(main, ".css").path(), Icon: brandAsset(main, ".svg").path(),
+		Sheet: k.static["page.css"].path(), BrandSheet: brandAsset(main, ".css").path(), Icon: brandAsset(main, ".svg").path(), Script: k.static["live.js"].path(),
 		Face: Face{
 			Name: name, Logo: local(brand.Logo), Initial: initial(name),
 			Support: contact(brand.Support), Terms: WebLink("Terms", brand.Terms), Privacy: WebLink("Privacy", brand.Privacy),

@@ -14,6 +14,7 @@ type policy struct {
 	forms  []string // sources beside ourselves that forms may lead to
 	frames []string // sources of frames
 	script string   // the source of the one script; empty: none
+	live   bool     // that script may fetch from ourselves
 	away   bool     // forms lead to forms only, not to ourselves
 }
 
@@ -29,6 +30,9 @@ func (p policy) text() string {
 	if p.script != "" {
 		text += "; script-src " + p.script
 	}
+	if p.live {
+		text += "; connect-src 'self'"
+	}
 	if len(p.frames) > 0 {
 		text += "; frame-src " + strings.Join(p.frames, " ")
 	}
@@ -38,6 +42,9 @@ func (p policy) text() string {
 // policy leaves out every address that has no source: it is better that a way is closed than that it is wide.
 func (f Frame) policy() policy {
 	var p policy
+	if f.Live {
+		p.script, p.live = "'self'", true
+	}
 	for _, address := range f.FormAction {
 		if made := source(address); made != "" && !slices.Contains(p.forms, made) {
 			p.forms = append(p.forms, made)

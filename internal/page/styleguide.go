@@ -16,15 +16,19 @@ func (k *Kit) Styleguide() http.HandlerFunc {
 // styleguidePage holds one of everything.
 type styleguidePage struct {
 	Frame
-	Passes []Pass
-	Fields []Field
-	Boxes  []Box
-	Tables []Table
-	Charts []Chart
-	Secret Secret
-	Alerts []Alert
-	Empty  []Empty
-	Steps  []Steps
+	Passes  []Pass
+	Fields  []Field
+	Boxes   []Box
+	Tables  []Table
+	Charts  []Chart
+	Secret  Secret
+	Alerts  []Alert
+	Empty   []Empty
+	Steps   []Steps
+	Search  Search
+	Pager   Pager
+	Ask     Ask
+	Figures []Number
 }
 
 func styleguide(frame Frame) styleguidePage {
@@ -41,6 +45,16 @@ func styleguide(frame Frame) styleguidePage {
 			{Title: "No API is declared yet", Text: "The next command is:", Command: "lanyard apply -f lanyard.yaml", Note: "Add --dry-run to see first what it would change."},
 		},
 		Steps: []Steps{{Label: "To a key", Texts: []string{"API", "Name", "Key"}, Now: 1}, {Label: "All done", Texts: []string{"API", "Name", "Key"}, Now: 3}},
+		Search: Search{
+			URL: "/styleguide", Label: "Keys by name", Query: "prod",
+			Selects: []Field{{ID: "state", Label: "State", Options: []Option{{Text: "Any state"}, {Value: "works", Text: "Works", Chosen: true}}}},
+		},
+		Pager: Pager{Newest: "/styleguide", Older: "/styleguide?cursor=next"},
+		Ask: Ask{
+			ID: "revoke", Text: "Revoke", Warn: "Every call with this key is refused from then on, by every server, within a second. There is no way back.",
+			Fields: []Field{{ID: "reason", Label: "Why", Optional: true, Max: 200}}, Act: Act{URL: "/styleguide", Text: "Revoke production", Danger: true},
+		},
+		Figures: []Number{{Text: Count(1000), What: "requests this month"}, {Text: "12", What: "refused", Tone: "warn", Link: Link{"refused", "#numbers"}}, {Text: "0", What: "keys end this week", Tone: "good"}},
 	}
 }
 

@@ -71,6 +71,15 @@ func TestClasses(t *testing.T) {
 		}
 	}
 	written["plain"] = true // a cell's tone
+	script, err := assets.ReadFile("assets/live.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`className = "([a-z ]+)"`).FindAllStringSubmatch(string(script), -1) {
+		for class := range strings.FieldsSeq(m[1]) {
+			written[class] = true
+		}
+	}
 	rules := regexp.MustCompile(`\{[^{}]*\}|/\*[^*]*\*/`).ReplaceAllString(sheetText, "")
 	for _, m := range regexp.MustCompile(`\.([a-z]+)`).FindAllStringSubmatch(rules, -1) {
 		if !written[m[1]] {

@@ -113,7 +113,7 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	s.Manage.CheckFetch = fetcher.CheckURL
 	browsers := &browser.Kit{
 		Web: s.kit, Sessions: s.Store, Users: s.Store, MAC: s.Ring.MAC, MACWith: s.Ring.MACWith, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://"),
-		Now: s.opts.Now, Random: s.opts.Random,
+		Now: s.opts.Now, Random: s.opts.Random, Claims: s.Store,
 	}
 	s.oauth = oauth.Register(mux, oauth.Config{
 		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher,

@@ -7,14 +7,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/browser"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/signin"
-	"github.com/lanyard-auth/lanyard/internal/user"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 	"github.com/lanyard-auth/lanyard/internal/web"
 )
@@ -96,30 +94,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) error {
 
 // room begins a page of the account. Its tab is the path of an entry of the navigation.
 func (p *rooms) room(r *http.Request, visit *browser.Visit, tab, title string) room {
-	made := room{Frame: p.Page.Frame(r, title, "/account"), Tab: tab}
-	made.Private, made.User = true, &page.Person{Name: visit.User.Name, Email: visit.User.Email}
-	return made
-}
-
-// actorOf is a person who is signed in as who acts: what they may do by themselves, without having been given any credential.
-func actorOf(u *user.User) audit.Actor {
-	actor := audit.Actor{
-		Label: string(u.ID), User: u.ID, Reach: audit.UserReach(u.ID),
-		Scopes: []string{
-			"lanyard.apps.write", "lanyard.keys.write", "lanyard.usage.read", "lanyard.billing.write", "lanyard.users.write", "lanyard.grants.write",
-		},
-	}
-	if u.Admin {
-		actor.Reach, actor.Scopes = audit.ServerReach(), []string{"lanyard.admin"}
-	}
-	return actor
-}
-
-// self is actorOf for acts on one's own things: an admin too touches nobody else's here.
-func self(u *user.User) audit.Actor {
-	actor := actorOf(u)
-	actor.Reach = audit.UserReach(u.ID)
-	return actor
+	return room{p.Page.NewRoom(r, title, "/account", browser.Person(visit.User), "Account", tab, tabs())}
 }
 
 // beside puts a fault about an input beside its field. fields names for every field of the fault that of the form; any other

@@ -34,7 +34,7 @@ func (w *world) things(t *testing.T) (p *person, grant, token, session string) {
 	p = w.signedIn(u)
 	w.signedIn(u)
 	grant = w.allow(u, "PostPal", "openid", "profile.read", "messages.read")
-	made, err := w.svc.CreateToken(t.Context(), actorOf(u), lanyard.PersonalTokenInput{Name: "nas", Scopes: []string{"profile.read"}})
+	made, err := w.svc.CreateToken(t.Context(), manage.Person(u), lanyard.PersonalTokenInput{Name: "nas", Scopes: []string{"profile.read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestMadeUpLinks(t *testing.T) {
 		"/account/profile?done=" + url.QueryEscape("Call 0800 EVIL"),
 	} {
 		got := ada.get(path)
-		if got.status != http.StatusOK || strings.Contains(got.body, "EVIL") || strings.Contains(got.body, "<script") || strings.Contains(got.body, "Foreign") || strings.Contains(got.body, `class="alert`) {
+		if got.status != http.StatusOK || strings.Contains(got.body, "EVIL") || strings.Contains(got.body, "<script>") || strings.Contains(got.body, "Foreign") || strings.Contains(got.body, `class="alert`) {
 			t.Errorf("GET %s = %d with words of the link", path, got.status)
 		}
 	}

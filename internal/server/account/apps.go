@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/browser"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 )
@@ -19,7 +20,7 @@ import (
 // showApps is GET /account/apps: every badge handed out.
 func (p *rooms) showApps(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	view := appsPage{room: p.room(r, visit, "/account/apps", "Apps with access")}
-	allowed, err := p.Accounts.MyGrants(r.Context(), self(visit.User))
+	allowed, err := p.Accounts.MyGrants(r.Context(), manage.Self(visit.User))
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ const (
 // the answer says that one has not confirmed it.
 func (p *rooms) takeBack(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	began := p.Now()
-	rev, err := p.Accounts.RevokeMyGrant(r.Context(), self(visit.User), r.PathValue("id"))
+	rev, err := p.Accounts.RevokeMyGrant(r.Context(), manage.Self(visit.User), r.PathValue("id"))
 	if err != nil {
 		return err
 	}

@@ -114,10 +114,10 @@ func badge(a *manage.Allowed, view *verify.CatalogView, u *user.User, now time.T
 	}
 	last := "never"
 	if a.Grant.LastUsedAt != nil {
-		last = ago(now, *a.Grant.LastUsedAt)
+		last = page.Ago(now, *a.Grant.LastUsedAt)
 	}
 	since := a.Grant.CreatedAt
-	made.Facts = append(made.Facts, page.Fact{Term: "Since", Text: since.Format("2 January 2006") + ", " + ago(now, since)}, page.Fact{Term: "Last used", Text: last})
+	made.Facts = append(made.Facts, page.Fact{Term: "Since", Text: since.Format("2 January 2006") + ", " + page.Ago(now, since)}, page.Fact{Term: "Last used", Text: last})
 	life := can.life
 	if life == 0 {
 		life = opaqueLife // it opens the user's own data alone
@@ -139,7 +139,7 @@ func ring(left, life time.Duration) page.Ring {
 	if seconds >= 100*60 {
 		text = fmt.Sprintf("%d h", seconds/3600)
 	}
-	return page.NewRing(text, count(seconds/60, "minute")+" "+count(seconds%60, "second")+" left of its token", float64(left)/float64(life))
+	return page.NewRing(text, page.CountOf(seconds/60, "minute")+" "+page.CountOf(seconds%60, "second")+" left of its token", float64(left)/float64(life))
 }
 
 // hostOf is where an app is at home: the address it is known by, its home page, or where logins lead.

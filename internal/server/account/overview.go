@@ -14,7 +14,7 @@ const newest = 3 // badges on the overview
 
 // overview is GET /account.
 func (p *rooms) overview(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	ctx, actor, now := r.Context(), self(visit.User), p.Now()
+	ctx, actor, now := r.Context(), manage.Self(visit.User), p.Now()
 	allowed, err := p.Accounts.MyGrants(ctx, actor)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (p *rooms) overview(w http.ResponseWriter, r *http.Request, visit *browser.
 	}
 	text := "none"
 	if working > 0 {
-		text = strconv.Itoa(working) + ", the next ends " + ahead(now, first)
+		text = strconv.Itoa(working) + ", the next ends " + page.Ahead(now, first)
 	}
 	sessions, err := p.Accounts.MySessions(ctx, actor)
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *rooms) overview(w http.ResponseWriter, r *http.Request, visit *browser.
 	}
 	view.Rows = []summary{
 		{"Personal tokens", text, "/account/tokens"},
-		{"Sessions", "signed in in " + count(int64(len(sessions)), "browser") + ", this one included", "/account/sessions"},
+		{"Sessions", "signed in in " + page.CountOf(int64(len(sessions)), "browser") + ", this one included", "/account/sessions"},
 		{"Password", "change it here", "/account/password"},
 		{"Profile", visit.User.Email, "/account/profile"},
 	}

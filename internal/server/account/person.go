@@ -47,7 +47,7 @@ func (p *rooms) passwordPage(r *http.Request, visit *browser.Visit, changed time
 func (p *rooms) setPassword(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	err := p.Gate.Try("password", p.Kit.Client(r), string(visit.User.ID))
 	if err == nil {
-		err = p.Accounts.ChangePassword(r.Context(), self(visit.User), manage.PasswordChange{
+		err = p.Accounts.ChangePassword(r.Context(), manage.Self(visit.User), manage.PasswordChange{
 			Old: r.PostForm.Get("current_password"), New: r.PostForm.Get("password"), Keep: visit.Session.ID,
 		})
 	}
@@ -85,7 +85,7 @@ func (p *rooms) showProfile(w http.ResponseWriter, r *http.Request, visit *brows
 // saveProfile is POST /account/profile.
 func (p *rooms) saveProfile(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	name := r.PostForm.Get("name")
-	err := p.Accounts.Rename(r.Context(), self(visit.User), name)
+	err := p.Accounts.Rename(r.Context(), manage.Self(visit.User), name)
 	if err == nil {
 		return redirect(w, r, "/account/profile?done=saved")
 	}

@@ -4,12 +4,13 @@ import (
 	"net/http"
 
 	"github.com/lanyard-auth/lanyard/internal/browser"
+	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
 // showSessions is GET /account/sessions.
 func (p *rooms) showSessions(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	found, err := p.Accounts.MySessions(r.Context(), self(visit.User))
+	found, err := p.Accounts.MySessions(r.Context(), manage.Self(visit.User))
 	if err != nil {
 		return err
 	}
@@ -17,7 +18,7 @@ func (p *rooms) showSessions(w http.ResponseWriter, r *http.Request, visit *brow
 	now := p.Now()
 	for _, s := range found {
 		view.Sessions = append(view.Sessions, sessionRow{
-			ID: s.ID, Browser: s.Agent, From: s.Network, Since: ago(now, s.CreatedAt), Last: ago(now, s.SeenAt), This: s.ID == string(visit.Session.ID),
+			ID: s.ID, Browser: s.Agent, From: s.Network, Since: page.Ago(now, s.CreatedAt), Last: page.Ago(now, s.SeenAt), This: s.ID == string(visit.Session.ID),
 		})
 	}
 	if r.URL.Query().Get("done") == "ended" {
@@ -28,7 +29,7 @@ func (p *rooms) showSessions(w http.ResponseWriter, r *http.Request, visit *brow
 
 // endSession is POST /account/sessions/{id}/end.
 func (p *rooms) endSession(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	if _, err := p.Accounts.EndMySession(r.Context(), self(visit.User), r.PathValue("id")); err != nil {
+	if _, err := p.Accounts.EndMySession(r.Context(), manage.Self(visit.User), r.PathValue("id")); err != nil {
 		return err
 	}
 	if r.PathValue("id") == string(visit.Session.ID) {
@@ -39,7 +40,7 @@ func (p *rooms) endSession(w http.ResponseWriter, r *http.Request, visit *browse
 
 // endSessions is POST /account/sessions/end-all: everywhere, here too.
 func (p *rooms) endSessions(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	if _, err := p.Accounts.EndMySessions(r.Context(), self(visit.User), ""); err != nil {
+	if _, err := p.Accounts.EndMySessions(r.Context(), manage.Self(visit.User), ""); err != nil {
 		return err
 	}
 	return p.leave(w, r)

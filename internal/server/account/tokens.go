@@ -26,7 +26,7 @@ const (
 
 // showTokens is GET /account/tokens.
 func (p *rooms) showTokens(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	found, err := p.Accounts.Tokens(r.Context(), self(visit.User), "", manage.List{Limit: mostTokens})
+	found, err := p.Accounts.Tokens(r.Context(), manage.Self(visit.User), "", manage.List{Limit: mostTokens})
 	if err != nil {
 		return err
 	}
@@ -53,25 +53,25 @@ func tokenOf(t *lanyard.PersonalToken, catalog *verify.CatalogView, now time.Tim
 		made.May = "say who you are, and nothing else"
 	}
 	if t.LastUsed != nil {
-		made.Last = ago(now, t.LastUsed.At)
+		made.Last = page.Ago(now, t.LastUsed.At)
 	}
 	switch {
 	case t.RevokedAt != nil:
-		made.Gone, made.Ends = "revoked", ago(now, *t.RevokedAt)
+		made.Gone, made.Ends = "revoked", page.Ago(now, *t.RevokedAt)
 		if strings.HasPrefix(t.RevokeReason, "leak") {
 			made.Gone = "leaked"
 		}
 	case t.Status != string(policy.Valid):
-		made.Gone, made.Ends = t.Status, ago(now, t.ExpiresAt)
+		made.Gone, made.Ends = t.Status, page.Ago(now, t.ExpiresAt)
 	default:
-		made.Ends, made.Soon = ahead(now, t.ExpiresAt), t.ExpiresAt.Sub(now) <= soon
+		made.Ends, made.Soon = page.Ahead(now, t.ExpiresAt), t.ExpiresAt.Sub(now) <= soon
 	}
 	return made
 }
 
 // revokeToken is POST /account/tokens/{id}/revoke.
 func (p *rooms) revokeToken(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	rev, err := p.Accounts.RevokeToken(r.Context(), self(visit.User), r.PathValue("id"), "")
+	rev, err := p.Accounts.RevokeToken(r.Context(), manage.Self(visit.User), r.PathValue("id"), "")
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (p *rooms) boxes(r *http.Request, visit *browser.Visit) ([]page.Box, error)
 	if err != nil {
 		return nil, err
 	}
-	actor := actorOf(visit.User)
+	actor := manage.Person(visit.User)
 	rights := policy.Rights{Person: true, Server: standing.Admin, Admin: standing.Admin, Owner: len(standing.Owns) > 0}
 	var out []page.Box
 	for _, api := range catalog.All() {
@@ -143,7 +143,7 @@ func (p *rooms) makeToken(w http.ResponseWriter, r *http.Request, visit *browser
 		return p.newToken(w, r, visit, http.StatusBadRequest, view)
 	}
 	ends := p.Now().UTC().Truncate(time.Microsecond).Add(time.Duration(days) * 24 * time.Hour)
-	made, err := p.Accounts.CreateToken(r.Context(), actorOf(visit.User), lanyard.PersonalTokenInput{
+	made, err := p.Accounts.CreateToken(r.Context(), manage.Person(visit.User), lanyard.PersonalTokenInput{
 		Name: view.Name, Scopes: form["scope"], ExpiresAt: &ends, IPAllow: networks(view.Networks),
 	})
 	if err != nil {
@@ -182,9 +182,9 @@ func (p *rooms) showSecret(w http.ResponseWriter, r *http.Request, visit *browse
 	left := made.ExpiresAt.Sub(now)
 	view.Pass = page.Pass{
 		Badge: true, Kind: "Your own badge · personal token", Name: made.Name, ID: made.ID, May: can.may, MayNot: can.mayNot,
-		Facts:  []page.Fact{{Term: "Who is it?", Text: view.User.Called()}, {Term: "Ends", Text: ahead(now, made.ExpiresAt)}},
+		Facts:  []page.Fact{{Term: "Who is it?", Text: view.User.Called()}, {Term: "Ends", Text: page.Ahead(now, made.ExpiresAt)}},
 		Stolen: strings.TrimPrefix(worth.Text, "If stolen: "), Bad: worth.Bad,
-		Ring: page.NewRing(strconv.FormatInt(int64(left.Round(time.Hour)/(24*time.Hour)), 10)+" d", roughly(left)+" left", 1),
+		Ring: page.NewRing(strconv.FormatInt(int64(left.Round(time.Hour)/(24*time.Hour)), 10)+" d", page.Roughly(left)+" left", 1),
 	}
 	if mend := advice.Shorten(card); mend != "" {
 		view.Pass.Mend = page.Link{Text: mend, URL: "/account/tokens/new"}

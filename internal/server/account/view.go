@@ -11,21 +11,11 @@ import (
 )
 
 // room is what every page of the account has.
-type room struct {
-	page.Frame
-	Tab  string      // the page's own path: "/account/apps"
-	Done *page.Alert // what the request before this one did; nil: nothing
-}
+type room struct{ page.Room }
 
-// tab is an entry of the account's own navigation.
-type tab struct {
-	Text, URL string
-	Here      bool
-}
-
-// Tabs lists the pages of the account.
-func (r room) Tabs() []tab {
-	all := []tab{
+// tabs are the pages of the account.
+func tabs() []page.Tab {
+	return []page.Tab{
 		{Text: "Overview", URL: "/account"},
 		{Text: "Apps", URL: "/account/apps"},
 		{Text: "Personal tokens", URL: "/account/tokens"},
@@ -33,10 +23,6 @@ func (r room) Tabs() []tab {
 		{Text: "Password", URL: "/account/password"},
 		{Text: "Profile", URL: "/account/profile"},
 	}
-	for i := range all {
-		all[i].Here = all[i].URL == r.Tab
-	}
-	return all
 }
 
 // NoApps stands where no app has access.
@@ -87,21 +73,14 @@ type taken struct {
 
 // Alert says in how many milliseconds it was everywhere.
 func (t taken) Alert() page.Alert {
-	made := page.Alert{ID: "taken", Tone: "good", Title: "The badge of " + t.App + " is taken back.", Text: "It was dead everywhere in " + count(t.Milliseconds, "millisecond") + "."}
+	made := page.Alert{ID: "taken", Tone: "good", Title: "The badge of " + t.App + " is taken back.", Text: "It was dead everywhere in " + page.CountOf(t.Milliseconds, "millisecond") + "."}
 	if !t.Everywhere {
 		made.Tone, made.Text = "warn", "Not every server has confirmed it yet; they all will within a second."
 	}
 	if t.Alone > 0 {
-		made.Text += " Whoever checks its signature alone accepts it for up to " + count(t.Alone, "more minute") + "."
+		made.Text += " Whoever checks its signature alone accepts it for up to " + page.CountOf(t.Alone, "more minute") + "."
 	}
 	return made
-}
-
-func count(n int64, unit string) string {
-	if n != 1 {
-		unit += "s"
-	}
-	return strconv.FormatInt(n, 10) + " " + unit
 }
 
 // sessionsPage is GET /account/sessions. Sign out everywhere: button sign-out-everywhere, POST /account/sessions/end-all.

@@ -56,8 +56,11 @@ func every(frame page.Frame, s words) map[string]visit {
 	frame.User = &page.Person{Name: s.text, Email: "ada@demo.test"}
 	frame.Here = "/account"
 	in := func(tab, title string) room {
-		r := room{Frame: frame, Tab: tab}
+		r := room{page.Room{Frame: frame, Label: "Account", Tabs: tabs()}}
 		r.Title = title
+		for i := range r.Tabs {
+			r.Tabs[i].Here = r.Tabs[i].URL == tab
+		}
 		return r
 	}
 	told := in("/account/profile", "Profile")

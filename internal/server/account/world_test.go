@@ -125,7 +125,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	kit := &web.Kit{PublicURL: publicURL, Now: w.now}
-	w.browser = &browser.Kit{Web: kit, Sessions: st, Users: st, MAC: ring.MAC, MACWith: ring.MACWith, Now: w.now, Random: rand.Reader}
+	w.browser = &browser.Kit{Web: kit, Sessions: st, Users: st, MAC: ring.MAC, MACWith: ring.MACWith, Now: w.now, Random: rand.Reader, Claims: st}
 	mux := http.NewServeMux()
 	Register(mux, Config{
 		Page: page.New(page.Config{Web: kit, Brand: func(context.Context) (lanyard.Brand, error) { return lanyard.Brand{Name: "Acme"}, nil }}),

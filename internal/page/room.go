@@ -1,0 +1,105 @@
+package page
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// Room is a page with a navigation of its own beside it: the account, a team's desk, the administration. A page's struct embeds one
+// in place of a Frame.
+type Room struct {
+	Frame
+	Label string // what the navigation leads through, for readers of screens: "Account"
+	Tabs  []Tab
+	Done  *Alert // what the request before this one did; nil: nothing
+}
+
+// Tab is an entry of a room's own navigation.
+type Tab struct {
+	Text, URL string
+	Here      bool
+}
+
+// NewRoom begins a page of a room for somebody who is signed in. here is the navigation's entry the room belongs to, tab the URL of
+// the entry of tabs the page belongs to.
+func (k *Kit) NewRoom(r *http.Request, title, here string, who Person, label, tab string, tabs []Tab) Room {
+	made := Room{Frame: k.Frame(r, title, here), Label: label}
+	made.Private, made.User, made.Live = true, &who, true
+	for _, one := range tabs {
+		one.Here = one.URL == tab
+		made.Tabs = append(made.Tabs, one)
+	}
+	return made
+}
+
+// Ask is an act that breaks something: the button opens what it will break and asks once, as the partial "ask" shows it. It needs no
+// script.
+type Ask struct {
+	ID     string // of the button that opens it; the one that does it is <ID>-yes
+	Text   string // on the button that opens it: "Revoke"
+	Warn   string // what it will break, and for whom
+	Fields []Field
+	Act    Act // what is done then; its ID is not used
+}
+
+// Search narrows a list, as the partial "search" shows it: a form that only asks.
+type Search struct {
+	URL     string // the list's path
+	Label   string // what is searched, and by what: "Apps by name"
+	Query   string // what was typed; the field's name is q
+	Selects []Field
+	Hidden  []Hidden
+}
+
+// Narrowed reports whether the list shows less than there is.
+func (s Search) Narrowed() bool {
+	for _, f := range s.Selects {
+		for _, o := range f.Options {
+			if o.Chosen && o.Value != "" {
+				return true
+			}
+		}
+	}
+	return s.Query != ""
+}
+
+// Pager leads through a list that has more than a page, as the partial "pager" shows it. Both empty: there is only this page.
+type Pager struct {
+	Newest string // where the list begins; empty: this is it
+	Older  string // where it goes on; empty: it ends here
+}
+
+// NewPager makes the ways through a list at a path: query is the request's, whose parameter cursor says where it is, and next is the
+// cursor of what follows.
+func NewPager(path string, query url.Values, next string) Pager {
+	var made Pager
+	rest := url.Values{}
+	for name, values := range query {
+		if name != "cursor" && name != "done" {
+			rest[name] = values
+		}
+	}
+	if query.Get("cursor") != "" {
+		made.Newest = withQuery(path, rest)
+	}
+	if next != "" {
+		rest.Set("cursor", next)
+		made.Older = withQuery(path, rest)
+	}
+	return made
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// Number is a figure with what it counts, as the partial "numbers" shows a row of them.
+type Number struct {
+	Text string // "1,000"
+	What string // "requests this month"
+	Tone string // "", "good", "warn" or "bad"
+	Link Link   // where more of it stands
+}

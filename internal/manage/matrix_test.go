@@ -174,6 +174,12 @@ func matrix() map[string]row {
 		"RevokeMyGrant": {want: ownInPerson, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.RevokeMyGrant(ctx, as, of.grant))
 		}},
+		"MyTeams": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.MyTeams(ctx, as))
+		}},
+		"StartTeam": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.StartTeam(ctx, as, "Started"))
+		}},
 		"MySessions": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.MySessions(ctx, as))
 		}},

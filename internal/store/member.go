@@ -30,6 +30,27 @@ func (s *Store) Members(ctx context.Context, reach audit.Reach, teamID id.Team) 
 	return members, err
 }
 
+// Memberships implements team.Store.
+func (s *Store) Memberships(ctx context.Context, userID id.User, limit int) (all []team.Membership, err error) {
+	err = s.read("list a user's teams", func(q querier) error {
+		rows, err := q.QueryContext(ctx, `
+			SELECT t.id, t.name, t.system, t.created_at, t.suspended_at, m.role FROM member m JOIN team t ON t.id = m.team_id
+			WHERE m.user_id = $1 ORDER BY t.name, t.id LIMIT $2`, string(userID), limit)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var m team.Membership
+			var system, created, suspended int64
+			err := rows.Scan(&m.Team.ID, &m.Team.Name, &system, &created, &suspended, &m.Role)
+			m.Team.System, m.Team.CreatedAt, m.Team.SuspendedAt = system == 1, moment(created), moment(suspended)
+			all = append(all, m)
+			return err
+		})
+	})
+	return all, err
+}
+
 // SetMember implements team.Store. What a member may do belongs to the user as much as to the team: both get an entry.
 func (s *Store) SetMember(ctx context.Context, reach audit.Reach, teamID id.Team, m team.Member, ev audit.Event) (rev id.Revision, err error) {
 	if !m.Role.Valid() {

@@ -29,6 +29,12 @@ type Member struct {
 	Role audit.Role
 }
 
+// Membership is a team as one of its members sees it.
+type Membership struct {
+	Team Team
+	Role audit.Role
+}
+
 // Store keeps teams and who is in them.
 type Store interface {
 	// CreateTeam makes a team; owner may be "".
@@ -41,6 +47,8 @@ type Store interface {
 	SetMember(ctx context.Context, reach audit.Reach, team id.Team, m Member, ev audit.Event) (id.Revision, error)
 	// RemoveMember takes a user out. The last owner stays.
 	RemoveMember(ctx context.Context, reach audit.Reach, team id.Team, user id.User, ev audit.Event) (id.Revision, error)
+	// Memberships lists the teams a user is in, by name, at most limit.
+	Memberships(ctx context.Context, user id.User, limit int) ([]Membership, error)
 	// SystemTeam returns the built-in team with its built-in app, making both at the first call on a database.
 	SystemTeam(ctx context.Context, at time.Time) (id.Team, id.App, error)
 }

@@ -1,10 +1,8 @@
 package oauth_test
 
 import (
-	"bufio"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,21 +10,10 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
 
-// redirects reads the corpus.
+// redirects are addresses that are not the callback, though some reader somewhere took them for it.
 func redirects(tb testing.TB) []string {
 	tb.Helper()
-	f, err := os.Open("testdata/redirects.txt")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer f.Close()
-	var all []string
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if line := s.Text(); !strings.HasPrefix(line, "#") {
-			all = append(all, strings.ReplaceAll(line, `\x09`, "\t"))
-		}
-	}
-	return all
+	return servertest.Corpus(tb, "testdata/redirects.txt")
 }
 
 // TestAuthorizeStays: as long as client or redirect URI are in doubt, a page names which, and nobody is sent anywhere, logged

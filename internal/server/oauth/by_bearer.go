@@ -75,7 +75,8 @@ func (s *Server) bearerMint(c *call, subject string) (*mint, error) {
 	}
 	m := &mint{app: a, mode: c.caller.mode, issue: issue, scopes: issue.Scopes, jkt: c.jkt}
 	if subject == a.ClientID() {
-		return m, nil
+		m.footing, err = s.footing(c.ctx, a, "", nil)
+		return m, err
 	}
 	userID, err := id.Parse[id.User](subject)
 	if err != nil {
@@ -91,6 +92,7 @@ func (s *Server) bearerMint(c *call, subject string) (*mint, error) {
 	if _, err := narrowed(g.Scopes, issue.Scopes); err != nil {
 		return nil, err
 	}
-	m.user, m.grant = userID, g
-	return m, nil
+	m.user = userID
+	m.footing, err = s.footing(c.ctx, a, userID, g)
+	return m, err
 }

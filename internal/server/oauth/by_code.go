@@ -46,6 +46,10 @@ func (s *Server) byCode(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	on, err := s.footing(c.ctx, c.caller.app, code.User, g)
+	if err != nil {
+		return nil, err
+	}
 	chain, refresh, err := s.newChain(c, chainOf{user: code.User, grant: code.Grant, session: code.Session, issue: *issue})
 	if err != nil {
 		return nil, err
@@ -60,13 +64,13 @@ func (s *Server) byCode(c *call) (*answer, error) {
 		}
 		return nil, errCode()
 	}
-	return s.issueAll(c, g, chain, refresh, code.Session)
+	return s.issueAll(c, on, chain, refresh)
 }
 
 // issueAll mints what a redemption by a user's grant gives: access token, refresh token, ID token.
-func (s *Server) issueAll(c *call, g *grant.Grant, chain *grant.Family, refresh secret.Secret, session id.Session) (*answer, error) {
+func (s *Server) issueAll(c *call, on footing, chain *grant.Family, refresh secret.Secret) (*answer, error) {
 	access, err := s.access(c.ctx, &mint{
-		app: c.caller.app, mode: c.caller.mode, user: chain.User, grant: g, family: chain.ID, issue: &chain.Issue, scopes: chain.Issue.Scopes, jkt: c.jkt,
+		footing: on, app: c.caller.app, mode: c.caller.mode, user: chain.User, family: chain.ID, issue: &chain.Issue, scopes: chain.Issue.Scopes, jkt: c.jkt,
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func (s *Server) issueAll(c *call, g *grant.Grant, chain *grant.Family, refresh 
 	out.RefreshToken = refresh.Reveal()
 	told := chain.Issue
 	told.Scopes = access.scopes
-	out.IDToken, err = s.idToken(c.ctx, c.caller.app, chain.User, session, &told, access.text.Reveal())
+	out.IDToken, err = s.idToken(c.ctx, c.caller.app, chain.User, chain.Session, &told, access.text.Reveal())
 	return out, err
 }
 

@@ -15,7 +15,11 @@ func (s *Server) byCredentials(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := s.access(c.ctx, &mint{app: c.caller.app, mode: c.caller.mode, issue: issue, scopes: issue.Scopes, jkt: c.jkt})
+	on, err := s.footing(c.ctx, c.caller.app, "", nil)
+	if err != nil {
+		return nil, err
+	}
+	access, err := s.access(c.ctx, &mint{footing: on, app: c.caller.app, mode: c.caller.mode, issue: issue, scopes: issue.Scopes, jkt: c.jkt})
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,10 @@ func (s *Server) byDevice(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	on, err := s.footing(c.ctx, c.caller.app, d.User, g)
+	if err != nil {
+		return nil, err
+	}
 	issue := d.Issue
 	if !slices.ContainsFunc(issue.Scopes, func(scope string) bool { return !isOpenID(scope) }) {
 		issue.API, issue.Audience = "", s.Issuer // nothing of the API was ticked
@@ -67,7 +71,7 @@ func (s *Server) byDevice(c *call) (*answer, error) {
 	if outcome != grant.Won {
 		return nil, fail(expiredToken, "the device code was used, or is over: begin again")
 	}
-	return s.issueAll(c, g, chain, refresh, d.Session)
+	return s.issueAll(c, on, chain, refresh)
 }
 
 // deviceText is what a device code is kept as a MAC of.

@@ -57,7 +57,8 @@ func (s *Server) byExchange(c *call) (*answer, error) {
 		issue.API = api.Policy.Name
 	}
 	m := &mint{
-		app: owner, mode: subject.Mode, user: subject.User, issue: issue, scopes: scopes, jkt: c.jkt, until: subject.ExpiresAt,
+		// What ends the subject ends this too, from before it was made.
+		footing: footing{epochs: subject.Epochs}, app: owner, mode: subject.Mode, user: subject.User, issue: issue, scopes: scopes, jkt: c.jkt, until: subject.ExpiresAt,
 		act: &token.Act{Sub: c.caller.app.ClientID(), Act: subject.Act},
 	}
 	if subject.Family != "" {

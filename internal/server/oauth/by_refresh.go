@@ -39,15 +39,19 @@ func (s *Server) byRefresh(c *call) (*answer, error) {
 	if err := sameResource(&f.Issue, c.params.all("resource")); err != nil {
 		return nil, err
 	}
-	f, refresh, err := s.rotate(c, f, counter, text)
-	if err != nil {
-		return nil, err
-	}
 	g, err := s.Verifier.Grant(c.ctx, f.Grant)
 	if err != nil {
 		return nil, err
 	}
-	access, err := s.access(c.ctx, &mint{app: c.caller.app, mode: f.Mode, user: f.User, grant: g, family: f.ID, issue: &f.Issue, scopes: scopes, jkt: c.jkt})
+	on, err := s.footing(c.ctx, c.caller.app, f.User, g)
+	if err != nil {
+		return nil, err
+	}
+	f, refresh, err := s.rotate(c, f, counter, text)
+	if err != nil {
+		return nil, err
+	}
+	access, err := s.access(c.ctx, &mint{footing: on, app: c.caller.app, mode: f.Mode, user: f.User, family: f.ID, issue: &f.Issue, scopes: scopes, jkt: c.jkt})
 	if err != nil {
 		return nil, err
 	}

@@ -23,12 +23,37 @@ const (
 	maxLife    = 24 * time.Hour
 )
 
+// footing is what a token's life hangs on, as it stood before the request consumed anything. Whoever revokes everything after
+// that raises an epoch beyond the token's: one that was read later would let the token live on.
+type footing struct {
+	grant    *grant.Grant // nil: client credentials
+	epochs   token.Epochs
+	disabled bool // the user
+}
+
+// footing reads how the user stands, unless there is none, and takes the epochs over.
+func (s *Server) footing(ctx context.Context, a *app.App, userID id.User, g *grant.Grant) (footing, error) {
+	on := footing{grant: g, epochs: token.Epochs{App: a.Epoch}}
+	if g != nil {
+		on.epochs.Grant = g.Epoch
+	}
+	if userID == "" {
+		return on, nil
+	}
+	standing, err := s.Verifier.Standing(ctx, userID)
+	if err != nil {
+		return footing{}, err
+	}
+	on.epochs.User, on.disabled = standing.Epoch, standing.Disabled
+	return on, nil
+}
+
 // mint says what an access token is to say.
 type mint struct {
+	footing
 	app    *app.App
 	mode   secret.Mode
-	user   id.User      // "": the app itself
-	grant  *grant.Grant // nil: client credentials
+	user   id.User // "": the app itself
 	family id.Family
 	issue  *grant.Issue
 	scopes []string // of issue.Scopes those that go into this token
@@ -62,20 +87,15 @@ func (s *Server) access(ctx context.Context, m *mint) (minted, error) {
 	claims := token.Claims{
 		ID: chars, App: m.app.ID, ClientID: m.app.ClientURL, Family: id.Chars(m.family), User: m.user, Subject: string(m.app.ID), Audience: m.issue.Audience, Scopes: m.scopes,
 		Mode: m.mode, IssuedAt: now, ExpiresAt: expires, ACR: m.issue.ACR, AMR: m.issue.AMR, JKT: m.jkt, Act: m.act,
-		Epochs: token.Epochs{App: m.app.Epoch},
+		Epochs: m.epochs,
 	}
 	if m.issue.AuthTime != 0 {
 		claims.AuthTime = time.Unix(m.issue.AuthTime, 0).UTC()
 	}
+	if m.disabled {
+		return minted{}, fail(invalidGrant, "the user's account is not in force")
+	}
 	if m.user != "" {
-		standing, err := s.Verifier.Standing(ctx, m.user)
-		if err != nil {
-			return minted{}, err
-		}
-		if standing.Disabled {
-			return minted{}, fail(invalidGrant, "the user's account is not in force")
-		}
-		claims.Epochs.User = standing.Epoch
 		// Whoever lost a role since they allowed this grants no more by it (DESIGN section 3).
 		if claims.Scopes, err = s.Verifier.Grantable(ctx, m.user, m.app, m.scopes); err != nil {
 			return minted{}, err
@@ -88,7 +108,7 @@ func (s *Server) access(ctx context.Context, m *mint) (minted, error) {
 		}
 	}
 	if m.grant != nil {
-		claims.Grant, claims.Epochs.Grant = m.grant.ID, m.grant.Epoch
+		claims.Grant = m.grant.ID
 		// What the user took out of the grant since is in no token any more.
 		if claims.Scopes = grant.Without(claims.Scopes, grant.Without(claims.Scopes, m.grant.Scopes)); len(claims.Scopes) == 0 {
 			return minted{}, fail(invalidGrant, "the user allows none of this any more")

@@ -175,6 +175,53 @@ func TestRaceDevice(t *testing.T) {
 	})
 }
 
+// TestRaceRevokeAll: what is refreshed or exchanged while all of a user's tokens are ended is over with them: nothing that was
+// under way outlives it (DESIGN promise 2).
+func TestRaceRevokeAll(t *testing.T) {
+	const tries = 12
+	deployments(t, func(t *testing.T, w *world, nodes []string) {
+		c := w.app(lanyard.AppInput{Type: "public"})
+		service := w.service("Service")
+		for range rounds() {
+			tokens := c.tokens()
+			refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens.text("refresh_token")}, "client_id": {c.id}}
+			exchange := url.Values{"grant_type": {exchangeGrant}, "subject_token": {tokens.text("access_token")}, "subject_token_type": {tokenType + "access_token"}}
+			replies := make([]*reply, 2*tries)
+			var ready, done sync.WaitGroup
+			start := make(chan struct{})
+			for i := range replies {
+				ready.Add(1)
+				done.Add(1)
+				go func() {
+					defer done.Done()
+					ready.Done()
+					<-start
+					if i%2 == 0 {
+						replies[i] = call(t, http.MethodPost, nodes[i/2%len(nodes)]+"/oauth/token", refresh, nil)
+					} else {
+						replies[i] = call(t, http.MethodPost, nodes[i/2%len(nodes)]+"/oauth/token", exchange, basicHeader(service.id, service.secret))
+					}
+				}()
+			}
+			ready.Wait()
+			close(start)
+			if _, err := w.node.Manage.UpdateUser(t.Context(), w.admin(), w.ada.ID, lanyard.UserPatch{RevokeTokens: true}); err != nil {
+				t.Error(err)
+			}
+			done.Wait()
+			w.sync()
+			for i, r := range replies {
+				switch {
+				case r.status == http.StatusOK:
+					w.over("issued beside the revocation, try "+strconv.Itoa(i), r.text("access_token"))
+				case r.status != http.StatusBadRequest || r.text("error") != "invalid_grant":
+					t.Errorf("try %d = %d %s", i, r.status, r.raw)
+				}
+			}
+		}
+	})
+}
+
 // TestNoTableGrows: tokens are no rows.
 func TestNoTableGrows(t *testing.T) {
 	n := 500

@@ -40,7 +40,7 @@ var house = []line{
 	{prefix: "internal/", packages: "web config scan"},
 	{prefix: "internal/", packages: "page page/pagetest browser", order: leftToRight},
 	// Surfaces.
-	{prefix: "internal/server/", packages: "oauth login account portal rest doors extauthz"},
+	{prefix: "internal/server/", packages: "oauth login account developers admin portal rest doors extauthz"},
 	{prefix: "internal/", packages: "server"},
 	{prefix: "internal/", packages: "archtest servertest demo", order: leftToRight},
 	{prefix: "cmd/", packages: "lanyard"},

@@ -17,7 +17,6 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
-	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/signin"
@@ -183,11 +182,6 @@ func digest(value string) []byte {
 }
 
 func sessionText(value string) string { return "session\x00" + value }
-
-// Person is how the top of a page names a user.
-func Person(u *user.User) page.Person {
-	return page.Person{Name: u.Name, Email: u.Email, Admin: u.Admin}
-}
 
 // CheckOrigin refuses a form that another site sent (Fetch metadata, else Origin). Programs that send neither pass: they
 // have no cookie that somebody could ride on.

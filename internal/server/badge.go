@@ -21,6 +21,8 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/server/account"
+	"github.com/lanyard-auth/lanyard/internal/server/admin"
+	"github.com/lanyard-auth/lanyard/internal/server/developers"
 	"github.com/lanyard-auth/lanyard/internal/server/login"
 	"github.com/lanyard-auth/lanyard/internal/server/oauth"
 	"github.com/lanyard-auth/lanyard/internal/session"
@@ -133,6 +135,8 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	account.Register(mux, account.Config{
 		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Grants: s.Store, Now: s.opts.Now,
 	})
+	developers.Register(mux, developers.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
+	admin.Register(mux, admin.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
 	return nil
 }
 

@@ -1,14 +1,10 @@
 package account
 
 import (
-	"errors"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/browser"
-	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
@@ -66,48 +62,15 @@ func Register(mux *http.ServeMux, c Config) {
 // handle is what every page passes: no form that another site sent, the browser that asks, and somebody signed in in it.
 func (p *rooms) handle(to route) http.Handler {
 	return p.Page.Handle(func(w http.ResponseWriter, r *http.Request) error {
-		if err := browser.CheckOrigin(r); err != nil {
+		visit, err := p.Browser.Enter(w, r, to.home)
+		if visit == nil {
 			return err
-		}
-		visit, err := p.Browser.Visit(w, r)
-		if err != nil {
-			return err
-		}
-		if !visit.SignedIn() {
-			return redirect(w, r, "/login?next="+url.QueryEscape(to.home))
-		}
-		if r.Method == http.MethodPost {
-			if r.PostForm, err = p.Kit.ReadForm(w, r); err != nil {
-				return err
-			}
 		}
 		return to.serve(w, r, visit)
 	})
 }
 
-// redirect ends a form: what follows is a page that can be loaded again.
-func redirect(w http.ResponseWriter, r *http.Request, to string) error {
-	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
-	return nil
-}
-
 // room begins a page of the account. Its tab is the path of an entry of the navigation.
 func (p *rooms) room(r *http.Request, visit *browser.Visit, tab, title string) room {
 	return room{p.Page.NewRoom(r, title, "/account", browser.Person(visit.User), "Account", tab, tabs())}
-}
-
-// beside puts a fault about an input beside its field. fields names for every field of the fault that of the form; any other
-// error comes back.
-func beside(err error, fields map[string]string) (errs, error) {
-	var f *fault.Error
-	if !errors.As(err, &f) || f.Field == "" {
-		return nil, err
-	}
-	name, _, _ := strings.Cut(f.Field, "[")
-	field, known := fields[name]
-	if !known {
-		return nil, err
-	}
-	return errs{field: page.Upper(strings.TrimSuffix(f.Detail, ".")) + "."}, nil
 }

@@ -64,7 +64,7 @@ func (p *rooms) takeBack(w http.ResponseWriter, r *http.Request, visit *browser.
 	if everywhere {
 		told.Set("ms", strconv.FormatInt(max(p.Now().Sub(began).Milliseconds(), 1), 10))
 	}
-	return redirect(w, r, "/account/apps?"+told.Encode())
+	return page.Redirect(w, r, "/account/apps?"+told.Encode())
 }
 
 // taken says of the badge that was just taken back how fast that was. Only the number comes from the address; whatever else

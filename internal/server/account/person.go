@@ -52,7 +52,7 @@ func (p *rooms) setPassword(w http.ResponseWriter, r *http.Request, visit *brows
 		})
 	}
 	if err == nil {
-		return redirect(w, r, "/account/password?done=changed")
+		return page.Redirect(w, r, "/account/password?done=changed")
 	}
 	changed, failed := p.passwordChanged(r, visit)
 	if failed != nil {
@@ -65,9 +65,9 @@ func (p *rooms) setPassword(w http.ResponseWriter, r *http.Request, visit *brows
 		if view.First {
 			field = "password"
 		}
-		view.Errors, status = errs{field: page.Upper(many.Detail) + "."}, http.StatusTooManyRequests
+		view.Errors, status = page.Errs{field: page.Upper(many.Detail) + "."}, http.StatusTooManyRequests
 		w.Header().Set("Retry-After", web.RetryAfter(err))
-	} else if view.Errors, err = beside(err, map[string]string{"old_password": "current_password", "password": "password"}); err != nil {
+	} else if view.Errors, err = page.Beside(err, map[string]string{"old_password": "current_password", "password": "password"}); err != nil {
 		return err
 	}
 	return p.set.Render(w, r, status, "password", view)
@@ -87,10 +87,10 @@ func (p *rooms) saveProfile(w http.ResponseWriter, r *http.Request, visit *brows
 	name := r.PostForm.Get("name")
 	err := p.Accounts.Rename(r.Context(), manage.Self(visit.User), name)
 	if err == nil {
-		return redirect(w, r, "/account/profile?done=saved")
+		return page.Redirect(w, r, "/account/profile?done=saved")
 	}
 	view := profilePage{room: p.room(r, visit, "/account/profile", "Profile"), Name: name, Email: visit.User.Email}
-	if view.Errors, err = beside(err, map[string]string{"name": "name"}); err != nil {
+	if view.Errors, err = page.Beside(err, map[string]string{"name": "name"}); err != nil {
 		return err
 	}
 	return p.set.Render(w, r, http.StatusBadRequest, "profile", view)

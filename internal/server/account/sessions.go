@@ -35,7 +35,7 @@ func (p *rooms) endSession(w http.ResponseWriter, r *http.Request, visit *browse
 	if r.PathValue("id") == string(visit.Session.ID) {
 		return p.leave(w, r)
 	}
-	return redirect(w, r, "/account/sessions?done=ended")
+	return page.Redirect(w, r, "/account/sessions?done=ended")
 }
 
 // endSessions is POST /account/sessions/end-all: everywhere, here too.
@@ -49,5 +49,5 @@ func (p *rooms) endSessions(w http.ResponseWriter, r *http.Request, visit *brows
 // leave goes to the page that says that nobody is signed in any more.
 func (p *rooms) leave(w http.ResponseWriter, r *http.Request) error {
 	p.Browser.Forget(w)
-	return redirect(w, r, "/logout")
+	return page.Redirect(w, r, "/logout")
 }

@@ -80,7 +80,7 @@ func (p *rooms) revokeToken(w http.ResponseWriter, r *http.Request, visit *brows
 			p.Page.Log.WarnContext(r.Context(), "cannot tell whether every node knows of a revocation", "token", r.PathValue("id"), "error", err)
 		}
 	}
-	return redirect(w, r, "/account/tokens?"+url.Values{"done": {"revoked"}, "token": {r.PathValue("id")}}.Encode())
+	return page.Redirect(w, r, "/account/tokens?"+url.Values{"done": {"revoked"}, "token": {r.PathValue("id")}}.Encode())
 }
 
 // showNewToken is GET /account/tokens/new.
@@ -135,9 +135,9 @@ func (p *rooms) makeToken(w http.ResponseWriter, r *http.Request, visit *browser
 	view := newTokenPage{Name: form.Get("name"), Days: days, Networks: form.Get("ip_allow")}
 	switch {
 	case err != nil || !slices.Contains([]int{7, 30, 90, 365}, days):
-		view.Errors = errs{"days": "Choose how long it works."}
+		view.Errors = page.Errs{"days": "Choose how long it works."}
 	case len(form["scope"]) == 0:
-		view.Errors = errs{"scope": "Tick what it may do: without anything it is of no use."}
+		view.Errors = page.Errs{"scope": "Tick what it may do: without anything it is of no use."}
 	}
 	if view.Errors != nil {
 		return p.newToken(w, r, visit, http.StatusBadRequest, view)
@@ -151,7 +151,7 @@ func (p *rooms) makeToken(w http.ResponseWriter, r *http.Request, visit *browser
 		if fault.Is(err, fault.NotGrantable) {
 			status = http.StatusForbidden
 		}
-		if view.Errors, err = beside(err, map[string]string{"name": "name", "expires_at": "days", "ip_allow": "ip_allow", "scopes": "scope"}); err != nil {
+		if view.Errors, err = page.Beside(err, map[string]string{"name": "name", "expires_at": "days", "ip_allow": "ip_allow", "scopes": "scope"}); err != nil {
 			return err
 		}
 		return p.newToken(w, r, visit, status, view)

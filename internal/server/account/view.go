@@ -33,9 +33,6 @@ func (room) NoApps() page.Empty {
 	}
 }
 
-// errs says what is wrong with a field, by its id.
-type errs map[string]string
-
 // overviewPage is GET /account.
 type overviewPage struct {
 	room
@@ -122,7 +119,7 @@ func (p sessionsPage) Table() page.Table {
 type passwordPage struct {
 	room
 	First  bool // there is no password yet, so none is asked for
-	Errors errs
+	Errors page.Errs
 }
 
 // Fields are the page's fields.
@@ -142,7 +139,7 @@ func (p passwordPage) Fields() []page.Field {
 type profilePage struct {
 	room
 	Name, Email string
-	Errors      errs
+	Errors      page.Errs
 }
 
 // Fields are the page's fields.
@@ -201,7 +198,7 @@ type newTokenPage struct {
 	Boxes    []page.Box // a page.ScopeBox each
 	Days     int        // 7, 30, 90 or 365; anything else: 30
 	Networks string     // as they were typed, one CIDR a line
-	Errors   errs       // also under scope
+	Errors   page.Errs  // also under scope
 }
 
 // Fields are the page's fields but the boxes.

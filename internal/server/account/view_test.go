@@ -65,7 +65,7 @@ func every(frame page.Frame, s words) map[string]visit {
 	}
 	told := in("/account/profile", "Profile")
 	told.Done = &page.Alert{Tone: "good", Title: "Saved.", Text: s.text, Link: page.Link{Text: s.text, URL: s.address}}
-	wrong := errs{"name": s.text, "email": s.text, "password": s.text, "current_password": s.text, "days": s.text, "ip_allow": s.text, "scope": s.text}
+	wrong := page.Errs{"name": s.text, "email": s.text, "password": s.text, "current_password": s.text, "days": s.text, "ip_allow": s.text, "scope": s.text}
 	shown := badges(s)
 	small := []page.Pass{shown[0], shown[2]}
 	for i := range small {

@@ -14,7 +14,8 @@ import (
 )
 
 // Browser is a browser without JavaScript: it keeps cookies, follows redirects within its server, fills in forms and sends
-// them as the page says. A redirect that leads elsewhere is where it stops.
+// them as the page says. A redirect that leads elsewhere is where it stops; one that follows a form and that the form's page
+// does not admit fails the test, since Chromium does not follow it (Content Security Policy Level 3, form-action).
 type Browser struct {
 	tb     testing.TB
 	base   *url.URL
@@ -62,13 +63,13 @@ func (b *Browser) SetCookies(cookies []*http.Cookie) { b.client.Jar.SetCookies(b
 // Get opens a path or an address.
 func (b *Browser) Get(path string) *Page {
 	b.tb.Helper()
-	return b.do(http.MethodGet, b.resolve(path), nil, nil)
+	return b.do(http.MethodGet, b.resolve(path), sent{})
 }
 
 // Post sends a form by itself, as another site's page or a script would; header may be nil.
 func (b *Browser) Post(path string, form url.Values, header http.Header) *Page {
 	b.tb.Helper()
-	return b.do(http.MethodPost, b.resolve(path), form, header)
+	return b.do(http.MethodPost, b.resolve(path), sent{form: form, header: header})
 }
 
 func (b *Browser) resolve(path string) *url.URL {
@@ -80,9 +81,17 @@ func (b *Browser) resolve(path string) *url.URL {
 	return u
 }
 
+// sent is what goes along with a request; its zero value is nothing.
+type sent struct {
+	form   url.Values
+	header http.Header
+	from   *Page // the page whose form it is; nil: none
+}
+
 // do sends a request and follows redirects as long as they stay.
-func (b *Browser) do(method string, u *url.URL, form url.Values, header http.Header) *Page {
+func (b *Browser) do(method string, u *url.URL, with sent) *Page {
 	b.tb.Helper()
+	form, header := with.form, with.header
 	for range 10 {
 		var body io.Reader
 		if form != nil {
@@ -110,6 +119,9 @@ func (b *Browser) do(method string, u *url.URL, form url.Values, header http.Hea
 			b.tb.Fatal(err)
 		}
 		if next.Host != b.base.Host {
+			if with.from != nil && !with.from.admits(next) {
+				b.tb.Errorf("a form at %s leads to %s, which its page does not admit: %s", with.from.URL, next, with.from.Header.Get("Content-Security-Policy"))
+			}
 			page.Away = next
 			return page
 		}
@@ -180,7 +192,17 @@ func (b *Browser) Press(p *Page, button string, fields map[string]string) *Page 
 	if err != nil {
 		b.tb.Fatal(err)
 	}
-	return b.do(http.MethodPost, action, values, nil)
+	return b.do(http.MethodPost, action, sent{form: values, from: p})
+}
+
+// admits reports whether a form of the page may lead to an address elsewhere.
+func (p *Page) admits(to *url.URL) bool {
+	for directive := range strings.SplitSeq(p.Header.Get("Content-Security-Policy"), ";") {
+		if words := strings.Fields(directive); len(words) > 0 && words[0] == "form-action" {
+			return slices.Contains(words, to.Scheme+"://"+to.Host) || slices.Contains(words, to.Scheme+":")
+		}
+	}
+	return true // nothing is said
 }
 
 // Has reports whether the page has something of an id.

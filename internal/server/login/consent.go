@@ -31,10 +31,9 @@ func (p *rooms) showConsent(w http.ResponseWriter, r *http.Request, visit *brows
 		return err
 	}
 	view := consentPage{
-		Frame: p.frame(r, visit, "Allow "+u.app.Name+"?"), way: u.way(r), allowance: allows, Goes: hostOf(u.request.Ask.RedirectURI),
+		Frame: p.frameUnder(r, visit, u, "Allow "+u.app.Name+"?"), way: u.way(r), allowance: allows, Goes: hostOf(u.request.Ask.RedirectURI),
 		Changed: g != nil && g.Document != u.app.Document, For: string(visit.User.ID),
 	}
-	view.FormAction = []string{u.request.Ask.RedirectURI}
 	return p.set.Render(w, r, http.StatusOK, "consent", view)
 }
 

@@ -120,6 +120,16 @@ type under struct {
 	app     *app.App
 }
 
+// frameUnder is frame for a page on the way of a request. Any of its forms may be the last one: consent may stand already, and
+// then the browser goes from it to the app in one chain of redirects, each of which has to be among those that the page admits.
+func (p *rooms) frameUnder(r *http.Request, visit *browser.Visit, u under, title string) page.Frame {
+	f := p.frame(r, visit, title)
+	if u.request != nil {
+		f.FormAction = []string{u.request.Ask.RedirectURI}
+	}
+	return f
+}
+
 // errOver ends a way that leads nowhere any more.
 func errOver() error {
 	return fault.New(fault.NotFound, "this login is over, was answered already, or was begun in another browser; go back to the app and begin again")
@@ -231,7 +241,7 @@ func (p *rooms) showLogin(w http.ResponseWriter, r *http.Request, visit *browser
 
 func (p *rooms) loginView(r *http.Request, visit *browser.Visit, u under) loginPage {
 	return loginPage{
-		Frame: p.frame(r, visit, "Sign in"), way: u.way(r), Client: p.asker(r, u), Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(),
+		Frame: p.frameUnder(r, visit, u, "Sign in"), way: u.way(r), Client: p.asker(r, u), Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(),
 	}
 }
 

@@ -200,8 +200,7 @@ func (a ask) box() page.Box {
 	return made
 }
 
-// consentPage is GET and POST /consent: boxes scope-<name> (field scope), buttons approve and deny (field decision). The frame's
-// FormAction holds the redirect URI, or the browser would not go on to it.
+// consentPage is GET and POST /consent: boxes scope-<name> (field scope), buttons approve and deny (field decision).
 type consentPage struct {
 	page.Frame
 	way

@@ -23,13 +23,16 @@ type formPostPage struct {
 	Script template.JS
 }
 
+// Posts reports whether FormPost can take an answer to an address: one of the web, whose origin a policy can name.
+func Posts(action string) bool { return source(action) != "" && WebLink("", action).URL != "" }
+
 // FormPost writes a page that posts fields to action, a client's redirect URI on the web: at once by a script, or by a button where
 // there is none (OAuth 2.0 Form Post Response Mode section 2). The page is stored nowhere, its form leads to action's origin alone,
 // and no script but that one line runs.
 func (k *Kit) FormPost(w http.ResponseWriter, r *http.Request, action string, fields url.Values) error {
 	to := source(action)
-	if to == "" || WebLink("", action).URL == "" {
-		return fmt.Errorf("post an answer to %q: it is no address of the web", action)
+	if !Posts(action) {
+		return fmt.Errorf("post an answer to %q: it is no address that forms can be sent to", action)
 	}
 	u, err := url.Parse(action)
 	if err != nil {

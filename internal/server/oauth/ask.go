@@ -20,6 +20,9 @@ func (s *Server) ask(ctx context.Context, a *app.App, p params, to wayBack) (*gr
 	if err := checkShape(p); err != nil {
 		return nil, err
 	}
+	if p.get("response_mode") == "form_post" && to.mode != "form_post" {
+		return nil, fail(invalidRequest, "response_mode form_post needs a redirect_uri on the web: no form can be sent to an app's own scheme")
+	}
 	view, err := s.Verifier.Catalog(ctx)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/browser"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
 // maxAuthorize bounds a request that is turned from a form into an address.
@@ -124,8 +125,8 @@ func (s *Server) wayBack(a *app.App, p params) (wayBack, error) {
 	case !a.Redirects(to.uri):
 		return to, fail(invalidRequest, "redirect_uri is not one that this client registered")
 	}
-	if to.mode != "form_post" {
-		to.mode = "query" // the one that is also used to say that another is not known
+	if to.mode != "form_post" || !page.Posts(to.uri) {
+		to.mode = "query" // the one that is also used to say that another is not known, or cannot be had
 	}
 	return to, nil
 }

@@ -100,6 +100,40 @@ func TestAuthorizeRefuses(t *testing.T) {
 	}
 }
 
+// TestFormPostNeedsTheWeb: no form can be sent to an app's own scheme, so form_post is refused before anybody logs in, and that
+// is said by the query; so is whatever else is wrong.
+func TestFormPostNeedsTheWeb(t *testing.T) {
+	const native = "com.example.app:/done"
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public", OAuthSettings: lanyard.OAuthSettings{RedirectURIs: []string{native, callback, "http://[::1]/done"}}})
+	change := func(name, value string) url.Values {
+		return url.Values{"redirect_uri": {native}, "response_mode": {"form_post"}, name: {value}}
+	}
+	if p := w.browser.Get(c.ask(change("prompt", "login"))); p.Away != nil || p.Status != http.StatusBadRequest || !p.Has("back") {
+		t.Errorf("nobody logged in = %d, away %v, want a page with a way back", p.Status, p.Away)
+	}
+	for _, what := range []string{"nobody logged in", "logged in"} {
+		if what == "logged in" {
+			c.code(nil)
+		}
+		p := w.browser.Get(c.ask(change("prompt", "none")))
+		if p.Away == nil || p.Away.Scheme != "com.example.app" || p.Away.Query().Get("error") != "invalid_request" || p.Away.Query().Has("code") {
+			t.Errorf("%s, prompt=none = %d, %v, want invalid_request at the app", what, p.Status, p.Away)
+		}
+	}
+	if p := w.browser.Get(c.ask(change("scope", "no.such"))); p.Away == nil || p.Away.Query().Get("error") == "" {
+		t.Errorf("with an unknown scope = %d, %v, want an error at the app", p.Status, p.Away)
+	}
+	form := url.Values{
+		"client_id": {c.id}, "response_type": {"code"}, "redirect_uri": {native}, "response_mode": {"form_post"}, "scope": {"openid"},
+		"code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"},
+	}
+	w.refused("pushed", w.post("/oauth/par", form, nil), 400, "invalid_request")
+	if p := w.browser.Get(c.ask(url.Values{"redirect_uri": {"http://[::1]/done"}, "response_mode": {"form_post"}})); p.Status != http.StatusOK || p.Away != nil {
+		t.Errorf("to a loopback address = %d, %v, want the answer's form or consent", p.Status, p.Away)
+	}
+}
+
 // TestSilently: prompt=none shows no page, whatever is missing.
 func TestSilently(t *testing.T) {
 	w := newWorld(t, servertest.Options{})

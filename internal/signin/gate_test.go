@@ -5,9 +5,14 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -28,9 +33,13 @@ type people struct {
 	users map[string]*user.User
 	kept  map[id.User]factor.Password
 	down  error
+	look  func() // called at each look; may be nil
 }
 
 func (p *people) UserByEmail(_ context.Context, email string) (*user.User, error) {
+	if p.look != nil {
+		p.look()
+	}
 	if p.down != nil {
 		return nil, p.down
 	}
@@ -62,17 +71,27 @@ func newGate(t *testing.T) *gateWorld {
 		return sum, true
 	}
 	hasher := factor.New(mac, with, rand.Reader, 2)
-	for _, name := range []string{"bob@example.com", "gone@example.com"} {
-		u := &user.User{ID: id.New[id.User](), Email: name}
-		hash, pepper, err := hasher.Hash(t.Context(), u.ID, right)
+	for _, name := range []string{"bob@example.com", "gone@example.com", "kim@example.com"} {
+		u := w.add(name, "")
+		hash, pepper, err := hasher.Hash(t.Context(), u, right)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.people.users[name], w.people.kept[u.ID] = u, factor.Password{User: u.ID, Hash: hash, Pepper: pepper}
+		w.people.kept[u] = factor.Password{User: u, Hash: hash, Pepper: pepper}
 	}
 	w.people.users["gone@example.com"].DisabledAt = w.at
 	w.Gate = &Gate{Users: w.people, Passwords: w.people, Hasher: hasher, Limits: ratelimit.NewMemory(w.at), Now: func() time.Time { return w.at }}
 	return w
+}
+
+// quick is a hash of nothing, compared with in no time.
+const quick = "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// add makes a user with a password of which the hash is given.
+func (w *gateWorld) add(email, hash string) id.User {
+	u := &user.User{ID: id.New[id.User](), Email: email}
+	w.people.users[email], w.people.kept[u.ID] = u, factor.Password{User: u.ID, Hash: hash, Pepper: 1}
+	return u.ID
 }
 
 // try returns "in", "wrong", "tried" or the error's text.
@@ -135,6 +154,115 @@ func TestGateLimits(t *testing.T) {
 	w.at = w.at.Add(limits.pair.Window)
 	if got := w.try(t, "bob@example.com", right, "2001:db8::1"); got != "in" {
 		t.Errorf("after the window = %s, want in", got)
+	}
+}
+
+// TestGateSpellings: SECURITY-CASES 82: a spelling that means an account is counted as that account, and one that looks like it
+// means nobody.
+func TestGateSpellings(t *testing.T) {
+	w := newGate(t)
+	same := []string{
+		"kim@example.com", "Kim@example.com", "KIM@EXAMPLE.COM", "kim@Example.Com", " kim@example.com", "kim@example.com ", "\tkim@example.com\r\n", "kim@example.com\u00a0", "\u3000kim@example.com",
+		"\u2028kim@example.com\u2029", "\u212aim@example.com", "k\u0130m@example.com", // a Kelvin sign; an I with a dot
+	}
+	others := []string{
+		"ｋｉｍ@example.com", "\u043aim@example.com", "k\u0131m@example.com", "kim@example\u3002com", "kim@example.com.", "kim+x@example.com", "k.im@example.com",
+		"kim@example.com\x00", "kim\u200b@example.com", "\u200ekim@example.com", "\ufeffkim@example.com", "ki\u00adm@example.com", "ki\u0301m@example.com", "kim@example.com\xff", "kim", "kim@example.com,x",
+		"<kim@example.com>", "kim@example.com" + strings.Repeat(" ", 300) + "x",
+	}
+	for _, name := range same {
+		if got := w.try(t, name, right, "192.0.2.1"); got != "in" {
+			t.Errorf("%q = %s, want in", name, got)
+		}
+	}
+	for _, name := range same[:10] {
+		if got := w.try(t, name, "wrong", "192.0.2.1"); got != "wrong" {
+			t.Errorf("%q = %s, want wrong", name, got)
+		}
+	}
+	for _, name := range same {
+		if got := w.try(t, name, right, "192.0.2.1"); got != "tried" {
+			t.Errorf("%q after ten wrong tries = %s, want tried", name, got)
+		}
+	}
+	for _, name := range others {
+		if got := w.try(t, name, right, "198.51.100.7"); got != "wrong" {
+			t.Errorf("%q = %s, want wrong", name, got)
+		}
+	}
+}
+
+// TestGateNumbers: the limits that docs/threat-model.md tells, whoever of many names or of many sources tries; each lets one
+// more through when one has been forgotten (SECURITY-CASES 92).
+func TestGateNumbers(t *testing.T) {
+	for name, test := range map[string]struct {
+		n     int
+		every time.Duration
+		who   func(i int) (email, from string)
+	}{
+		"one account from one network": {10, time.Minute, func(i int) (string, string) { return "name0@example.com", fmt.Sprintf("2001:db8::%x", i) }},
+		"one account from everywhere":  {100, 36 * time.Second, func(i int) (string, string) { return "name0@example.com", fmt.Sprintf("2001:db8:0:%x::1", i) }},
+		"one IPv6 network": {60, 10 * time.Second, func(i int) (string, string) {
+			return fmt.Sprintf("name%d@example.com", i), fmt.Sprintf("2001:db8::%x:1", i)
+		}},
+		"one IPv4 address": {60, 10 * time.Second, func(i int) (string, string) { return fmt.Sprintf("name%d@example.com", i), "192.0.2.1" }},
+	} {
+		w := newGate(t)
+		for i := range 61 {
+			w.add(fmt.Sprintf("name%d@example.com", i), quick)
+		}
+		for i := range test.n {
+			if email, from := test.who(i); w.try(t, email, "wrong", from) != "wrong" {
+				t.Fatalf("%s: try %d of %d is refused", name, i+1, test.n)
+			}
+		}
+		email, from := test.who(test.n)
+		_, err := w.Password(t.Context(), email, "wrong", netip.MustParseAddr(from))
+		var tried *Tried
+		if !errors.As(err, &tried) || tried.RetryAfter() != test.every {
+			t.Errorf("%s: try %d = %v, want it refused for %v", name, test.n+1, err, test.every)
+			continue
+		}
+		w.at = w.at.Add(test.every - time.Millisecond)
+		if got := w.try(t, email, "wrong", from); got != "tried" {
+			t.Errorf("%s: a moment too early = %s, want tried", name, got)
+		}
+		w.at = w.at.Add(time.Millisecond)
+		if got := w.try(t, email, "wrong", from) + " " + w.try(t, email, "wrong", from); got != "wrong tried" {
+			t.Errorf("%s: in time, twice = %s, want wrong tried", name, got)
+		}
+	}
+}
+
+// TestGateAtOnce: of tries that are all under way at the same time no more get through than one after another.
+func TestGateAtOnce(t *testing.T) {
+	w := newGate(t)
+	w.add("ann@example.com", quick)
+	const tries = 64
+	arrived, open := make(chan bool, 2*tries), make(chan bool)
+	w.people.look = func() {
+		arrived <- true
+		<-open
+	}
+	got := make([]string, tries)
+	var done sync.WaitGroup
+	for i := range got {
+		done.Go(func() {
+			got[i] = w.try(t, "ann@example.com", "wrong", "192.0.2.1")
+			arrived <- true
+		})
+	}
+	for range tries { // each has been refused, or has got past the limit and looks for the account
+		<-arrived
+	}
+	close(open)
+	done.Wait()
+	count := map[string]int{}
+	for _, g := range got {
+		count[g]++
+	}
+	if diff := cmp.Diff(map[string]int{"wrong": 10, "tried": tries - 10}, count); diff != "" {
+		t.Errorf("tries at once (-want +got):\n%s", diff)
 	}
 }
 

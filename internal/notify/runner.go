@@ -20,12 +20,11 @@ const (
 	firstPause = time.Minute
 	longPause  = 6 * time.Hour
 	giveUp     = 24 * time.Hour // after which a mail is of no use to anybody
-	every      = 2 * time.Second
 	noteTime   = 10 * time.Second
 	maxError   = 200 // characters of the last error that are kept
 )
 
-// Runner sends the mails of a queue. Several nodes may run one each on the same queue.
+// Runner sends the mails of a queue, whenever its owner calls Once. Several nodes may have one each on the same queue.
 type Runner struct {
 	Queue  Queue
 	Open   func(m id.Message, sealed []byte) ([]byte, error) // gives what Encode made
@@ -33,27 +32,6 @@ type Runner struct {
 	Brand  func(context.Context) (lanyard.Brand, error)
 	Now    func() time.Time
 	Log    *slog.Logger
-	Every  time.Duration // how often to look; 0: 2 s
-}
-
-// Run sends what there is and what comes until ctx ends. What it is sending then is broken off, and sent by whoever comes
-// next.
-func (r *Runner) Run(ctx context.Context) {
-	pause := r.Every
-	if pause == 0 {
-		pause = every
-	}
-	ticks := time.NewTicker(pause)
-	defer ticks.Stop()
-	for ctx.Err() == nil {
-		if err := r.Once(ctx); err != nil && ctx.Err() == nil {
-			r.Log.Error("mails wait because the outbox does not answer", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-ticks.C:
-		}
-	}
 }
 
 // Once sends every mail whose time has come. A mail that cannot be sent is put off and is no error; the queue's failures

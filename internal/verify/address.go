@@ -98,6 +98,9 @@ func isUnreserved(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
 }
 
+// SameResource reports whether two identifiers of APIs mean the same one.
+func SameResource(a, b string) bool { return canonicalResource(a) == canonicalResource(b) }
+
 // canonicalResource is the form in which identifiers of APIs are compared: scheme and host in lower case, no slash at the
 // end (RFC 8707 section 2, RFC 3986 section 6.2.2.1). What is no such address is compared as it is.
 func canonicalResource(text string) string {

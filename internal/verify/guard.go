@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -169,6 +168,3 @@ func (v *Verifier) RunGuard(ctx context.Context, every time.Duration) {
 		}
 	}
 }
-
-// SourceOf is the text under which failures of an address are counted, for surfaces that name a source themselves.
-func SourceOf(ip netip.Addr) string { return (&Request{IP: ip}).source() }

@@ -3,9 +3,7 @@ package oauth
 import (
 	"context"
 	"errors"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
@@ -14,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/token"
+	"github.com/lanyard-auth/lanyard/internal/verify"
 )
 
 // Lifetimes of access tokens (DESIGN section 8).
@@ -173,20 +172,9 @@ func narrowed(allowed, asked []string) ([]string, error) {
 // sameResource refuses a resource other than the one allowed before.
 func sameResource(issue *grant.Issue, resources []string) error {
 	for _, resource := range resources {
-		if canonicalResource(resource) != canonicalResource(issue.Audience) {
+		if !verify.SameResource(resource, issue.Audience) {
 			return fail(invalidTarget, "this was allowed for %s and for no other resource", short(issue.Audience))
 		}
 	}
 	return nil
-}
-
-// canonicalResource is an identifier as it is compared: the case of scheme and host and a slash at the end do not count
-// (RFC 8707 section 2).
-func canonicalResource(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return text
-	}
-	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	return strings.TrimSuffix(u.String(), "/")
 }

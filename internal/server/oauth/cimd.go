@@ -72,7 +72,9 @@ func (s *Server) fetchDocument(ctx context.Context, address string) ([]byte, tim
 	bad := fail(invalidRequest, "client_id is the address of a document that could not be read as JSON")
 	answer, err := s.Outbound.Get(ctx, address, outbound.GetOptions{Accept: "application/json", MaxBytes: maxDocument})
 	if err != nil {
-		return nil, 0, fail(invalidRequest, "client_id is the address of a document that could not be read: %s", detail(err))
+		// Whoever asks learns nothing of what is behind a name that we can see and they cannot.
+		s.Log.InfoContext(ctx, "a client id metadata document could not be read", "address", address, "error", err)
+		return nil, 0, bad
 	}
 	if answer.Status != http.StatusOK || !strings.Contains(answer.Header.Get("Content-Type"), "json") {
 		return nil, 0, bad

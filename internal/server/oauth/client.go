@@ -62,6 +62,21 @@ func (s *Server) authenticate(r *http.Request, p params) (*caller, error) {
 	return c, nil
 }
 
+// introduce authenticates an app that begins something here. Its metadata document may be new to us, and is read first. An app
+// that proves itself by a JWT may name itself in that alone.
+func (s *Server) introduce(r *http.Request, p params) (*caller, error) {
+	name := p.get("client_id")
+	if name == "" && p.has("client_assertion") {
+		name = assertionIssuer(p.get("client_assertion"))
+	}
+	if strings.HasPrefix(name, "https://") {
+		if _, err := s.client(r.Context(), name); err != nil {
+			return nil, err
+		}
+	}
+	return s.authenticate(r, p)
+}
+
 // present reads what was sent and refuses two methods at once.
 func present(r *http.Request, p params) (presented, error) {
 	sent := presented{clientID: p.get("client_id"), secret: p.get("client_secret"), assertion: p.get("client_assertion"), kind: p.get("client_assertion_type")}

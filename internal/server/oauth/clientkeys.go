@@ -13,6 +13,7 @@ import (
 	strict "github.com/go-json-experiment/json"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/outbound"
 )
 
@@ -54,7 +55,9 @@ func (s *Server) keysOf(ctx context.Context, a *app.App, again bool) (set *jose.
 	}
 	answer, err := s.Outbound.Get(ctx, a.OAuth.JWKSURI, outbound.GetOptions{Accept: "application/jwk-set+json, application/json", MaxBytes: maxJWKS})
 	if err != nil {
-		return nil, false, err
+		// The reason is for who runs this server: it would tell of names that we can see and the app cannot.
+		s.Log.InfoContext(ctx, "the keys of a client could not be read", "app", a.ID, "address", a.OAuth.JWKSURI, "error", err)
+		return nil, false, fault.Down(err, "the keys of this client could not be read")
 	}
 	if answer.Status != 200 {
 		return nil, false, fail(invalidClient, "the client's jwks_uri answered %d", answer.Status)

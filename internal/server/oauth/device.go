@@ -19,7 +19,7 @@ func (s *Server) deviceAuthorization(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	c, err := s.authenticate(r, p)
+	c, err := s.introduce(r, p)
 	if err != nil {
 		return err
 	}

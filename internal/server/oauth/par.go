@@ -23,12 +23,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(p.get("client_id"), "https://") {
-		if _, err := s.client(r.Context(), p.get("client_id")); err != nil { // its document may be new to us
-			return err
-		}
-	}
-	c, err := s.authenticate(r, p)
+	c, err := s.introduce(r, p)
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
@@ -264,6 +267,65 @@ func TestDocumentRefused(t *testing.T) {
 	if asked.Load() != before {
 		t.Error("an odd address was fetched")
 	}
+}
+
+// TestDocumentSilent: why a document could not be read is not told: it would say which names there are behind this server.
+func TestDocumentSilent(t *testing.T) {
+	there, allow := stranger(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "text/html")
+		_, _ = rw.Write([]byte("<html>"))
+	})
+	w := newWorld(t, servertest.Options{Settings: allow})
+	told := map[string]bool{}
+	for _, address := range []string{there.URL + "/client", "https://10.0.0.1/client", "https://no-such-host.invalid/client"} {
+		r := w.post("/oauth/par", url.Values{"client_id": {address}}, nil)
+		w.refused(address, r, 400, "invalid_request")
+		told[r.raw] = true
+	}
+	if len(told) != 1 {
+		t.Errorf("three addresses are refused in %d ways, want one: %v", len(told), told)
+	}
+}
+
+// TestDocumentBegins: a client that was never seen may begin with any request that begins something, named in the request or,
+// if it signs, in its assertion alone.
+func TestDocumentBegins(t *testing.T) {
+	key := newSigner(t, jose.ES256, "")
+	var address string
+	there, allow := stranger(t, func(rw http.ResponseWriter, r *http.Request) {
+		d := description(object{"client_id": address + r.URL.Path, "grant_types": []string{"authorization_code", deviceGrant}})
+		if strings.HasPrefix(r.URL.Path, "/signs") {
+			d["token_endpoint_auth_method"], d["jwks"] = "private_key_jwt", public(t, key)
+		}
+		rw.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(rw).Encode(d); err != nil {
+			t.Error(err)
+		}
+	})
+	address = there.URL
+	w := newWorld(t, servertest.Options{Settings: allow})
+	pushed := url.Values{
+		"response_type": {"code"}, "redirect_uri": {callback}, "scope": {"openid"}, "code_challenge": {challenge(verifier)}, "code_challenge_method": {"S256"},
+	}
+	for i, tc := range []struct {
+		path string
+		form url.Values
+		want int
+	}{{"/oauth/device_authorization", url.Values{"scope": {"openid profile.read"}}, 200}, {"/oauth/par", pushed, 201}} {
+		named := maps.Clone(tc.form)
+		named.Set("client_id", fmt.Sprintf("%s/named%d", address, i))
+		if r := w.post(tc.path, named, nil); r.status != tc.want {
+			t.Errorf("%s by a new client = %d %s, want %d", tc.path, r.status, r.raw, tc.want)
+		}
+		c := &client{w: w, id: fmt.Sprintf("%s/signs%d", address, i)}
+		signed := maps.Clone(tc.form)
+		signed.Set("client_assertion_type", assertionType)
+		signed.Set("client_assertion", key.sign(c.claims(time.Now(), nil), nil))
+		if r := w.post(tc.path, signed, nil); r.status != tc.want {
+			t.Errorf("%s by a new client that signs = %d %s, want %d", tc.path, r.status, r.raw, tc.want)
+		}
+	}
+	w.refused("an assertion of nobody", w.post("/oauth/par", url.Values{"client_assertion_type": {assertionType}, "client_assertion": {"x"}}, nil), 401, "invalid_client")
 }
 
 func mergeObjects(a, b object) object {

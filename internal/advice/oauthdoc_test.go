@@ -27,7 +27,7 @@ the redirect URI is in doubt, they stay on a page that names ´client_id´ or ´
 | ´unmet_authentication_requirements´ | | authorize, PAR | ´claims´ wants a login that cannot be had here | leave the essential ´acr´ out |
 | ´invalid_request_object´ | 400 | authorize, PAR | the request object is not signed by the app, is over, or says something else than the parameters | sign it anew |
 | ´invalid_request_uri´ | 400 | authorize, PAR | the address is not registered, or cannot be read | register it in ´request_uris´ |
-| ´invalid_dpop_proof´ | 400 | token, PAR, devices | the proof is not for this request, too old, used before, or by another key than the token's | a fresh proof for each request |
+| ´invalid_dpop_proof´ | 400; 401 where a token comes with it | token, PAR, devices; userinfo, APIs | the proof is not for this request, too old, used before, or by another key than the token's | a fresh proof for each request |
 | ´authorization_pending´ | 400 | token, for devices | the user has not answered yet | go on asking |
 | ´slow_down´ | 400 | token, for devices | asked too soon; from now on 5 seconds longer | wait longer |
 | ´expired_token´ | 400 | token, for devices | the device code is over, or was used | begin again |

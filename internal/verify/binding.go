@@ -17,6 +17,15 @@ const (
 	notShown
 )
 
+// byProof as DeniedBy of policy.SenderMismatch says that the proof was wrong, and not the token.
+const byProof = "proof"
+
+// BadProof reports whether the request was refused for its DPoP proof, which has a word of its own (RFC 9449 section 7.1).
+func (d *Decision) BadProof() bool { return d.Code == policy.SenderMismatch && d.DeniedBy == byProof }
+
+// BadProof is Decision.BadProof.
+func (s *TokenState) BadProof() bool { return s.Code == policy.SenderMismatch && s.DeniedBy == byProof }
+
 // bind refuses a token that is bound to a key whose possession the request does not show, and a proof that belongs to no
 // token (RFC 9449 section 7; SECURITY-CASES 58). d is valid so far.
 func (v *Verifier) bind(req *Request, d *Decision, h *holder) {
@@ -43,7 +52,7 @@ func (v *Verifier) bind(req *Request, d *Decision, h *holder) {
 		}
 	}
 	if d.bound == notShown {
-		d.refuse(policy.SenderMismatch, "proof")
+		d.refuse(policy.SenderMismatch, byProof)
 		if d.Message == "" {
 			d.Message = advice.Sentence(policy.SenderMismatch, advice.Case{})
 		}

@@ -30,6 +30,7 @@ type ClientProof struct {
 type TokenState struct {
 	Code     policy.Code
 	DeniedBy string
+	DPoP     bool          // a challenge is one for DPoP: the token is bound to a key, or a proof came with it
 	Claims   token.Claims  // of an access token; its slices are not to be changed
 	Personal *key.Personal // of a personal token: what may be shown; nil for an access token
 	App      id.App        // "" for a personal token
@@ -170,7 +171,7 @@ func (v *Verifier) tokenState(ctx context.Context, req *Request, presented bool)
 		v.unknown(req, &d)
 		return &TokenState{Code: d.Code, DeniedBy: d.DeniedBy}, nil
 	}
-	state := &TokenState{Code: d.Code, DeniedBy: d.DeniedBy, App: d.App, Team: d.Team, User: h.user, Standing: h.standing}
+	state := &TokenState{Code: d.Code, DeniedBy: d.DeniedBy, DPoP: d.DPoP, App: d.App, Team: d.Team, User: h.user, Standing: h.standing}
 	if h.personal != nil {
 		state.Personal = h.personal.personal()
 	} else {

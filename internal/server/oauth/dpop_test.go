@@ -390,27 +390,27 @@ func TestBoundUserinfo(t *testing.T) {
 		t.Fatalf("with its proof = %d %s, want Ada", r.status, r.raw)
 	}
 	for name, tc := range map[string]struct {
-		r      *reply
-		scheme string
+		r    *reply
+		code string
 	}{
-		"as Bearer":                  {get("Bearer", access), "Bearer"},
-		"as Bearer with a proof":     {get("Bearer", access, h.proof("GET", address, access)), "Bearer"},
-		"without a proof":            {get("DPoP", access), "DPoP"},
-		"with two proofs":            {get("DPoP", access, h.proof("GET", address, access), h.proof("GET", address, access)), "DPoP"},
-		"with the proof again":       {get("DPoP", access, used), "DPoP"},
-		"with another's proof":       {get("DPoP", access, other.proof("GET", address, access)), "DPoP"},
-		"with no ath":                {get("DPoP", access, says(map[string]any{"ath": nil})), "DPoP"},
-		"with the ath of another":    {get("DPoP", access, h.proof("GET", address, unbound)), "DPoP"},
-		"with another htm":           {get("DPoP", access, h.proof("POST", address, access)), "DPoP"},
-		"with another htu":           {get("DPoP", access, h.proof("GET", w.node.URL+"/oauth/token", access)), "DPoP"},
-		"with an old proof":          {get("DPoP", access, says(map[string]any{"iat": clock.Now().Unix() - 61})), "DPoP"},
-		"an unbound one as DPoP":     {get("DPoP", unbound, h.proof("GET", address, unbound)), "DPoP"},
-		"in the form, which is none": {call(t, http.MethodPost, address, url.Values{"access_token": {access}}, http.Header{"Dpop": {h.proof("POST", address, access)}}), "Bearer"},
+		"as Bearer":                  {get("Bearer", access), "invalid_token"},
+		"as Bearer with a proof":     {get("Bearer", access, h.proof("GET", address, access)), "invalid_token"},
+		"an unbound one as DPoP":     {get("DPoP", unbound, h.proof("GET", address, unbound)), "invalid_token"},
+		"in the form, which is none": {call(t, http.MethodPost, address, url.Values{"access_token": {access}}, http.Header{"Dpop": {h.proof("POST", address, access)}}), "invalid_token"},
+		"without a proof":            {get("DPoP", access), "invalid_dpop_proof"},
+		"with two proofs":            {get("DPoP", access, h.proof("GET", address, access), h.proof("GET", address, access)), "invalid_dpop_proof"},
+		"with the proof again":       {get("DPoP", access, used), "invalid_dpop_proof"},
+		"with another's proof":       {get("DPoP", access, other.proof("GET", address, access)), "invalid_dpop_proof"},
+		"with no ath":                {get("DPoP", access, says(map[string]any{"ath": nil})), "invalid_dpop_proof"},
+		"with the ath of another":    {get("DPoP", access, h.proof("GET", address, unbound)), "invalid_dpop_proof"},
+		"with another htm":           {get("DPoP", access, h.proof("POST", address, access)), "invalid_dpop_proof"},
+		"with another htu":           {get("DPoP", access, h.proof("GET", w.node.URL+"/oauth/token", access)), "invalid_dpop_proof"},
+		"with an old proof":          {get("DPoP", access, says(map[string]any{"iat": clock.Now().Unix() - 61})), "invalid_dpop_proof"},
 	} {
-		w.refused(name, tc.r, 401, "invalid_token")
+		w.refused(name, tc.r, 401, tc.code)
 		challenge := tc.r.header.Get("WWW-Authenticate")
-		if !strings.HasPrefix(challenge, tc.scheme+` realm=`) || !strings.Contains(challenge, `error="invalid_token"`) || strings.Contains(challenge, "algs=") != (tc.scheme == "DPoP") {
-			t.Errorf("%s: WWW-Authenticate = %s, want %s, and the algorithms with DPoP", name, challenge, tc.scheme)
+		if !strings.HasPrefix(challenge, `DPoP realm=`) || !strings.Contains(challenge, `error="`+tc.code+`"`) || !strings.Contains(challenge, "algs=") {
+			t.Errorf("%s: WWW-Authenticate = %s, want DPoP with %s and the algorithms", name, challenge, tc.code)
 		}
 	}
 	if r := get("Bearer", unbound); r.status != 200 {

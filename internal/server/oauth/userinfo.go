@@ -20,15 +20,19 @@ func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	scheme := "Bearer"
+	if claims.JKT != "" {
+		scheme = "DPoP"
+	}
 	if claims.User == "" || !slices.Contains(claims.Scopes, scopeOpenID) {
-		return &failure{Code: insufficientScope, Status: http.StatusForbidden, Bearer: "Bearer", Detail: "this needs an access token of a user with the scope openid"}
+		return &failure{Code: insufficientScope, Status: http.StatusForbidden, Bearer: scheme, Detail: "this needs an access token of a user with the scope openid"}
 	}
 	a, err := s.Verifier.Client(r.Context(), string(claims.App))
 	if err != nil {
 		return err
 	}
 	if a == nil {
-		return &failure{Code: invalidToken, Status: http.StatusUnauthorized, Bearer: "Bearer", Detail: "the token's client is not in force"}
+		return &failure{Code: invalidToken, Status: http.StatusUnauthorized, Bearer: scheme, Detail: "the token's client is not in force"}
 	}
 	u, err := s.Users.User(r.Context(), claims.User)
 	if err != nil {
@@ -73,7 +77,7 @@ func (s *Server) bearerOf(w http.ResponseWriter, r *http.Request, path string) (
 	if scheme == "DPoP" {
 		proofs := r.Header.Values("DPoP")
 		if len(proofs) != 1 {
-			return nil, refuse("DPoP", invalidToken, "send one DPoP proof with the token")
+			return nil, refuse("DPoP", invalidProof, "send one DPoP proof with the token")
 		}
 		request.DPoP = &verify.Proof{Proof: proofs[0], Method: r.Method, URL: s.Issuer + path}
 	}
@@ -82,7 +86,14 @@ func (s *Server) bearerOf(w http.ResponseWriter, r *http.Request, path string) (
 		return nil, err
 	}
 	if state.Code != policy.Valid || state.Personal != nil {
-		return nil, refuse(scheme, invalidToken, "the access token is not good here: "+strings.ReplaceAll(string(state.Code), "_", " "))
+		code := invalidToken
+		if state.BadProof() {
+			code = invalidProof
+		}
+		if state.DPoP { // whichever scheme it came with
+			scheme = "DPoP"
+		}
+		return nil, refuse(scheme, code, "the access token is not good here: "+strings.ReplaceAll(string(state.Code), "_", " "))
 	}
 	return &state.Claims, nil
 }

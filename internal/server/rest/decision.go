@@ -140,18 +140,21 @@ func appendWhose(b []byte, d *verify.Decision) []byte {
 }
 
 // doorHeaders are the headers that a door adds to its answer, ordered by name: the limits', and for a refused credential
-// the challenge of RFC 6750 section 3.
+// the challenge of RFC 6750 section 3 or RFC 9449 section 7.1.
 func doorHeaders(into []ratelimit.Header, d *verify.Decision, realm string) []ratelimit.Header {
 	into = ratelimit.Headers(into, d.Limits, d.At)
-	scheme := "Bearer"
+	scheme, word := "Bearer", "invalid_token"
 	if d.DPoP {
 		scheme = "DPoP"
+	}
+	if d.BadProof() {
+		word = "invalid_dpop_proof"
 	}
 	switch status := d.Code.HTTPStatus(); {
 	case d.Code == policy.Missing:
 		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: `Bearer realm="` + realm + `"`})
 	case status == 401:
-		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="invalid_token", error_description=` + quoted(d.Message)})
+		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="` + word + `", error_description=` + quoted(d.Message)})
 	case d.Code == policy.InsufficientScope && len(d.MissingScopes) > 0:
 		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="insufficient_scope", error_description=` +
 			quoted(d.Message) + `, scope="` + strings.Join(d.MissingScopes, " ") + `"`})

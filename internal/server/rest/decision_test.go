@@ -93,6 +93,14 @@ func TestDoorHeaders(t *testing.T) {
 			verify.Decision{Code: policy.InsufficientScope, Message: "Scopes are missing.", MissingScopes: []string{"a.b", "c"}},
 			`Bearer realm="weather", error="insufficient_scope", error_description="Scopes are missing.", scope="a.b c"`,
 		},
+		{
+			verify.Decision{Code: policy.SenderMismatch, DeniedBy: "proof", DPoP: true, Message: "Too old."},
+			`DPoP realm="weather", error="invalid_dpop_proof", error_description="Too old."`,
+		},
+		{
+			verify.Decision{Code: policy.SenderMismatch, DeniedBy: "scheme", DPoP: true, Message: "It is bound."},
+			`DPoP realm="weather", error="invalid_token", error_description="It is bound."`,
+		},
 		{verify.Decision{Code: policy.IPDenied, Message: "Not from there."}, ""},
 	} {
 		got := lanyard.HTTPHeaders{}

@@ -13,7 +13,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
-// maxJWT bounds a JWT that is read.
+// maxJWT bounds an access token that is a JWT, when it is made as when it is read: doors take no more.
 const maxJWT = 8 << 10
 
 // accessType is the header that no other token of ours has (RFC 9068 section 2.1).
@@ -31,7 +31,8 @@ func (b *buffers) done() {
 	pool.Put(b)
 }
 
-// JWT makes an access token that APIs can check by themselves (RFC 9068), signed by the algorithm named.
+// JWT makes an access token that APIs can check by themselves (RFC 9068), signed by the algorithm named. One that no door would
+// take is secret.ErrTooLong: too many scopes for one token.
 func (m *Minter) JWT(ctx context.Context, c *Claims, alg string) (secret.Secret, error) {
 	b := pool.Get().(*buffers)
 	defer b.done()
@@ -39,6 +40,9 @@ func (m *Minter) JWT(ctx context.Context, c *Claims, alg string) (secret.Secret,
 	text, err := m.sign(ctx, b, accessType, alg, b.payload)
 	if err != nil {
 		return secret.Secret{}, err
+	}
+	if len(text) > maxJWT {
+		return secret.Secret{}, secret.ErrTooLong
 	}
 	return secret.Of(text), nil
 }

@@ -3,6 +3,8 @@ package token_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +133,28 @@ func TestForged(t *testing.T) {
 			if err := open(bad, &c); err == nil {
 				t.Errorf("a text of %d bytes instead of %d is accepted", len(bad), len(text))
 			}
+		}
+	}
+}
+
+// TestTooLong: what would be refused when it is presented is not made.
+func TestTooLong(t *testing.T) {
+	m := minter(t)
+	for _, n := range []int{1, 50, 100, 200, 400} {
+		c := claims()
+		for i := range n {
+			c.Scopes = append(c.Scopes, fmt.Sprintf("a.scope-of-many-words.n%d", i))
+		}
+		text, err := m.JWT(t.Context(), c, "ES256")
+		if errors.Is(err, secret.ErrTooLong) && n >= 200 {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("JWT with %d scopes: %v", n, err)
+		}
+		var read token.Claims
+		if err := m.OpenJWT(text.Reveal(), &read); err != nil {
+			t.Errorf("a JWT with %d scopes and %d characters cannot be read: %v", n, len(text.Reveal()), err)
 		}
 	}
 }

@@ -49,9 +49,10 @@ type cnf struct {
 
 // introspector is who asks: an app about its own tokens, or a credential with lanyard.verify about tokens for its APIs.
 type introspector struct {
-	app  *app.App // nil: by credential
-	apis []string // names; empty: every API
-	name string   // for the aud of a signed answer
+	app  *app.App    // nil: by credential
+	mode secret.Mode // of the app's secret: tokens of the other mode are not its business
+	apis []string    // names; empty: every API
+	name string      // for the aud of a signed answer
 }
 
 // introspect is POST /oauth/introspect.
@@ -90,7 +91,7 @@ func (s *Server) introspector(r *http.Request, p params) (*introspector, error) 
 		if !c.proved {
 			return nil, c.refuse("introspection is for clients that prove who they are")
 		}
-		return &introspector{app: c.app, name: c.app.ClientID()}, nil
+		return &introspector{app: c.app, mode: c.mode, name: c.app.ClientID()}, nil
 	}
 	if len(r.Header.Values("Authorization")) > 1 || p.has("client_secret") || p.has("client_assertion") {
 		return nil, fail(invalidRequest, "use one way to say who asks, not two")
@@ -137,7 +138,7 @@ func (s *Server) look(r *http.Request, who *introspector, text string) (introspe
 	}
 	c := &state.Claims
 	concerned, err := s.concerns(r, who, c.App, c.Audience)
-	if err != nil || !concerned {
+	if err != nil || !concerned || who.app != nil && c.Mode != who.mode {
 		return introspected{}, err
 	}
 	out := introspected{
@@ -186,7 +187,7 @@ func (s *Server) lookPersonal(who *introspector, scopes []string, sub string, ex
 // lookRefresh describes a refresh token of the asker's own.
 func (s *Server) lookRefresh(r *http.Request, who *introspector, text string) (introspected, error) {
 	f, counter, err := s.chain(r.Context(), text)
-	if err != nil || f == nil || f.App != who.app.ID {
+	if err != nil || f == nil || f.App != who.app.ID || f.Mode != who.mode {
 		return introspected{}, err
 	}
 	now := s.Now()

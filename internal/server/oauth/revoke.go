@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/policy"
 )
 
 // revoke is POST /oauth/revoke (RFC 7009): an app ends a token of its own. A token that is unknown or over is no error: it is
@@ -27,7 +27,7 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	if text == "" {
 		return fail(invalidRequest, "token is missing")
 	}
-	if err := s.revokeToken(r, c.app, text); err != nil {
+	if err := s.revokeToken(r, c, text); err != nil {
 		return err
 	}
 	// Who asked may look at once whether it worked. That this node cannot look now undoes nothing: other nodes learn of it too.
@@ -37,17 +37,23 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) revokeToken(r *http.Request, a *app.App, text string) error {
-	ctx, now := r.Context(), s.Now().UTC().Truncate(time.Microsecond)
+func (s *Server) revokeToken(r *http.Request, c *caller, text string) error {
+	ctx, a, now := r.Context(), c.app, s.Now().UTC().Truncate(time.Microsecond)
 	actor := audit.Actor{Label: string(a.ID), App: a.ID}
 	foreign := fail(unauthorizedClient, "this token belongs to another client")
+	otherMode := fail(unauthorizedClient, "this token is of the other mode than the client's secret")
 	f, _, err := s.chain(ctx, text)
 	if err != nil {
 		return err
 	}
 	if f != nil {
-		if f.App != a.ID {
+		switch {
+		case f.App != a.ID:
 			return foreign
+		case f.Mode != c.mode:
+			return otherMode
+		case now.After(f.IdleAt.Add(maxLife)):
+			return nil // and so is every token under it
 		}
 		_, err = s.Chains.RevokeFamily(ctx, f.ID, actor.New(now, "family.revoke", string(f.ID), a.Team, map[string]string{"grant": string(f.Grant)}))
 		return err
@@ -64,6 +70,10 @@ func (s *Server) revokeToken(r *http.Request, a *app.App, text string) error {
 		return nil
 	case state.Claims.App != a.ID:
 		return foreign
+	case state.Claims.Mode != c.mode:
+		return otherMode
+	case state.Code == policy.Expired:
+		return nil
 	}
 	// The access token alone: its chain goes on, as the app asked.
 	token := id.Of[id.Token](state.Claims.ID)

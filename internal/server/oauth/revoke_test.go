@@ -193,6 +193,58 @@ func TestRevokeAccess(t *testing.T) {
 	w.revoked("expired", c.revoke(next.text("access_token")))
 }
 
+// TestRevokeOver: what is over already is not written down.
+func TestRevokeOver(t *testing.T) {
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	r := c.tokens()
+	clock.Advance(15 * time.Minute)
+	w.sync()
+	before := rowCounts(t, w)
+	w.revoked("an access token", c.revoke(r.text("access_token")))
+	clock.Advance(32 * 24 * time.Hour)
+	w.sync()
+	w.revoked("a refresh token", c.revoke(r.text("refresh_token")))
+	for _, table := range []string{"revocation", "audit_event", "change_entry"} {
+		if after := rowCounts(t, w)[table]; after > before[table] {
+			t.Errorf("the table %s has %d rows after the end of what was over, %d before", table, after, before[table])
+		}
+	}
+}
+
+// TestRevokeMode: a secret for tests asks about and ends tokens for tests, and no others.
+func TestRevokeMode(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	live := w.machine(lanyard.AppInput{})
+	made, err := w.node.Manage.CreateSecret(t.Context(), w.admin(), live.id, lanyard.SecretInput{Mode: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	test := &client{w: w, id: live.id, secret: made.Secret}
+	for _, tc := range []struct{ mine, other *client }{{live, test}, {test, live}} {
+		text := tc.mine.token(itself(nil)).text("access_token")
+		w.inactive("with the secret of the other mode", tc.other.introspect(text))
+		w.refused("with the secret of the other mode", tc.other.revoke(text), 400, "unauthorized_client")
+		w.sync()
+		w.active("after that", tc.mine.introspect(text))
+		w.revoked("with its own", tc.mine.revoke(text))
+		w.sync()
+		w.inactive("after that", tc.mine.introspect(text))
+	}
+	c := w.app(lanyard.AppInput{Name: "People's"})
+	if made, err = w.node.Manage.CreateSecret(t.Context(), w.admin(), c.id, lanyard.SecretInput{Mode: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	w.sync()
+	text := c.tokens().text("refresh_token")
+	test = &client{w: w, id: c.id, secret: made.Secret}
+	w.inactive("a live refresh token", test.introspect(text))
+	w.refused("a live refresh token", test.revoke(text), 400, "unauthorized_client")
+	w.active("a live refresh token after that", c.introspect(text))
+}
+
 // TestRevokeEverywhere: what one server answered to have revoked, the other refuses within a second (DESIGN promise 2).
 func TestRevokeEverywhere(t *testing.T) {
 	o := servertest.Options{DatabaseURL: pgtest.Start(t), Master: servertest.Master(t)}

@@ -14,14 +14,14 @@ import (
 // Password is everybody's in the demo. It is printed on the screen and good for nothing else.
 const Password = "visitor-badge-of-cardboard"
 
-// catalog is lanyard.yaml of CONTRACT, for APIs that stand at a gateway. Mail is known by its address there, so that programs
+// catalog is lanyard.yaml of CONTRACT, for APIs that stand at a gateway. They are known by their addresses there, so that programs
 // which discover who guards it find the same name everywhere (RFC 9728).
 func catalog(gateway, tokenLifetime string) lanyard.Catalog {
 	return lanyard.Catalog{
 		Brand: &lanyard.Brand{Name: "Acme", Color: "#0a7", Support: "help@acme.example"},
 		APIs: map[string]lanyard.API{
 			"weather": {
-				Title: "Weather", Identifier: "https://api.acme.example/weather", Takes: "key", Metering: "exact",
+				Title: "Weather", Identifier: gateway + "/weather", Takes: "key", Metering: "exact",
 				Routes: []lanyard.Route{{Prefix: "/weather", StripPrefix: true}},
 				Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts", Default: true}},
 				Operations: map[string]lanyard.Operation{

@@ -43,6 +43,25 @@ func (s *Service) createKey(ctx context.Context, actor audit.Actor, a *app.App, 
 	return s.keepNewKey(ctx, g, in)
 }
 
+// CheckKey says why CreateKey would refuse an input for an app of a team that is yet to be made; nil: it would not. It needs what
+// CreateKey needs.
+func (s *Service) CheckKey(ctx context.Context, actor audit.Actor, teamID string, in lanyard.KeyInput) error {
+	reach, err := s.may(actor, keysWrite)
+	if err != nil {
+		return err
+	}
+	t, err := s.teamWithin(ctx, reach, teamID)
+	if err != nil {
+		return err
+	}
+	g, err := s.granting(ctx, actor, &app.App{Team: t.ID})
+	if err != nil {
+		return err
+	}
+	_, err = g.newKey(in, s.now())
+	return err
+}
+
 // keepNewKey makes and keeps a key of any kind.
 func (s *Service) keepNewKey(ctx context.Context, g *granting, in lanyard.KeyInput) (lanyard.NewKey, error) {
 	now := s.now()

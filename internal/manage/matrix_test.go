@@ -95,6 +95,9 @@ func matrix() map[string]row {
 		"CreateKey": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.CreateKey(ctx, as, of.app, lanyard.KeyInput{Name: "x"}))
 		}},
+		"CheckKey": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return s.CheckKey(ctx, as, of.team, lanyard.KeyInput{Name: "x"})
+		}},
 		"Key": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Key(ctx, as, of.key))
 		}},

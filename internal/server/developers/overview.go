@@ -3,11 +3,13 @@ package developers
 import (
 	"net/http"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/browser"
-	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
 // startPage is GET /developers for who is in no team: field name, button start-team.
@@ -47,24 +49,86 @@ func (p *rooms) start(w http.ResponseWriter, r *http.Request, d *desk) error {
 // overviewPage is GET /developers/{team}.
 type overviewPage struct {
 	page.Room
-	Team string
-	Apps page.Table
+	Team    string
+	Others  []page.Tab // one's teams, if there are several
+	New     string     // where one gets a key; empty: the role gets none
+	Numbers []page.Number
+	Chart   page.Chart
+	Passes  []page.Pass
+	More    page.Link
 }
+
+// NoKeys stands where no key works.
+func (p overviewPage) NoKeys() page.Empty {
+	return page.Empty{Title: "No key yet", Text: "A key is your app’s ID card: it says which app is calling. You get one in three clicks.", Link: page.Link{Text: "Get a key", URL: p.New}}
+}
+
+const newest = 3 // cards on the overview
 
 // overview is GET /developers/{team}.
 func (p *rooms) overview(w http.ResponseWriter, r *http.Request, d *desk) error {
-	view := overviewPage{Room: p.room(r, d, "", d.Team.Name), Team: d.Team.Name, Apps: page.Table{
-		Caption: "Apps", Heads: []page.Head{{Text: "App"}, {Text: "Type"}, {Text: "Made"}},
-		Empty: page.Empty{Title: "No app yet", Text: "An app is what calls: a program, a site, a script. Its keys and clients stand under it."},
-	}}
-	if d.May(audit.RoleDeveloper) {
-		found, err := p.Manage.Apps(r.Context(), d.Actor, d.Team.ID, "", manage.List{Limit: 50})
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		for _, a := range found.Items {
-			view.Apps.Rows = append(view.Apps.Rows, page.Row{Cells: []page.Cell{{Text: a.Name, Note: a.ID}, {Text: a.Type}, {Text: page.Ago(p.Now(), a.CreatedAt)}}})
+	made := overviewPage{Room: p.room(r, d, "", d.Team.Name), Team: d.Team.Name}
+	if len(d.Mine) > 1 {
+		for _, m := range d.Mine {
+			made.Others = append(made.Others, page.Tab{Text: m.Team.Name, URL: "/developers/" + m.Team.ID, Here: m.Team.ID == d.Team.ID})
 		}
 	}
-	return p.set.Render(w, r, http.StatusOK, "overview", view)
+	var err error
+	if made.Chart, err = p.chart(r, d, spans[2], nil); err != nil {
+		return err
+	}
+	month, err := p.sums(r, d, span{grain: spans[3].grain, bars: 1}, "outcome")
+	if err != nil {
+		return err
+	}
+	allowed, refused := int64(0), int64(0)
+	for outcome, row := range month {
+		if outcome == string(policy.Valid) {
+			allowed += row.Count
+		} else {
+			refused += row.Count
+		}
+	}
+	made.Numbers = []page.Number{{Text: page.Count(allowed), What: "requests this month", Link: page.Link{Text: "usage", URL: d.path("usage")}}, {Text: page.Count(refused), What: "refused"}}
+	if refused > 0 {
+		made.Numbers[1].Tone = "warn"
+	}
+	if d.May(audit.RoleDeveloper) {
+		made.New = d.path("keys", "new")
+		if err := p.newestKeys(r, d, &made); err != nil {
+			return err
+		}
+	}
+	return p.set.Render(w, r, http.StatusOK, "overview", made)
+}
+
+// newestKeys puts the keys that were made last, and work, on the overview.
+func (p *rooms) newestKeys(r *http.Request, d *desk, made *overviewPage) error {
+	found, err := p.Manage.Keys(r.Context(), d.Actor, manage.KeysFilter{Team: d.Team.ID}, manage.List{Limit: 25})
+	if err != nil {
+		return err
+	}
+	view, err := p.Verifier.Catalog(r.Context())
+	if err != nil {
+		return err
+	}
+	var shown []lanyard.Key
+	for i := range found.Items {
+		if k := &found.Items[i]; gone(k) == "" && k.Kind != string(secret.Client) && len(shown) < newest {
+			shown = append(shown, *k)
+		}
+	}
+	names, err := p.appNames(r, d, shown)
+	if err != nil {
+		return err
+	}
+	for i := range shown {
+		k := &shown[i]
+		pass := card(k, names[k.AppID], d.Team.Name, view, p.Now(), d.path("keys", k.ID, "edit"))
+		made.Passes = append(made.Passes, pass)
+	}
+	if len(found.Items) > len(shown) {
+		made.More = page.Link{Text: "All keys", URL: d.path("keys")}
+	}
+	return nil
 }

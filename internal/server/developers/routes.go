@@ -23,6 +23,28 @@ func Register(mux *http.ServeMux, c Config) {
 		"GET /developers":        p.enter,
 		"POST /developers":       p.start,
 		"GET /developers/{team}": p.overview,
+
+		"GET /developers/{team}/apps":                p.showApps,
+		"GET /developers/{team}/apps/{app}":          p.showApp,
+		"POST /developers/{team}/apps/{app}":         p.saveApp,
+		"POST /developers/{team}/apps/{app}/disable": p.switchApp(true, "disabled"),
+		"POST /developers/{team}/apps/{app}/enable":  p.switchApp(false, "enabled"),
+		"POST /developers/{team}/apps/{app}/delete":  p.deleteApp,
+
+		"GET /developers/{team}/keys":                  p.showKeys,
+		"GET /developers/{team}/keys/new":              p.getKey,
+		"POST /developers/{team}/keys/new":             p.makeKey,
+		"GET /developers/{team}/keys/{key}":            p.showKey,
+		"GET /developers/{team}/keys/{key}/edit":       p.showEdit,
+		"POST /developers/{team}/keys/{key}/edit":      p.saveKey,
+		"GET /developers/{team}/keys/{key}/first-call": p.showFirstCall,
+		"POST /developers/{team}/keys/{key}/rotate":    p.rotateKey,
+		"POST /developers/{team}/keys/{key}/undo":      p.act("undone", p.undoRotation),
+		"POST /developers/{team}/keys/{key}/disable":   p.act("disabled", p.disableKey),
+		"POST /developers/{team}/keys/{key}/enable":    p.act("enabled", p.enableKey),
+		"POST /developers/{team}/keys/{key}/revoke":    p.act("revoked", p.revokeKey),
+
+		"GET /developers/{team}/usage": p.showUsage,
 	} {
 		mux.Handle(pattern, p.handle(serve))
 	}
@@ -39,6 +61,9 @@ func tabs(d *desk) []page.Tab {
 		role       audit.Role
 	}{
 		{"Overview", "", audit.RoleAny},
+		{"Apps", "apps", audit.RoleDeveloper},
+		{"Keys", "keys", audit.RoleDeveloper},
+		{"Usage", "usage", audit.RoleAny},
 	} {
 		if d.May(t.role) {
 			to := d.path()

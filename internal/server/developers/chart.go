@@ -1,0 +1,101 @@
+package developers
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+)
+
+// span is a stretch of time that a chart shows, bar by bar.
+type span struct {
+	name, text, caption, what string
+	grain                     usage.Granularity
+	bars                      int
+	label                     string // how a bar's time is written
+}
+
+var spans = []span{ //nolint:gochecknoglobals // a table
+	{"hour", "Last hour", "Requests a minute", "Minute", usage.Minute, 60, "15:04"},
+	{"day", "Last day", "Requests an hour", "Hour", usage.Hour, 24, "Mon 15:04"},
+	{"month", "Last 30 days", "Requests a day", "Day", usage.Day, 30, "2 Jan"},
+	{"year", "Last 12 months", "Requests a month", "Month", usage.Month, 12, "January 2006"},
+}
+
+// from is the beginning of the first bar of a span that ends now.
+func (s span) from(now time.Time) time.Time {
+	at := s.grain.Start(now)
+	for range s.bars - 1 {
+		at = s.grain.Start(at.Add(-time.Nanosecond))
+	}
+	return at
+}
+
+// chart counts calls over a span, allowed and refused.
+func (p *rooms) chart(r *http.Request, d *desk, s span, filter map[string][]string) (page.Chart, error) {
+	now := p.Now()
+	made := page.Chart{ID: "chart", Caption: s.caption, What: s.what}
+	narrowed := map[string][]string{"team": {d.Team.ID}}
+	for name, values := range filter {
+		narrowed[name] = values
+	}
+	counted := map[int64]page.Bar{}
+	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed, Limit: 200}
+	for {
+		found, err := p.Manage.UsageRows(r.Context(), d.Actor, q)
+		if err != nil {
+			return made, err
+		}
+		for _, row := range found.Items {
+			bar := counted[row.Start.Unix()]
+			if row.Outcome == string(policy.Valid) {
+				bar.Allowed += row.Count
+			} else {
+				bar.Refused += row.Count
+			}
+			counted[row.Start.Unix()] = bar
+		}
+		if q.Cursor = found.NextCursor; q.Cursor == "" {
+			break
+		}
+	}
+	if len(counted) == 0 {
+		return made, nil
+	}
+	for at := s.from(now); len(made.Bars) < s.bars; at = s.grain.Next(at) {
+		bar := counted[at.Unix()]
+		bar.Label = at.UTC().Format(s.label)
+		made.Bars = append(made.Bars, bar)
+	}
+	return made, nil
+}
+
+// sums counts calls over a span by a dimension, whole.
+func (p *rooms) sums(r *http.Request, d *desk, s span, dimension string) (map[string]lanyard.UsageRow, error) {
+	now := p.Now()
+	total := map[string]lanyard.UsageRow{}
+	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{dimension}, Filter: map[string][]string{"team": {d.Team.ID}}, Limit: 200}
+	for range maxSumPages {
+		found, err := p.Manage.UsageRows(r.Context(), d.Actor, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range found.Items {
+			name := map[string]string{"app": row.App, "key": row.Key, "operation": row.Operation, "outcome": row.Outcome, "api": row.API}[dimension]
+			sum := total[name]
+			sum.Count, sum.Units = sum.Count+row.Count, sum.Units+row.Units
+			total[name] = sum
+		}
+		if q.Cursor = found.NextCursor; q.Cursor == "" {
+			break
+		}
+	}
+	return total, nil
+}
+
+// maxSumPages bounds what one page reads: 10 times 200 rows.
+const maxSumPages = 10

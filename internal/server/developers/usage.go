@@ -1,0 +1,214 @@
+package developers
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/advice"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+)
+
+// usagePage is GET /developers/{team}/usage.
+type usagePage struct {
+	page.Room
+	Spans   []page.Tab
+	By      []page.Tab
+	Numbers []page.Number
+	Chart   page.Chart
+	Table   page.Table
+	Refused page.Table
+	Plans   page.Table
+	Live    string // how often the figures are read anew, in seconds
+}
+
+// dimensions are what usage can be told by.
+var dimensions = []struct{ name, text, head string }{ //nolint:gochecknoglobals // a table
+	{"app", "by app", "App"}, {"key", "by key", "Key"}, {"operation", "by operation", "Operation"}, {"outcome", "by outcome", "Outcome"},
+}
+
+// showUsage is GET /developers/{team}/usage?span=&by=.
+func (p *rooms) showUsage(w http.ResponseWriter, r *http.Request, d *desk) error {
+	query := r.URL.Query()
+	shown := spans[2]
+	if i := slices.IndexFunc(spans, func(s span) bool { return s.name == query.Get("span") }); i >= 0 {
+		shown = spans[i]
+	}
+	by := dimensions[0]
+	for _, one := range dimensions {
+		if one.name == query.Get("by") {
+			by = one
+		}
+	}
+	made := usagePage{Room: p.room(r, d, "usage", "Usage"), Live: "30"}
+	if shown.name == "hour" {
+		made.Live = "3"
+	}
+	for _, s := range spans {
+		made.Spans = append(made.Spans, page.Tab{Text: s.text, URL: d.path("usage") + "?span=" + s.name + "&by=" + by.name, Here: s.name == shown.name})
+	}
+	for _, one := range dimensions {
+		made.By = append(made.By, page.Tab{Text: one.text, URL: d.path("usage") + "?span=" + shown.name + "&by=" + one.name, Here: one.name == by.name})
+	}
+	var err error
+	if made.Chart, err = p.chart(r, d, shown, nil); err != nil {
+		return err
+	}
+	if made.Table, err = p.usageBy(r, d, shown, by.name, by.head); err != nil {
+		return err
+	}
+	if made.Refused, err = p.refusals(r, d, shown); err != nil {
+		return err
+	}
+	if made.Plans, err = p.planTable(r, d); err != nil {
+		return err
+	}
+	allowed, refused := int64(0), int64(0)
+	for _, bar := range made.Chart.Bars {
+		allowed, refused = allowed+bar.Allowed, refused+bar.Refused
+	}
+	made.Numbers = []page.Number{{Text: page.Count(allowed), What: "allowed"}, {Text: page.Count(refused), What: "refused"}}
+	if refused > 0 {
+		made.Numbers[1].Tone = "warn"
+	}
+	return p.set.Render(w, r, http.StatusOK, "usage", made)
+}
+
+// usageBy is the table of a dimension, most calls first.
+func (p *rooms) usageBy(r *http.Request, d *desk, s span, dimension, head string) (page.Table, error) {
+	made := page.Table{
+		Caption: "Calls by " + dimension, Heads: []page.Head{{Text: head}, {Text: "Calls", Number: true}, {Text: "Units", Number: true}},
+		Empty: page.Empty{Title: "No call in this time", Text: "Calls show here a moment after they are made.", Link: page.Link{Text: "Get a key", URL: d.path("keys", "new")}},
+	}
+	total, err := p.sums(r, d, s, dimension)
+	if err != nil {
+		return made, err
+	}
+	for _, name := range byCount(total) {
+		row := page.Row{Cells: []page.Cell{{Text: name}, {Text: page.Count(total[name].Count)}, {Text: page.Count(total[name].Units)}}}
+		if err := p.nameRow(r, d, dimension, name, &row); err != nil {
+			return made, err
+		}
+		made.Rows = append(made.Rows, row)
+	}
+	return made, nil
+}
+
+// maxNamed is how many rows of a table of usage there are.
+const maxNamed = 50
+
+func byCount(total map[string]lanyard.UsageRow) []string {
+	names := make([]string, 0, len(total))
+	for name := range total {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if total[a].Count != total[b].Count {
+			return int(max(min(total[b].Count-total[a].Count, 1), -1))
+		}
+		if a < b {
+			return -1
+		}
+		return 1
+	})
+	return names[:min(len(names), maxNamed)]
+}
+
+// nameRow says what an id of a dimension is, where it still is something.
+func (p *rooms) nameRow(r *http.Request, d *desk, dimension, name string, row *page.Row) error {
+	if !d.May(audit.RoleDeveloper) || name == "" {
+		if name == "" {
+			row.Cells[0].Text = "—"
+		}
+		return nil
+	}
+	switch dimension {
+	case "app":
+		if found, err := p.app(r, d, name); err == nil {
+			row.Cells[0], row.URL = page.Cell{Text: found.Name, Note: name}, d.path("apps", name)
+		}
+	case "key":
+		if found, err := p.key(r, d, name); err == nil {
+			row.Cells[0], row.URL = page.Cell{Text: found.Name, Note: name}, d.path("keys", name)
+		}
+	}
+	return r.Context().Err()
+}
+
+// refusals lists why calls were refused, and who can mend that.
+func (p *rooms) refusals(r *http.Request, d *desk, s span) (page.Table, error) {
+	made := page.Table{
+		Caption: "Refused calls", Heads: []page.Head{{Text: "Why"}, {Text: "Who can mend it"}, {Text: "Calls", Number: true}},
+		Empty: page.Empty{Title: "No call was refused", Text: "When one is, it stands here with who can mend it."},
+	}
+	total, err := p.sums(r, d, s, "outcome")
+	if err != nil {
+		return made, err
+	}
+	pages := advice.Pages()
+	for _, code := range byCount(total) {
+		if code == string(policy.Valid) || code == "" {
+			continue
+		}
+		made.Rows = append(made.Rows, page.Row{URL: "/errors/" + code, Cells: []page.Cell{{Text: code, Code: true}, {Text: pages[code].Who}, {Text: page.Count(total[code].Count)}}})
+	}
+	return made, nil
+}
+
+// planTable says which plan the team has for each API, and what is left of it.
+func (p *rooms) planTable(r *http.Request, d *desk) (page.Table, error) {
+	made := page.Table{Caption: "Plans", Heads: []page.Head{{Text: "API"}, {Text: "Plan"}, {Text: "Limits"}, {Text: "Quota"}, {Text: "Used this month", Number: true}}}
+	view, err := p.Verifier.Catalog(r.Context())
+	if err != nil {
+		return made, err
+	}
+	chosen := map[string]string{}
+	if d.May(audit.RoleBilling) {
+		subscribed, err := p.Manage.Subscriptions(r.Context(), d.Actor, d.Team.ID)
+		if err != nil {
+			return made, err
+		}
+		for _, sub := range subscribed {
+			chosen[sub.API] = sub.Plan
+		}
+	}
+	month := span{grain: usage.Month, bars: 1}
+	used, err := p.sums(r, d, month, "api")
+	if err != nil {
+		return made, err
+	}
+	for _, api := range view.All() {
+		if api.Policy == view.Management() || len(api.Spec.Plans) == 0 {
+			continue
+		}
+		name := chosen[api.Policy.Name]
+		if name == "" {
+			name = api.Policy.DefaultPlan
+		}
+		plan := api.Spec.Plans[name]
+		made.Rows = append(made.Rows, page.Row{Cells: []page.Cell{
+			{Text: titleOf(api)}, {Text: page.Upper(name)}, {Text: joined(plan.Limits)}, {Text: joined([]string{plan.Quota})}, {Text: page.Count(used[api.Policy.Name].Units)},
+		}})
+	}
+	return made, nil
+}
+
+func joined(texts []string) string {
+	out := ""
+	for _, t := range texts {
+		if t == "" {
+			continue
+		}
+		if out != "" {
+			out += ", "
+		}
+		out += t
+	}
+	if out == "" {
+		return "none"
+	}
+	return out
+}

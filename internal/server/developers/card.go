@@ -43,10 +43,10 @@ func card(k *lanyard.Key, appName, teamName string, view *verify.CatalogView, no
 }
 
 func kindOf(kind string) string {
-	switch secret.Kind(kind) {
-	case secret.Publishable:
+	switch kind {
+	case string(secret.Publishable):
 		return "ID card · publishable key"
-	case secret.Client:
+	case string(secret.Client):
 		return "ID card · client secret"
 	}
 	return "ID card · API key"

@@ -19,7 +19,7 @@ type span struct {
 	label                     string // how a bar's time is written
 }
 
-var spans = []span{ //nolint:gochecknoglobals // a table
+var spans = []span{
 	{"hour", "Last hour", "Requests a minute", "Minute", usage.Minute, 60, "15:04"},
 	{"day", "Last day", "Requests an hour", "Hour", usage.Hour, 24, "Mon 15:04"},
 	{"month", "Last 30 days", "Requests a day", "Day", usage.Day, 30, "2 Jan"},

@@ -63,7 +63,7 @@ const (
 // Fields are what is asked of everybody.
 func (p newKeyPage) Fields() []page.Field {
 	fields := []page.Field{{ID: "name", Label: "What is it for?", Value: p.Name, Max: 100, Complete: "off", Error: p.Errors["name"], Focus: true, Hint: "The app that calls, as your team knows it: WeatherDashboard."}}
-	if len(p.Apps) > 0 {
+	if len(p.Apps) > 0 || p.Errors["app"] != "" {
 		choose := page.Field{ID: "app", Label: "App", Type: "select", Error: p.Errors["app"], Options: []page.Option{{Value: newApp, Text: "A new app of that name", Chosen: p.App == newApp}}}
 		for _, a := range p.Apps {
 			choose.Options = append(choose.Options, page.Option{Value: a.ID, Text: a.Name, Chosen: a.ID == p.App})

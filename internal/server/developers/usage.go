@@ -26,7 +26,7 @@ type usagePage struct {
 }
 
 // dimensions are what usage can be told by.
-var dimensions = []struct{ name, text, head string }{ //nolint:gochecknoglobals // a table
+var dimensions = []struct{ name, text, head string }{
 	{"app", "by app", "App"}, {"key", "by key", "Key"}, {"operation", "by operation", "Operation"}, {"outcome", "by outcome", "Outcome"},
 }
 

@@ -46,7 +46,7 @@ type Link struct {
 // Letter is a sealed message that is to be delivered, written in the step of what it tells.
 type Letter struct {
 	ID     id.Message
-	Kind   string // mail, logout
+	Kind   string // mail
 	Sealed []byte
 }
 

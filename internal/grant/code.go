@@ -15,7 +15,7 @@ type Code struct {
 	App        id.App
 	User       id.User
 	Grant      id.Grant
-	Session    id.Session
+	Session    id.Session // as which apps know it (session.Session.Alias); "": of none
 	Issue      Issue
 	CreatedAt  time.Time
 	ExpiresAt  time.Time
@@ -41,8 +41,9 @@ const (
 
 // CodeStore keeps codes.
 type CodeStore interface {
-	// IssueCode consumes the request of this browser and app and keeps its code, in one step. false: the request was answered
-	// before, had expired when the code was made, or is another's.
+	// IssueCode consumes the request of this browser and app, keeps its code, and notes that the session signed in to the app, in
+	// one step. false: the request was answered before, had expired when the code was made, or is another's. fault.NotFound if
+	// the session ended.
 	IssueCode(ctx context.Context, request id.Request, browser []byte, c *Code) (bool, error)
 	// Code reads a code whatever became of it; fault.NotFound if there is none.
 	Code(ctx context.Context, code id.Code) (*Code, error)

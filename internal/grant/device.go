@@ -31,7 +31,7 @@ type Device struct {
 	State      DeviceState
 	User       id.User
 	Grant      id.Grant
-	Session    id.Session
+	Session    id.Session // as which apps know it
 	Interval   time.Duration
 	PolledAt   time.Time
 	CreatedAt  time.Time
@@ -44,9 +44,9 @@ type Device struct {
 type Answer struct {
 	State   DeviceState // approved or denied
 	User    id.User
-	Session id.Session
-	Grant   *Grant // with approval: made or widened in the same step
-	Issue   Issue  // with approval: what was ticked
+	Session id.Session // as which apps know it (session.Session.Alias)
+	Grant   *Grant     // with approval: made or widened in the same step
+	Issue   Issue      // with approval: what was ticked
 }
 
 // Poll is the answer to a device.
@@ -63,7 +63,8 @@ type DeviceStore interface {
 	// saw it if none did yet. fault.NotFound if there is none, it expired, was answered, or another browser has it.
 	DeviceByCode(ctx context.Context, userDigests [][]byte, browser []byte, now time.Time) (*Device, error)
 	// AnswerDevice notes the answer of the browser that saw it. false: it was answered before, or expired, or another browser
-	// saw it. Approval is refused as Allow refuses, and then nothing was answered.
+	// saw it. Approval notes that the session signed in to the app. It is refused as Allow refuses, and with fault.NotFound if
+	// the session ended, and then nothing was answered.
 	AnswerDevice(ctx context.Context, device id.Device, browser []byte, a Answer, now time.Time, ev audit.Event) (bool, error)
 	// Device reads a device whatever became of it.
 	Device(ctx context.Context, device id.Device) (*Device, error)

@@ -77,8 +77,6 @@ type Service struct {
 	CheckPassword func(password string, personal ...string) error
 	// Letters seals a mail; nil, or no letter: none is sent.
 	Letters func(kind, to, name, link string, data map[string]string) (*factor.Letter, error)
-	// Ended is told of sessions that came to their end, so that their apps are; may be nil.
-	Ended func(ctx context.Context, ended []session.Ended)
 	// Tries counts mails and wrong links, on this node.
 	Tries *ratelimit.Memory
 

@@ -7,7 +7,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
-	"github.com/lanyard-auth/lanyard/internal/session"
 )
 
 // UserSessions lists where a user is logged in, newest first; userID "" is the one who asks. It needs lanyard.users.read,
@@ -92,7 +91,7 @@ func (s *Service) EndUserSessions(ctx context.Context, actor audit.Actor, userID
 	return s.endSessions(ctx, actor, whose, "", "")
 }
 
-// endSessions ends one session of a user, or all but one, and has the apps told.
+// endSessions ends one session of a user, or all but one, and leaves their apps a notice.
 func (s *Service) endSessions(ctx context.Context, actor audit.Actor, whose id.User, which, except id.Session) (lanyard.Ended, error) {
 	target := string(whose)
 	if which != "" {
@@ -103,12 +102,5 @@ func (s *Service) endSessions(ctx context.Context, actor audit.Actor, whose id.U
 	if err != nil {
 		return lanyard.Ended{}, err
 	}
-	s.tellEnded(ctx, ended)
 	return lanyard.Ended{Ended: len(ended)}, nil
-}
-
-func (s *Service) tellEnded(ctx context.Context, ended []session.Ended) {
-	if s.Ended != nil && len(ended) > 0 {
-		s.Ended(ctx, ended)
-	}
 }

@@ -131,9 +131,6 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 	if err != nil {
 		return lanyard.User{}, err
 	}
-	if err := s.endWith(ctx, actor, parsed, patch); err != nil {
-		return lanyard.User{}, err
-	}
 	now := s.now()
 	d := details{}
 	if patch.RevokeTokens {
@@ -166,28 +163,6 @@ func (s *Service) withholdsUser(actor audit.Actor, u *user.User, patch lanyard.U
 		return s.mayOnServer(actor, adminScope)
 	}
 	return nil
-}
-
-// endWith ends the sessions of a user who is to be disabled or put out everywhere, before the change that would end them
-// too: here it comes out which apps have to be told.
-func (s *Service) endWith(ctx context.Context, actor audit.Actor, userID id.User, patch lanyard.UserPatch) error {
-	if s.SessionStore == nil || !patch.RevokeTokens && (patch.Disabled == nil || !*patch.Disabled) {
-		return nil
-	}
-	u, err := s.UserStore.User(ctx, userID)
-	if err != nil {
-		return err
-	}
-	if err := s.withholdsUser(actor, u, patch); err != nil {
-		return err
-	}
-	if patch.Name != nil {
-		if err := checkUserName(*patch.Name); err != nil {
-			return err
-		}
-	}
-	_, err = s.endSessions(ctx, actor, userID, "", "")
-	return err
 }
 
 func patchUser(u *user.User, patch lanyard.UserPatch, now time.Time) error {

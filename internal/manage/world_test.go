@@ -18,7 +18,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
-	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/store"
 )
 
@@ -33,7 +32,6 @@ type world struct {
 
 	mu    sync.Mutex
 	mails []mail
-	ended []session.Ended
 }
 
 // side is one team with an app, its key, and who acts for it.
@@ -113,7 +111,6 @@ func newWorld(t *testing.T) *world {
 		Hash: w.hash, Prove: w.prove, CheckPassword: factor.Check, Letters: w.letter, Tries: ratelimit.NewMemory(begin),
 		PublicURL: "https://lanyard.example", SignupMode: "open",
 	}
-	w.svc.Ended = func(_ context.Context, ended []session.Ended) { w.ended = append(w.ended, ended...) }
 	w.apply(testCatalog)
 	w.a, w.b = w.newSide("a"), w.newSide("b")
 	return w

@@ -1,5 +1,5 @@
 // Package outbox is the noun Message: something that has to be told to somebody outside, written in the transaction of
-// what it tells and delivered later. Some of them are mails. What they say is sealed: the links in them are credentials.
+// what it tells and delivered later. What mails say is sealed: the links in them are credentials.
 package outbox
 
 import (
@@ -33,6 +33,15 @@ type Mail struct {
 	Sealed    []byte // a letter of package notify, bound to ID
 	Attempts  int    // how often sending it has failed
 	CreatedAt time.Time
+}
+
+// Logout waits to be told to an app: a session that signed in to it has ended. It holds no secret, and is told once for each
+// session and app.
+type Logout struct {
+	Session  id.Session // as which the app knows it
+	App      id.App
+	User     id.User
+	Attempts int // how often telling it has failed
 }
 
 // Store keeps messages. They are written by the steps that cause them.

@@ -25,7 +25,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/server/developers"
 	"github.com/lanyard-auth/lanyard/internal/server/login"
 	"github.com/lanyard-auth/lanyard/internal/server/oauth"
-	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/signin"
 )
 
@@ -119,10 +118,9 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	}
 	s.oauth = oauth.Register(mux, oauth.Config{
 		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher,
-		Apps: s.Store, Keys: s.Store, Users: s.Store, Sessions: s.Store, Grants: s.Store, Requests: s.Store, Codes: s.Store, Chains: s.Store, Devices: s.Store, Post: s.Store,
+		Apps: s.Store, Keys: s.Store, Users: s.Store, Sessions: s.Store, Grants: s.Store, Requests: s.Store, Codes: s.Store, Chains: s.Store, Devices: s.Store, Notices: s.Store,
 		Registration: cmp.Or(s.Settings.DCR, "closed"), Sync: s.Tail.Sync, Prefix: s.cachedPrefix, Now: s.opts.Now, Random: s.opts.Random, Log: s.log,
 	})
-	s.Manage.Ended = s.tellEnded
 	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}
 	login.Register(mux, login.Config{
 		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Requests: s.Store, Devices: s.Store, Grants: s.Store, Logos: fetcher,
@@ -138,13 +136,6 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	developers.Register(mux, developers.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
 	admin.Register(mux, admin.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
 	return nil
-}
-
-// tellEnded has apps told that sessions ended. What fails is logged: the sessions are over all the same.
-func (s *Server) tellEnded(ctx context.Context, ended []session.Ended) {
-	if err := s.oauth.TellEnded(ctx, ended); err != nil {
-		s.log.WarnContext(ctx, "apps could not be told that sessions ended", "error", err)
-	}
 }
 
 // Deliver sends the letters and notices that are due. When it returns, what this node sends is settled.

@@ -27,6 +27,9 @@ func (s *Store) IssueCode(ctx context.Context, request id.Request, browser []byt
 		if err != nil || !issued {
 			return err
 		}
+		if err := joinSession(ctx, q, c.Session, c.App); err != nil {
+			return err
+		}
 		_, err = q.ExecContext(ctx, `
 			INSERT INTO auth_code (id, digest, pepper, app_id, user_id, grant_id, session_id, issue, created_at, expires_at, consumed_at, family_id)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '')`,

@@ -24,18 +24,18 @@ func post(ctx context.Context, q querier, letter factor.Letter, now time.Time) e
 	return err
 }
 
-// claimDeliveries takes messages out of the others' reach until the lease ends. What makes a message due stands in it twice:
+// claimMails takes messages out of the others' reach until the lease ends. What makes a message due stands in it twice:
 // of two nodes that chose the same ones the second waits for the first, and then finds them leased.
-const claimDeliveries = `UPDATE delivery SET next_at = $3 WHERE next_at <= $2 AND id IN (
-	SELECT d.id FROM delivery d WHERE d.kind = $1 AND d.next_at <= $2 ORDER BY d.next_at, d.id LIMIT $4)
+const claimMails = `UPDATE delivery SET next_at = $2 WHERE next_at <= $1 AND id IN (
+	SELECT d.id FROM delivery d WHERE d.kind = 'mail' AND d.next_at <= $1 ORDER BY d.next_at, d.id LIMIT $3)
 	RETURNING id, sealed, attempts, created_at`
 
-// ClaimDeliveries takes messages of a kind that are due, oldest first, for one lease. Who neither says that one was sent nor
+// ClaimMails implements notify.Queue: it takes mails that are due, oldest first, for one lease. Who neither says that one was sent nor
 // that it failed leaves it to whoever comes after the lease. Housekeeping.
-func (s *Store) ClaimDeliveries(ctx context.Context, kind string, now time.Time, lease time.Duration, limit int) (mails []outbox.Mail, err error) {
+func (s *Store) ClaimMails(ctx context.Context, now time.Time, lease time.Duration, limit int) (mails []outbox.Mail, err error) {
 	err = s.step(ctx, "claim deliveries", func(ctx context.Context, q querier) error {
 		mails = nil
-		rows, err := q.QueryContext(ctx, claimDeliveries, kind, micros(now), micros(now.Add(lease)), limit)
+		rows, err := q.QueryContext(ctx, claimMails, micros(now), micros(now.Add(lease)), limit)
 		if err != nil {
 			return err
 		}
@@ -56,17 +56,7 @@ func (s *Store) ClaimDeliveries(ctx context.Context, kind string, now time.Time,
 	return mails, err
 }
 
-// ClaimMails implements notify.Queue.
-func (s *Store) ClaimMails(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outbox.Mail, error) {
-	return s.ClaimDeliveries(ctx, "mail", now, lease, limit)
-}
-
-// ClaimLogouts is ClaimMails for logout messages.
-func (s *Store) ClaimLogouts(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outbox.Mail, error) {
-	return s.ClaimDeliveries(ctx, "logout", now, lease, limit)
-}
-
-// MailSent implements notify.Queue, for messages of every kind.
+// MailSent implements notify.Queue.
 func (s *Store) MailSent(ctx context.Context, message id.Message) error {
 	return s.step(ctx, "forget a delivered message", func(ctx context.Context, q querier) error {
 		_, err := q.ExecContext(ctx, `DELETE FROM delivery WHERE id = $1`, string(message))
@@ -74,13 +64,16 @@ func (s *Store) MailSent(ctx context.Context, message id.Message) error {
 	})
 }
 
-// MailFailed implements notify.Queue, for messages of every kind. A message that is no more is no error: another node's
+// MailFailed implements notify.Queue. A message that is no more is no error: another node's
 // attempt succeeded.
 func (s *Store) MailFailed(ctx context.Context, message id.Message, next time.Time, lastError string) error {
-	// What a foreign server answered may be no text at all.
-	lastError = strings.ToValidUTF8(strings.ReplaceAll(lastError, "\x00", ""), "")
 	return s.step(ctx, "note a failed delivery", func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `UPDATE delivery SET next_at = $2, last_error = $3, attempts = attempts + 1 WHERE id = $1`, string(message), micros(next), lastError)
+		_, err := q.ExecContext(ctx, `UPDATE delivery SET next_at = $2, last_error = $3, attempts = attempts + 1 WHERE id = $1`, string(message), micros(next), plainText(lastError))
 		return err
 	})
+}
+
+// plainText is what can be stored of what a foreign server answered, which may be no text at all.
+func plainText(answer string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(answer, "\x00", ""), "")
 }

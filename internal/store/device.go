@@ -113,10 +113,13 @@ func (s *Store) AnswerDevice(ctx context.Context, device id.Device, browser []by
 	return answered && err == nil, err
 }
 
-// approveDevice makes or widens the grant and notes on the device what was ticked.
+// approveDevice makes or widens the grant, joins the app to the session, and notes on the device what was ticked.
 func (s *Store) approveDevice(ctx context.Context, q querier, device id.Device, a grant.Answer, ev audit.Event) error {
 	allowed, altered, err := s.allow(ctx, q, a.Grant, ev.At)
 	if err != nil {
+		return err
+	}
+	if err := joinSession(ctx, q, a.Session, allowed.App); err != nil {
 		return err
 	}
 	issue, err := encode(&a.Issue)

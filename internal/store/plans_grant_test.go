@@ -10,6 +10,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
@@ -63,10 +64,13 @@ func takeGrantSteps(t *testing.T, st *Store) {
 	_, err = st.Allow(ctx, g, event())
 	must(err)
 
+	se := &session.Session{ID: id.New[id.Session](), User: u.ID, Digest: []byte("digest"), ExpiresAt: now.Add(time.Hour)}
+	must(st.BeginSession(ctx, se, "", nil, nil))
+
 	r := &grant.Request{ID: id.New[id.Request](), App: a.ID, Browser: browser, ExpiresAt: now.Add(time.Hour)}
 	must(st.SaveRequest(ctx, r))
 	must(st.AdvanceRequest(ctx, r.ID, browser, grant.Progress{}, now))
-	c := &grant.Code{ID: id.New[id.Code](), Digest: []byte("digest"), App: a.ID, User: u.ID, Grant: g.ID, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
+	c := &grant.Code{ID: id.New[id.Code](), Digest: []byte("digest"), App: a.ID, User: u.ID, Grant: g.ID, Session: se.Alias, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
 	_, err = st.IssueCode(ctx, r.ID, browser, c)
 	must(err)
 	_, err = st.DropRequest(ctx, r.ID, browser)

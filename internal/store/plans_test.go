@@ -19,6 +19,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/pgtest"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/session"
@@ -250,9 +251,13 @@ func takeSteps(t *testing.T, st *Store) {
 	}
 	first, other := se(), se()
 	errs = append(errs, st.BeginSession(ctx, first, "", nil, nil), st.BeginSession(ctx, other, first.ID, []byte("from"), []byte("to")),
-		st.JoinSession(ctx, other.ID, a.ID), st.TouchSession(ctx, other.ID, now), st.TrimSessions(ctx, now))
+		st.TouchSession(ctx, other.ID, now), st.TrimSessions(ctx, now))
 	_, err = st.EndSessions(ctx, u.ID, "", "", event())
 	errs = append(errs, err)
+	notices, err := st.ClaimLogouts(ctx, now, time.Minute, 50)
+	for _, n := range append(notices, outbox.Logout{}) {
+		errs = append(errs, err, st.LogoutFailed(ctx, n, now, ""), st.LogoutTold(ctx, n))
+	}
 	l := &factor.Link{ID: id.New[id.Link](), Digest: []byte("digest"), ExpiresAt: now}
 	errs = append(errs, st.CreateLink(ctx, l, &factor.Letter{ID: id.New[id.Message](), Kind: "mail", Sealed: []byte("sealed")}), st.TrimLinks(ctx, now))
 	_, err = st.TakeLink(ctx, l.ID, now)

@@ -18,7 +18,7 @@ const (
 )
 
 // BeginSession implements session.Store. The user's row is locked first, so that a user who is disabled at the same moment
-// has no session afterwards. If the same user logged in again, the apps of the session before are told when this one ends.
+// has no session afterwards.
 func (s *Store) BeginSession(ctx context.Context, se *session.Session, replaced id.Session, from, to []byte) error {
 	amr, err := encode(se.AMR)
 	if err != nil {
@@ -33,41 +33,59 @@ func (s *Store) BeginSession(ctx context.Context, se *session.Session, replaced 
 		} else if err != nil || !u.DisabledAt.IsZero() {
 			return fault.New(fault.Unauthenticated, "this account is not in use")
 		}
-		if _, err := q.ExecContext(ctx, `INSERT INTO session (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			string(se.ID), string(se.User), se.Digest, se.Pepper, micros(se.AuthAt), se.ACR, amr, se.Network, se.Agent,
+		apps, err := replaceSession(ctx, q, se, replaced)
+		if err != nil {
+			return err
+		}
+		if _, err := q.ExecContext(ctx, `INSERT INTO session (`+sessionColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			string(se.ID), string(se.Alias), string(se.User), se.Digest, se.Pepper, micros(se.AuthAt), se.ACR, amr, se.Network, se.Agent,
 			micros(se.CreatedAt), micros(se.SeenAt), micros(se.ExpiresAt)); err != nil {
 			return err
 		}
-		if err := replaceSession(ctx, q, se, replaced); err != nil || len(from) == 0 {
-			return err
+		for _, appID := range apps {
+			if _, err := q.ExecContext(ctx, `INSERT INTO session_app (session_id, app_id) VALUES ($1, $2)`, string(se.ID), string(appID)); err != nil {
+				return err
+			}
 		}
-		_, err := q.ExecContext(ctx, `UPDATE auth_request SET browser = $2 WHERE browser = $1`, from, to)
+		if len(from) == 0 {
+			return nil
+		}
+		_, err = q.ExecContext(ctx, `UPDATE auth_request SET browser = $2 WHERE browser = $1`, from, to)
 		return err
 	})
 }
 
-func replaceSession(ctx context.Context, q querier, by *session.Session, replaced id.Session) error {
+// replaceSession ends the session that the browser had and settles the alias of the new one. If it is the same user's, the
+// new one goes on under its alias with its apps, which are returned; another user's apps are told that it is over.
+func replaceSession(ctx context.Context, q querier, by *session.Session, replaced id.Session) ([]id.App, error) {
+	by.Alias = by.ID
 	if replaced == "" {
-		return nil
+		return nil, nil
 	}
-	if err := lockRow(ctx, q, "session", string(replaced)); err != nil {
-		return err
+	w := (&where{}).and("id = ?", string(replaced))
+	over, err := lockSessions(ctx, q, w)
+	if err != nil || len(over) == 0 {
+		return nil, err
 	}
-	if _, err := q.ExecContext(ctx, `UPDATE session_app SET session_id = $2 WHERE session_id = $1 AND EXISTS (SELECT 1 FROM session o WHERE o.id = $1 AND o.user_id = $3)`,
-		string(replaced), string(by.ID), string(by.User)); err != nil {
-		return err
+	if over[0].User != by.User {
+		if err := leaveNotices(ctx, q, over, by.CreatedAt); err != nil {
+			return nil, err
+		}
+		over[0].Apps = nil
+	} else {
+		by.Alias = over[0].Alias
 	}
-	_, err := q.ExecContext(ctx, `DELETE FROM session WHERE id = $1`, string(replaced))
-	return err
+	_, err = q.ExecContext(ctx, `DELETE FROM session`+w.String(), w.args...)
+	return over[0].Apps, err
 }
 
-const sessionColumns = `id, user_id, digest, pepper, auth_at, acr, amr, network, agent, created_at, seen_at, expires_at`
+const sessionColumns = `id, alias, user_id, digest, pepper, auth_at, acr, amr, network, agent, created_at, seen_at, expires_at`
 
 func scanSession(row scanner) (*session.Session, error) {
 	var se session.Session
 	var amr string
 	var auth, created, seen, expires int64
-	if err := row.Scan(&se.ID, &se.User, &se.Digest, &se.Pepper, &auth, &se.ACR, &amr, &se.Network, &se.Agent, &created, &seen, &expires); err != nil {
+	if err := row.Scan(&se.ID, &se.Alias, &se.User, &se.Digest, &se.Pepper, &auth, &se.ACR, &amr, &se.Network, &se.Agent, &created, &seen, &expires); err != nil {
 		return nil, err
 	}
 	se.AuthAt, se.CreatedAt, se.SeenAt, se.ExpiresAt = moment(auth), moment(created), moment(seen), moment(expires)
@@ -106,17 +124,22 @@ func (s *Store) TouchSession(ctx context.Context, sessionID id.Session, now time
 	})
 }
 
-// JoinSession implements session.Store. The session's row is locked first: whoever ends it knows of the app, or it has ended.
-func (s *Store) JoinSession(ctx context.Context, sessionID id.Session, appID id.App) error {
-	return s.step(ctx, "join an app to a session", func(ctx context.Context, q querier) error {
-		result, err := q.ExecContext(ctx, `UPDATE session SET created_at = created_at WHERE id = $1`, string(sessionID))
-		if err := changedOne(result, err, fault.Missing("session", string(sessionID))); err != nil {
-			return err
-		}
-		result, err = q.ExecContext(ctx, `INSERT INTO session_app (session_id, app_id) SELECT $1, id FROM app WHERE id = $2
-			ON CONFLICT (session_id, app_id) DO UPDATE SET app_id = excluded.app_id`, string(sessionID), string(appID))
-		return changedOne(result, err, fault.Missing("app", string(appID)))
-	})
+// joinSession notes that a session signed in to an app. The session's row is locked first: whoever ends it knows of the app,
+// or it has ended. Without a session there is nothing to note.
+func joinSession(ctx context.Context, q querier, alias id.Session, appID id.App) error {
+	if alias == "" {
+		return nil
+	}
+	var sessionID string
+	err := q.QueryRowContext(ctx, `UPDATE session SET created_at = created_at WHERE alias = $1 RETURNING id`, string(alias)).Scan(&sessionID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fault.Missing("session", string(alias))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = q.ExecContext(ctx, `INSERT INTO session_app (session_id, app_id) VALUES ($1, $2) ON CONFLICT (session_id, app_id) DO NOTHING`, sessionID, string(appID))
+	return err
 }
 
 // Sessions implements session.Store.
@@ -143,14 +166,7 @@ func (s *Store) EndSessions(ctx context.Context, userID id.User, which, except i
 		if which == "" {
 			w.given("id <> ?", string(except))
 		}
-		// Locked, so that no app joins between the look and the end.
-		if _, err := q.ExecContext(ctx, `UPDATE session SET created_at = created_at`+w.String(), w.args...); err != nil {
-			return err
-		}
-		if ended, err = endedSessions(ctx, q, userID, w); err != nil || len(ended) == 0 {
-			return err
-		}
-		if _, err := q.ExecContext(ctx, `DELETE FROM session`+w.String(), w.args...); err != nil {
+		if ended, err = endSessions(ctx, q, w, ev.At); err != nil || len(ended) == 0 {
 			return err
 		}
 		return writeAudit(ctx, q, ev)
@@ -158,21 +174,37 @@ func (s *Store) EndSessions(ctx context.Context, userID id.User, which, except i
 	return ended, err
 }
 
-// endedSessions are the sessions that w chooses, each with its apps.
-func endedSessions(ctx context.Context, q querier, userID id.User, w *where) (ended []session.Ended, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT id, COALESCE(a.app_id, '') FROM session LEFT JOIN session_app a ON a.session_id = id`+
+// endSessions ends the sessions that w chooses and leaves a notice to each of their apps.
+func endSessions(ctx context.Context, q querier, w *where, at time.Time) ([]session.Ended, error) {
+	ended, err := lockSessions(ctx, q, w)
+	if err != nil || len(ended) == 0 {
+		return nil, err
+	}
+	if err := leaveNotices(ctx, q, ended, at); err != nil {
+		return nil, err
+	}
+	_, err = q.ExecContext(ctx, `DELETE FROM session`+w.String(), w.args...)
+	return ended, err
+}
+
+// lockSessions are the sessions that w chooses, each with its apps. They are locked, so that no app joins before they end.
+func lockSessions(ctx context.Context, q querier, w *where) (ended []session.Ended, err error) {
+	if _, err := q.ExecContext(ctx, `UPDATE session SET created_at = created_at`+w.String(), w.args...); err != nil {
+		return nil, err
+	}
+	rows, err := q.QueryContext(ctx, `SELECT id, alias, user_id, COALESCE(a.app_id, '') FROM session LEFT JOIN session_app a ON a.session_id = id`+
 		w.String()+` ORDER BY id, a.app_id`, w.args...)
 	if err != nil {
 		return nil, err
 	}
 	err = scanAll(rows, func() error {
-		var sessionID id.Session
+		var e session.Ended
 		var appID id.App
-		if err := rows.Scan(&sessionID, &appID); err != nil {
+		if err := rows.Scan(&e.Session, &e.Alias, &e.User, &appID); err != nil {
 			return err
 		}
-		if len(ended) == 0 || ended[len(ended)-1].Session != sessionID {
-			ended = append(ended, session.Ended{Session: sessionID, User: userID})
+		if len(ended) == 0 || ended[len(ended)-1].Session != e.Session {
+			ended = append(ended, e)
 		}
 		if last := &ended[len(ended)-1]; appID != "" {
 			last.Apps = append(last.Apps, appID)

@@ -129,7 +129,7 @@ func (s *Store) Users(ctx context.Context, f user.Filter) (users []*user.User, e
 }
 
 // UpdateUser implements user.Store. An epoch that the change raises also ends the chains of refresh tokens; those of a user
-// who is disabled wait for a better day, since no step of them is taken meanwhile.
+// who is disabled wait for a better day, since no step of them is taken meanwhile. Sessions end with either.
 func (s *Store) UpdateUser(ctx context.Context, userID id.User, ev audit.Event, alter func(*user.User) error) (u *user.User, rev id.Revision, err error) {
 	err = s.step(ctx, "change a user", func(ctx context.Context, q querier) error {
 		if err := lockRow(ctx, q, "users", string(userID)); err != nil {
@@ -148,7 +148,7 @@ func (s *Store) UpdateUser(ctx context.Context, userID id.User, ev audit.Event, 
 			return err
 		}
 		if len(over) > 0 {
-			if _, err := q.ExecContext(ctx, `DELETE FROM session WHERE user_id = $1`, string(userID)); err != nil {
+			if _, err := endSessions(ctx, q, (&where{}).and("user_id = ?", string(userID)), ev.At); err != nil {
 				return err
 			}
 		}

@@ -28,7 +28,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
-	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/signin"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -47,9 +46,8 @@ type world struct {
 	waited  time.Duration // how long every node takes to know of a revocation
 	quiet   bool          // no node says that it knows
 
-	mu    sync.Mutex
-	at    time.Time
-	ended []session.Ended
+	mu sync.Mutex
+	at time.Time
 }
 
 func (w *world) now() time.Time {
@@ -103,7 +101,6 @@ func newWorld(t *testing.T) *world {
 		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, MAC: ring.MAC, MACWith: ring.MACWith,
 		Lookups: func(string) [][]byte { return nil }, Prefix: func(context.Context) string { return "acme" },
 		Wait: w.wait, Hash: hash, Prove: w.prove, CheckPassword: factor.Check, Tries: ratelimit.NewMemory(w.now()),
-		Ended:     func(_ context.Context, ended []session.Ended) { w.ended = append(w.ended, ended...) },
 		PublicURL: publicURL, Management: management, Now: w.now,
 	}
 	var declared lanyard.Catalog

@@ -99,7 +99,7 @@ func (p *rooms) answerDevice(w http.ResponseWriter, r *http.Request, visit *brow
 		return err
 	}
 	now := p.Now().UTC().Truncate(time.Microsecond)
-	answer := grant.Answer{State: grant.DeviceDenied, User: visit.User.ID, Session: visit.Session.ID}
+	answer := grant.Answer{State: grant.DeviceDenied, User: visit.User.ID, Session: visit.Session.Alias}
 	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
 	action := "device.deny"
 	if r.PostForm.Get("decision") == "approve" && len(ticked) > 0 {

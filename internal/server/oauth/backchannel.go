@@ -13,25 +13,20 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/browser"
-	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
-	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/outbox"
-	"github.com/lanyard-auth/lanyard/internal/session"
 )
 
-// Post keeps letters to apps until they are delivered.
-type Post interface {
-	Post(ctx context.Context, letter factor.Letter, now time.Time) error
-	ClaimLogouts(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outbox.Mail, error)
-	MailSent(ctx context.Context, m id.Message) error
-	MailFailed(ctx context.Context, m id.Message, next time.Time, lastError string) error
+// Notices says which apps have to be told that a session ended. The steps that end sessions write them.
+type Notices interface {
+	ClaimLogouts(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outbox.Logout, error)
+	LogoutTold(ctx context.Context, n outbox.Logout) error
+	LogoutFailed(ctx context.Context, n outbox.Logout, next time.Time, lastError string) error
 }
 
 // Bounds of telling apps that a session has ended.
 const (
-	logoutLetter  = "logout"
 	logoutLease   = time.Minute
 	logoutTries   = 5
 	logoutAtOnce  = 50
@@ -39,15 +34,9 @@ const (
 	maxAnswer     = 4 << 10
 )
 
-// notice tells one app that one session has ended.
-type notice struct {
-	App     id.App     `json:"app"`
-	User    id.User    `json:"user"`
-	Session id.Session `json:"session"`
-}
-
-// EndSession ends the session of a browser and tells the apps it signed in to. Those that want to hear it from the browser
-// itself are returned as addresses to load (OpenID Connect Front-Channel Logout section 2).
+// EndSession ends the session of a browser. The apps it signed in to are told; those that want to hear it from the browser
+// itself are returned as addresses to load (OpenID Connect Front-Channel Logout section 2). The session is over whether
+// these can be found or not.
 func (s *Server) EndSession(r *http.Request, visit *browser.Visit) ([]string, error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
@@ -55,18 +44,16 @@ func (s *Server) EndSession(r *http.Request, visit *browser.Visit) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	if err := s.TellEnded(r.Context(), ended); err != nil {
-		return nil, err
-	}
 	var frames []string
 	for _, e := range ended {
 		for _, appID := range e.Apps {
 			a, err := s.Verifier.Client(r.Context(), string(appID))
 			if err != nil {
-				return nil, err
+				s.Log.WarnContext(r.Context(), "an app is not told by the browser that a session ended", "app", appID, "error", err)
+				continue
 			}
 			if a != nil && a.OAuth.FrontURI != "" {
-				frames = append(frames, s.frontAddress(a, e.Session))
+				frames = append(frames, s.frontAddress(a, e.Alias))
 			}
 		}
 	}
@@ -78,79 +65,36 @@ func (s *Server) frontAddress(a *app.App, ended id.Session) string {
 	return withQuery(a.OAuth.FrontURI, url.Values{"iss": {s.Issuer}, "sid": {sid(ended)}})
 }
 
-// TellEnded writes down which apps have to be told that sessions ended, wherever that happened.
-func (s *Server) TellEnded(ctx context.Context, ended []session.Ended) error {
-	for _, e := range ended {
-		for _, appID := range e.Apps {
-			a, err := s.Verifier.Client(ctx, string(appID))
-			if err != nil {
-				return err
-			}
-			if a == nil || a.OAuth.BackchannelURI == "" {
-				continue
-			}
-			if err := s.post(ctx, notice{App: appID, User: e.User, Session: e.Session}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *Server) post(ctx context.Context, n notice) error {
-	letter := factor.Letter{ID: id.New[id.Message](), Kind: logoutLetter}
-	body, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	if letter.Sealed, err = s.Ring.Seal(letterPlace(letter.ID), body); err != nil {
-		return err
-	}
-	return s.Post.Post(ctx, letter, s.Now())
-}
-
-func letterPlace(m id.Message) keyring.Place {
-	return keyring.Place{Table: "delivery", Column: "sealed", Row: string(m)}
-}
-
 // Deliver tells the apps whose turn it is (OpenID Connect Back-Channel Logout section 2.5), all at once: one that does not
 // answer holds up nobody else's. It is done every few seconds on every node; each notice is claimed by one.
 func (s *Server) Deliver(ctx context.Context) error {
-	notices, err := s.Post.ClaimLogouts(ctx, s.Now(), logoutLease, logoutAtOnce)
+	notices, err := s.Notices.ClaimLogouts(ctx, s.Now(), logoutLease, logoutAtOnce)
 	if err != nil {
 		return err
 	}
 	var all sync.WaitGroup
 	errs := make([]error, len(notices))
-	for i, m := range notices {
-		all.Go(func() { errs[i] = s.settle(ctx, m) })
+	for i, n := range notices {
+		all.Go(func() { errs[i] = s.settle(ctx, n) })
 	}
 	all.Wait()
 	return errors.Join(errs...)
 }
 
 // settle delivers a notice and writes down what became of it. An app that cannot be told is told later, a few times.
-func (s *Server) settle(ctx context.Context, m outbox.Mail) error {
-	failed := s.deliver(ctx, m)
+func (s *Server) settle(ctx context.Context, n outbox.Logout) error {
+	failed := s.deliver(ctx, n)
 	switch {
 	case failed == nil:
-		return s.Post.MailSent(ctx, m.ID)
-	case m.Attempts >= logoutTries:
-		s.Log.WarnContext(ctx, "an app could not be told that a session ended; giving up", "message", m.ID, "error", failed)
-		return s.Post.MailSent(ctx, m.ID)
+		return s.Notices.LogoutTold(ctx, n)
+	case n.Attempts >= logoutTries:
+		s.Log.WarnContext(ctx, "an app could not be told that a session ended; giving up", "app", n.App, "error", failed)
+		return s.Notices.LogoutTold(ctx, n)
 	}
-	return s.Post.MailFailed(ctx, m.ID, s.Now().Add(time.Duration(1<<m.Attempts)*10*time.Second), failed.Error())
+	return s.Notices.LogoutFailed(ctx, n, s.Now().Add(time.Duration(1<<n.Attempts)*10*time.Second), failed.Error())
 }
 
-func (s *Server) deliver(ctx context.Context, m outbox.Mail) error {
-	body, err := s.Ring.Unseal(letterPlace(m.ID), m.Sealed)
-	if err != nil {
-		return err
-	}
-	var n notice
-	if err := json.Unmarshal(body, &n); err != nil {
-		return err
-	}
+func (s *Server) deliver(ctx context.Context, n outbox.Logout) error {
 	a, err := s.Verifier.Client(ctx, string(n.App))
 	if err != nil {
 		return err
@@ -174,7 +118,7 @@ func (s *Server) deliver(ctx context.Context, m outbox.Mail) error {
 
 // logoutToken says that a session ended (OpenID Connect Back-Channel Logout section 2.4). It can be taken for no ID token:
 // it has a type of its own, an event, and never a nonce.
-func (s *Server) logoutToken(ctx context.Context, a *app.App, n notice) (string, error) {
+func (s *Server) logoutToken(ctx context.Context, a *app.App, n outbox.Logout) (string, error) {
 	subject, err := s.subject(a, n.User)
 	if err != nil {
 		return "", err

@@ -156,7 +156,7 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browse
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	pepper, digest := s.Ring.MAC(text.Reveal())
 	won, err := s.Codes.IssueCode(r.Context(), request.ID, visit.Browser, &grant.Code{
-		ID: codeID, Digest: digest[:], Pepper: pepper, App: a.ID, User: visit.User.ID, Grant: g.ID, Session: visit.Session.ID, Issue: issue,
+		ID: codeID, Digest: digest[:], Pepper: pepper, App: a.ID, User: visit.User.ID, Grant: g.ID, Session: visit.Session.Alias, Issue: issue,
 		CreatedAt: now, ExpiresAt: now.Add(grant.CodeLife),
 	})
 	if err != nil {
@@ -164,9 +164,6 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browse
 	}
 	if !won {
 		return s.stay(w, r, errOver())
-	}
-	if err := s.Sessions.JoinSession(r.Context(), visit.Session.ID, a.ID); err != nil {
-		return err
 	}
 	return s.respond(w, r, to, url.Values{"code": {text.Reveal()}})
 }

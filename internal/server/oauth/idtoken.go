@@ -71,7 +71,8 @@ func (s *Server) idToken(ctx context.Context, a *app.App, userID id.User, sessio
 	return s.Minter.Sign(ctx, "JWT", alg, payload)
 }
 
-// sid is a session's name for apps: not the id that stands in its cookie (OpenID Connect Back-Channel Logout section 2.1).
+// sid is a session's name for apps, made of its alias: not the id that stands in its cookie, and the same when the user logs in
+// again over it (OpenID Connect Back-Channel Logout section 2.1).
 func sid(session id.Session) string {
 	sum := sha256.Sum256([]byte("sid\x00" + session))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])

@@ -51,7 +51,7 @@ type Config struct {
 	Codes    grant.CodeStore
 	Chains   grant.FamilyStore
 	Devices  grant.DeviceStore
-	Post     Post
+	Notices  Notices
 
 	// Registration is who may register clients by themselves: closed, token or open.
 	Registration string

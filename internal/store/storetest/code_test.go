@@ -33,7 +33,7 @@ func newRequest(t *testing.T, st *store.Store, a id.App) *grant.Request {
 func aCode(g *grant.Grant) *grant.Code {
 	code := id.New[id.Code]()
 	return &grant.Code{
-		ID: code, Digest: digest(string(code)), Pepper: 1, App: g.App, User: g.User, Grant: g.ID, Session: id.New[id.Session](),
+		ID: code, Digest: digest(string(code)), Pepper: 1, App: g.App, User: g.User, Grant: g.ID, Session: sessionOf(g.User),
 		Issue:     grant.Issue{Scopes: []string{"forecast.read"}, Audience: "weather", RedirectURI: "https://app.example/cb", Challenge: "challenge"},
 		CreatedAt: t0, ExpiresAt: t0.Add(grant.CodeLife),
 	}
@@ -106,6 +106,9 @@ func TestIssueCodeRefusals(t *testing.T) {
 			}
 			wantKind(t, "Code after "+name, second(st.Code(ctx, c.code.ID)), fault.NotFound)
 		}
+		over := aCode(g)
+		over.Session = id.New[id.Session]()
+		wantKind(t, "IssueCode in a session that ended", second(st.IssueCode(ctx, r.ID, browser, over)), fault.NotFound)
 		taken := aCode(g)
 		taken.ID = issued(t, st, g).ID
 		ok, err := st.IssueCode(ctx, r.ID, browser, taken)

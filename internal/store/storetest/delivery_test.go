@@ -13,9 +13,9 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/store"
 )
 
-func posted(t *testing.T, st *store.Store, kind string, at time.Time) outbox.Mail {
+func posted(t *testing.T, st *store.Store, at time.Time) outbox.Mail {
 	t.Helper()
-	l := factor.Letter{ID: id.New[id.Message](), Kind: kind, Sealed: digest(kind)}
+	l := factor.Letter{ID: id.New[id.Message](), Kind: "mail", Sealed: digest("mail")}
 	must(t, st.Post(ctx, l, at))
 	return outbox.Mail{ID: l.ID, Sealed: l.Sealed, CreatedAt: at}
 }
@@ -38,15 +38,13 @@ func TestDeliveries(t *testing.T) {
 		}
 		wantMails(t, "ClaimMails of none", mails(0, 10))
 		must(t, st.MailSent(ctx, id.New[id.Message]()), st.MailFailed(ctx, id.New[id.Message](), t0, "gone"))
-		late, second, first := posted(t, st, "mail", t0.Add(time.Microsecond)), posted(t, st, "mail", t0), posted(t, st, "mail", t0.Add(-time.Hour))
-		logout := posted(t, st, "logout", t0)
+		late, second, first := posted(t, st, t0.Add(time.Microsecond)), posted(t, st, t0), posted(t, st, t0.Add(-time.Hour))
 		wantKind(t, "Post of a letter twice", st.Post(ctx, factor.Letter{ID: first.ID, Kind: "mail", Sealed: []byte("x")}, t0), fault.Conflict)
 
 		wantMails(t, "ClaimMails of one", mails(0, 1), first)
 		wantMails(t, "ClaimMails", mails(0, 10), second)
 		wantMails(t, "ClaimMails of what is leased", mails(lease-time.Microsecond, 10), late)
-		wantMails(t, "ClaimLogouts", func() ([]outbox.Mail, error) { return st.ClaimLogouts(ctx, t0, lease, 10) }, logout)
-		must(t, st.MailSent(ctx, late.ID), st.MailSent(ctx, logout.ID))
+		must(t, st.MailSent(ctx, late.ID))
 		must(t, st.MailFailed(ctx, second.ID, t0.Add(time.Hour), "421 try later\x00\xff"))
 		wantMails(t, "ClaimMails after the lease", mails(lease, 10), first)
 		must(t, st.MailSent(ctx, first.ID))
@@ -68,7 +66,7 @@ func TestDeliveryRace(t *testing.T) {
 		for round := range rounds() {
 			const each = 30
 			for range each {
-				posted(t, nodes[0], "mail", t0)
+				posted(t, nodes[0], t0)
 			}
 			got := map[id.Message]int{}
 			for _, mine := range race(racers, func(i int) (mine []outbox.Mail) {

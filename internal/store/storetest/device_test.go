@@ -12,6 +12,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
@@ -39,7 +40,7 @@ func newDevice(t *testing.T, st *store.Store, a id.App, seen bool) *grant.Device
 
 func approval(g *grant.Grant) grant.Answer {
 	return grant.Answer{
-		State: grant.DeviceApproved, User: g.User, Session: id.New[id.Session](), Grant: g,
+		State: grant.DeviceApproved, User: g.User, Session: sessionOf(g.User), Grant: g,
 		Issue: grant.Issue{Scopes: g.Scopes, Audience: "weather", AuthTime: t0.Unix()},
 	}
 }
@@ -93,6 +94,8 @@ func TestDeviceByCode(t *testing.T) {
 func TestAnswerDeviceRefusals(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
+		signIn(t, w.Store, w.dev)
+		signIn(t, w.Store, w.billing)
 		d, unseen := newDevice(t, w.Store, w.ourApp, true), newDevice(t, w.Store, w.ourApp, false)
 		yes := approval(aGrant(w.dev, w.ourApp, "a"))
 		before := head(t, w.Store)
@@ -130,6 +133,8 @@ func TestAnswerDeviceRefusals(t *testing.T) {
 		if answered || !fault.Is(err, fault.Conflict) {
 			t.Errorf("AnswerDevice of a disabled user = %t, %v, want a conflict", answered, err)
 		}
+		yes.Session = id.New[id.Session]()
+		wantKind(t, "AnswerDevice in a session that ended", second(w.AnswerDevice(ctx, d.ID, browser, yes, t0, event("refused"))), fault.NotFound)
 		wantDevice(t, w.Store, d)
 		wantDevice(t, w.Store, unseen)
 		if head(t, w.Store) != before || len(auditLines(t, w.Store, "refused")) > 0 {
@@ -143,6 +148,7 @@ func TestAnswerDeviceRefusals(t *testing.T) {
 func TestAnswerDevice(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
+		se := signIn(t, w.Store, w.dev)
 		no, yes, more := newDevice(t, w.Store, w.ourApp, true), newDevice(t, w.Store, w.ourApp, true), newDevice(t, w.Store, w.ourApp, true)
 		first, wider := aGrant(w.dev, w.ourApp, "a"), aGrant(w.dev, w.ourApp, "b")
 		last := t0.Add(grant.DeviceLife - time.Microsecond)
@@ -151,7 +157,7 @@ func TestAnswerDevice(t *testing.T) {
 			answer grant.Answer
 			scopes []string // of the grant afterwards
 		}{
-			{no, grant.Answer{State: grant.DeviceDenied, User: w.dev, Session: id.New[id.Session]()}, nil},
+			{no, grant.Answer{State: grant.DeviceDenied, User: w.dev, Session: id.New[id.Session]()}, nil}, // joins nothing
 			{yes, approval(first), []string{"a"}},
 			{more, approval(wider), []string{"a", "b"}},
 		} {
@@ -181,6 +187,9 @@ func TestAnswerDevice(t *testing.T) {
 				t.Errorf("entries -want +got:\n%s", diff)
 			}
 		}
+		// The session is known to have signed in to the app, once.
+		must(t, second(w.EndSessions(ctx, w.dev, se.ID, "", event("session.end"))))
+		wantNotices(t, "after the session's end", w.Store, outbox.Logout{Session: se.Alias, App: w.ourApp, User: w.dev})
 		if n, again := len(auditLines(t, w.Store, "device.answer")), len(auditLines(t, w.Store, "again")); n != 3 || again != 0 {
 			t.Errorf("%d audit lines of answers and %d of later ones, want 3 and none", n, again)
 		}
@@ -288,6 +297,7 @@ func TestRedeemDevice(t *testing.T) {
 func TestDeviceGrantEnds(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
+		signIn(t, w.Store, w.dev)
 		d := newDevice(t, w.Store, w.ourApp, true)
 		must(t, second(w.AnswerDevice(ctx, d.ID, browser, approval(aGrant(w.dev, w.ourApp, "a")), t0, event("device.approve"))))
 		must(t, third(w.UpdateApp(ctx, audit.ServerReach(), w.ourApp, event("delete"), func(a *app.App) error { a.DeletedAt = t0; return nil })))

@@ -14,6 +14,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/team"
@@ -107,7 +108,8 @@ func TestUserEpoch(t *testing.T) {
 		} {
 			mine, other := newUser(t, w.Store, string(id.New[id.User]())+"@example.com"), newUser(t, w.Store, string(id.New[id.User]())+"@example.com")
 			se, others := aSession(mine), aSession(other)
-			must(t, w.BeginSession(ctx, se, "", nil, nil), w.BeginSession(ctx, others, "", nil, nil), w.JoinSession(ctx, se.ID, w.ourApp))
+			must(t, w.BeginSession(ctx, se, "", nil, nil), w.BeginSession(ctx, others, "", nil, nil))
+			join(t, w.Store, se, w.theirApp)
 			grant := rawGrant(t, db, mine, w.ourApp, w.ours)
 			chain, theirs := rawFamily(t, db, grant), rawFamily(t, db, rawGrant(t, db, other, w.ourApp, w.ours))
 			before := head(t, w.Store)
@@ -126,6 +128,11 @@ func TestUserEpoch(t *testing.T) {
 			}
 			if err := second(w.Session(ctx, se.ID)); (err == nil) != c.sessions {
 				t.Errorf("%s: Session = %v, want it to go on: %t", name, err, c.sessions)
+			}
+			if c.sessions {
+				wantNotices(t, name, w.Store)
+			} else {
+				wantNotices(t, name, w.Store, outbox.Logout{Session: se.ID, App: w.theirApp, User: mine})
 			}
 			if at := ended(t, db, "family", chain); (at == 0) != c.chains {
 				t.Errorf("%s: the chain ended at %d, want it to go on: %t", name, at, c.chains)
@@ -362,7 +369,7 @@ func TestRegisteredTeam(t *testing.T) {
 func aSession(u id.User) *session.Session {
 	sessionID := id.New[id.Session]()
 	return &session.Session{
-		ID: sessionID, User: u, Digest: digest(string(sessionID)), Pepper: 1, AuthAt: t0, ACR: "1", AMR: []string{"pwd"},
+		ID: sessionID, Alias: sessionID, User: u, Digest: digest(string(sessionID)), Pepper: 1, AuthAt: t0, ACR: "1", AMR: []string{"pwd"},
 		Network: "203.0.113.0/24", Agent: "Firefox", CreatedAt: t0, SeenAt: t0, ExpiresAt: t0.Add(session.Life),
 	}
 }

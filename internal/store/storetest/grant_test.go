@@ -13,6 +13,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -36,8 +37,17 @@ func freshGrant(t *testing.T, st *store.Store) *grant.Grant {
 	u, a := newUser(t, st, string(id.New[id.User]())+"@example.com"), newApp(t, st, newTeam(t, st))
 	g, err := st.Allow(ctx, aGrant(u, a, "forecast.read"), event("grant.allow"))
 	must(t, err)
+	signIn(t, st, u)
 	return g
 }
+
+// signIn begins the session that codes and answers of a user come from.
+func signIn(t *testing.T, st *store.Store, u id.User) *session.Session {
+	t.Helper()
+	return begin(t, st, u, func(se *session.Session) { se.ID = sessionOf(u) })
+}
+
+func sessionOf(u id.User) id.Session { return id.Of[id.Session](id.Chars(u)) }
 
 // outOfForce are the ways in which what hangs on a grant stops.
 var outOfForce = map[string]func(t *testing.T, st *store.Store, g *grant.Grant){

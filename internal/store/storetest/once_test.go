@@ -104,7 +104,7 @@ func rowCounts(t *testing.T, db database) map[string]int {
 	t.Helper()
 	counts, raw := map[string]int{}, db.raw(t)
 	for _, table := range []string{
-		"grants", "auth_request", "pushed_request", "auth_code", "family", "device", "seen_once", "revocation", "change_entry", "audit_event", "outbox", "delivery",
+		"grants", "auth_request", "pushed_request", "auth_code", "family", "device", "seen_once", "revocation", "change_entry", "audit_event", "outbox", "delivery", "session", "session_app", "logout_notice",
 	} {
 		var n int
 		must(t, raw.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+table).Scan(&n))

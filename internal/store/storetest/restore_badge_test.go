@@ -43,7 +43,8 @@ func TestRestoreBadge(t *testing.T) {
 		}
 		setPassword(w.dev, "leaked", t0)
 		se, l := begin(t, st, w.dev), aLink(factor.Reset, w.dev, "dev@example.com")
-		must(t, st.JoinSession(ctx, se.ID, w.ourApp), st.CreateLink(ctx, l, aLetter()))
+		join(t, st, se, w.ourApp)
+		must(t, st.CreateLink(ctx, l, aLetter()))
 		request := rawRequest(t, db, w.ourApp, digest("browser"))
 		exec(`INSERT INTO seen_once (id, until) VALUES ('an assertion', 1)`)
 		file, _ := backup(t, st)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/store"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -24,6 +25,39 @@ func begin(tb testing.TB, st *store.Store, u id.User, alter ...func(*session.Ses
 	}
 	must(tb, st.BeginSession(ctx, se, "", nil, nil))
 	return se
+}
+
+// join signs a session in to an app: a code is issued in it.
+func join(tb testing.TB, st *store.Store, se *session.Session, a id.App) {
+	tb.Helper()
+	must(tb, joins(tb, st, se, a)())
+}
+
+// joins is join in two halves: what it returns does the last step alone.
+func joins(tb testing.TB, st *store.Store, se *session.Session, a id.App) func() error {
+	tb.Helper()
+	g, err := st.Allow(ctx, aGrant(se.User, a, "forecast.read"), event("grant.allow"))
+	must(tb, err)
+	r, c := aRequest(a), aCode(g)
+	c.Session = se.Alias
+	must(tb, st.SaveRequest(ctx, r))
+	return func() error { return second(st.IssueCode(ctx, r.ID, browser, c)) }
+}
+
+var byApp = cmp.Transformer("byApp", func(in []outbox.Logout) []outbox.Logout {
+	return slices.SortedFunc(slices.Values(in), func(x, y outbox.Logout) int { return strings.Compare(string(x.App), string(y.App)) })
+})
+
+// wantNotices wants to be told of these ends, and forgets them.
+func wantNotices(t *testing.T, what string, st *store.Store, want ...outbox.Logout) {
+	t.Helper()
+	got, err := st.ClaimLogouts(ctx, t0, time.Minute, 100)
+	if diff := cmp.Diff(want, got, byApp); err != nil || diff != "" {
+		t.Errorf("%s: %v, notices -want +got:\n%s", what, err, diff)
+	}
+	for _, n := range got {
+		must(t, st.LogoutTold(ctx, n))
+	}
 }
 
 // sessionsOf are the ids of a user's sessions, as listed.
@@ -58,7 +92,7 @@ func TestSessionRefusals(t *testing.T) {
 		disabled := newUser(t, w.Store, "gone@example.com")
 		must(t, third(w.UpdateUser(ctx, disabled, event("disable"), func(u *user.User) error { u.DisabledAt = t0; return nil })))
 		theirs := begin(t, w.Store, w.owner)
-		must(t, w.JoinSession(ctx, theirs.ID, w.ourApp))
+		join(t, w.Store, theirs, w.ourApp)
 		request := rawRequest(t, db, w.ourApp, digest("from"))
 
 		// A refused login ends nothing and binds nothing.
@@ -72,8 +106,6 @@ func TestSessionRefusals(t *testing.T) {
 		}
 		nobody := id.New[id.Session]()
 		wantKind(t, "Session of nothing", second(w.Session(ctx, nobody)), fault.NotFound)
-		wantKind(t, "JoinSession of nothing", w.JoinSession(ctx, nobody, w.ourApp), fault.NotFound)
-		wantKind(t, "JoinSession to no app", w.JoinSession(ctx, theirs.ID, id.New[id.App]()), fault.NotFound)
 		must(t, w.TouchSession(ctx, nobody, t0.Add(time.Hour)))
 
 		// Another user's session is not theirs to end.
@@ -90,16 +122,21 @@ func TestSessionRefusals(t *testing.T) {
 		if diff := cmp.Diff(theirs, got); err != nil || diff != "" {
 			t.Errorf("Session after refusals: %v, -want +got:\n%s", err, diff)
 		}
+		wantNotices(t, "after refusals", w.Store)
 	})
 }
 
-// A login ends the session that the browser had and takes over the requests it brought, and only those.
+// A login ends the session that the browser had and takes over the requests it brought, and only those. If it is the same
+// user's, apps know it as before; another user's apps are told that it is over.
 func TestBeginSession(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
 		first := begin(t, w.Store, w.dev, func(se *session.Session) { se.AMR, se.ACR, se.Agent = nil, "", "" })
 		other := begin(t, w.Store, w.dev)
-		must(t, w.JoinSession(ctx, first.ID, w.ourApp), w.JoinSession(ctx, first.ID, w.ourApp), w.JoinSession(ctx, other.ID, w.theirApp))
+		join(t, w.Store, first, w.ourApp)
+		join(t, w.Store, first, w.ourApp)
+		join(t, w.Store, other, w.theirApp)
+		late := joins(t, w.Store, first, w.theirApp)
 		mine, foreign := rawRequest(t, db, w.ourApp, digest("from")), rawRequest(t, db, w.ourApp, digest("another"))
 		next := aSession(w.dev)
 		must(t, w.BeginSession(ctx, next, first.ID, digest("from"), digest("to")))
@@ -110,17 +147,29 @@ func TestBeginSession(t *testing.T) {
 		if got := sessionsOf(t, w.Store, w.dev, t0); len(got) != 2 || !slices.Contains(got, other.ID) {
 			t.Errorf("Sessions = %v, want the new one and the one of another browser", got)
 		}
-		// The same user logged in again: the apps of before are told in the end.
-		ended, err := w.EndSessions(ctx, w.dev, next.ID, "", event("session.end"))
-		if diff := cmp.Diff([]session.Ended{{Session: next.ID, User: w.dev, Apps: []id.App{w.ourApp}}}, ended); err != nil || diff != "" {
+		// The same user logged in again, twice: the apps of before are told in the end, under the name that they were given, and
+		// so is one whose login began before.
+		again := aSession(w.dev)
+		must(t, w.BeginSession(ctx, again, next.ID, nil, digest("to")), late())
+		got, err := w.Session(ctx, again.ID)
+		if diff := cmp.Diff(again, got); err != nil || diff != "" || got.Alias != first.ID {
+			t.Errorf("Session: %v, -want +got:\n%s", err, diff)
+		}
+		wantNotices(t, "after logins of the same user", w.Store)
+		ended, err := w.EndSessions(ctx, w.dev, again.ID, "", event("session.end"))
+		want := session.Ended{Session: again.ID, Alias: first.ID, User: w.dev, Apps: []id.App{w.ourApp, w.theirApp}}
+		slices.Sort(want.Apps)
+		if diff := cmp.Diff([]session.Ended{want}, ended); err != nil || diff != "" {
 			t.Errorf("EndSessions: %v, -want +got:\n%s", err, diff)
 		}
+		wantNotices(t, "EndSessions", w.Store, outbox.Logout{Session: first.ID, App: w.ourApp, User: w.dev}, outbox.Logout{Session: first.ID, App: w.theirApp, User: w.dev})
 		// Somebody else in the same browser has nothing of them (SECURITY-CASES 120).
 		last := aSession(w.owner)
 		must(t, w.BeginSession(ctx, last, other.ID, nil, digest("to")))
 		wantKind(t, "Session that another user replaced", second(w.Session(ctx, other.ID)), fault.NotFound)
+		wantNotices(t, "after another user's login", w.Store, outbox.Logout{Session: other.ID, App: w.theirApp, User: w.dev})
 		ended, err = w.EndSessions(ctx, w.owner, last.ID, "", event("session.end"))
-		if diff := cmp.Diff([]session.Ended{{Session: last.ID, User: w.owner}}, ended); err != nil || diff != "" {
+		if diff := cmp.Diff([]session.Ended{{Session: last.ID, Alias: last.ID, User: w.owner}}, ended); err != nil || diff != "" {
 			t.Errorf("EndSessions of another user in the same browser: %v, -want +got:\n%s", err, diff)
 		}
 		if !slices.Equal(browserOf(t, db, foreign), digest("another")) {
@@ -134,15 +183,18 @@ func TestEndSessions(t *testing.T) {
 		w := newWorld(t, db.open(t))
 		keep, old, older := begin(t, w.Store, w.dev), begin(t, w.Store, w.dev), begin(t, w.Store, w.dev)
 		bystander := begin(t, w.Store, w.owner)
-		must(t, w.JoinSession(ctx, old.ID, w.theirApp), w.JoinSession(ctx, old.ID, w.ourApp), w.JoinSession(ctx, keep.ID, w.ourApp))
+		join(t, w.Store, old, w.theirApp)
+		join(t, w.Store, old, w.ourApp)
+		join(t, w.Store, keep, w.ourApp)
 		before := head(t, w.Store)
 		ended, err := w.EndSessions(ctx, w.dev, "", keep.ID, event("session.end_others"))
-		want := []session.Ended{{Session: old.ID, User: w.dev, Apps: []id.App{w.ourApp, w.theirApp}}, {Session: older.ID, User: w.dev}}
+		want := []session.Ended{{Session: old.ID, Alias: old.ID, User: w.dev, Apps: []id.App{w.ourApp, w.theirApp}}, {Session: older.ID, Alias: older.ID, User: w.dev}}
 		slices.Sort(want[0].Apps)
 		slices.SortFunc(want, func(x, y session.Ended) int { return strings.Compare(string(x.Session), string(y.Session)) })
 		if diff := cmp.Diff(want, ended); err != nil || diff != "" {
 			t.Errorf("EndSessions of all but one: %v, -want +got:\n%s", err, diff)
 		}
+		wantNotices(t, "EndSessions of all but one", w.Store, outbox.Logout{Session: old.ID, App: w.ourApp, User: w.dev}, outbox.Logout{Session: old.ID, App: w.theirApp, User: w.dev})
 		if diff := cmp.Diff([]id.Session{keep.ID}, sessionsOf(t, w.Store, w.dev, t0)); diff != "" {
 			t.Errorf("Sessions -want +got:\n%s", diff)
 		}
@@ -168,13 +220,14 @@ func TestEndSessionRace(t *testing.T) {
 		w := newWorld(t, nodes[0])
 		for range rounds() {
 			se := begin(t, nodes[0], w.dev)
+			signsIn := joins(t, nodes[0], se, w.ourApp)
 			type answer struct {
 				ended []session.Ended
 				err   error
 			}
 			answers := race(racers, func(i int) answer {
 				if i == 0 {
-					return answer{nil, nodes[0].JoinSession(ctx, se.ID, w.ourApp)}
+					return answer{nil, signsIn()}
 				}
 				ended, err := nodes[i%2].EndSessions(ctx, w.dev, se.ID, "", event("session.end"))
 				return answer{ended, err}
@@ -186,10 +239,15 @@ func TestEndSessionRace(t *testing.T) {
 			}
 			joined := answers[0].err == nil
 			if !joined && !fault.Is(answers[0].err, fault.NotFound) {
-				t.Errorf("JoinSession = %v, want it done or not_found", answers[0].err)
+				t.Errorf("IssueCode = %v, want it done or not_found", answers[0].err)
 			}
 			if len(told) != 1 || (len(told[0].Apps) == 1) != joined {
 				t.Errorf("EndSessions told %+v, want one end, with the app: %t", told, joined)
+			}
+			if joined {
+				wantNotices(t, "after a race", w.Store, outbox.Logout{Session: se.ID, App: w.ourApp, User: w.dev})
+			} else {
+				wantNotices(t, "after a race", w.Store)
 			}
 		}
 	})
@@ -225,7 +283,7 @@ func TestSessionsListed(t *testing.T) {
 			want = append(want, begin(t, w.Store, w.dev, func(se *session.Session) { se.CreatedAt = t0.Add(-time.Duration(i) * time.Hour) }).ID)
 		}
 		over := begin(t, w.Store, w.dev, func(se *session.Session) { se.ExpiresAt = t0 })
-		must(t, w.JoinSession(ctx, over.ID, w.ourApp))
+		join(t, w.Store, over, w.ourApp)
 		if diff := cmp.Diff(want, sessionsOf(t, w.Store, w.dev, t0)); diff != "" {
 			t.Errorf("Sessions -want +got:\n%s", diff)
 		}

@@ -50,15 +50,13 @@ type Letter struct {
 	Sealed []byte
 }
 
-// LinkStore keeps links.
+// LinkStore keeps links. They are consumed by the steps of what they are for (Store.SetPassword, manage.Accounts).
 type LinkStore interface {
 	// CreateLink keeps a link and the letter that carries it (nil: it is shown on a console). Older links of the same user,
 	// address and purpose stop working.
 	CreateLink(ctx context.Context, l *Link, letter *Letter) error
 	// Link reads a link whatever became of it; fault.NotFound if there is none.
 	Link(ctx context.Context, link id.Link) (*Link, error)
-	// TakeLink consumes a link; false if it was used before or has expired.
-	TakeLink(ctx context.Context, link id.Link, now time.Time) (bool, error)
 	// TrimLinks forgets links that ended a week ago.
 	TrimLinks(ctx context.Context, now time.Time) error
 	// Post keeps a letter for delivery.

@@ -23,10 +23,22 @@ type Password struct {
 	ChangedAt time.Time
 }
 
+// NewPassword is a password that somebody chose, with what goes with it.
+type NewPassword struct {
+	Password
+	Event  audit.Event
+	Link   id.Link     // by which it is set; "": none. Whoever opened it showed that the user's address is theirs
+	Keep   id.Session  // the one of the user's sessions that goes on; "": none
+	Ended  audit.Event // of the sessions that end, if any do
+	Letter *Letter     // that tells the user; nil: none
+}
+
 // Store keeps passwords.
 type Store interface {
-	// SetPassword puts a password in the place of the one before.
-	SetPassword(ctx context.Context, p Password, ev audit.Event) (id.Revision, error)
+	// SetPassword consumes the link, ends the user's sessions but one, puts a password in the place of the one before and posts
+	// the letter: all of it or nothing, so that whoever knew the old password is out, and whoever has the link can try again.
+	// fault.NotFound: the link does not work any more. fault.Unauthenticated: the account is not in use.
+	SetPassword(ctx context.Context, p NewPassword) (id.Revision, error)
 	// Password reads a user's password; fault.NotFound if they have none.
 	Password(ctx context.Context, user id.User) (Password, error)
 	// UpgradePassword puts another hash of the same password in the place of oldHash. If that is no longer what is stored,

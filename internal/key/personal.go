@@ -76,9 +76,18 @@ type PersonalStore interface {
 	RevokePersonal(ctx context.Context, user id.User, token id.Key, reason string, ev audit.Event) (*Personal, id.Revision, error)
 	// UpgradePersonal replaces a digest made under an old pepper. Housekeeping.
 	UpgradePersonal(ctx context.Context, token id.Key, old []byte, pepper int, digest []byte) error
-	// ExpiringPersonal claims the tokens that end within so many days and whose user was not told yet, and notes that they are
-	// told now.
-	ExpiringPersonal(ctx context.Context, now time.Time, days int, limit int) ([]*Personal, error)
+	// ExpiringPersonal lists the tokens that end within so many days and whose user was not told yet, the next to end first.
+	// Tokens that do not work any more, and those of disabled users, are left out.
+	ExpiringPersonal(ctx context.Context, of Expiring) ([]*Personal, error)
+}
+
+// Expiring says which tokens are about to end.
+type Expiring struct {
+	Now     time.Time
+	Days    int
+	After   time.Time // continues after a token that ends then
+	AfterID id.Key
+	Limit   int
 }
 
 // PersonalFilter narrows a list of personal tokens.

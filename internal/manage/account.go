@@ -80,7 +80,11 @@ func (s *Service) SignUp(ctx context.Context, in NewAccount) error {
 		return err
 	}
 	if there != nil {
-		return s.post(ctx, "account_exists", there, s.PublicURL+"/login", nil)
+		letter, err := s.letterTo(there, "account_exists", s.PublicURL+"/login", nil)
+		if err != nil || letter == nil {
+			return err
+		}
+		return s.LinkStore.Post(ctx, *letter, s.now())
 	}
 	return s.keepLink(ctx, "verify", l, text, in.Name, nil)
 }
@@ -98,12 +102,10 @@ func (s *Service) UseSignUp(ctx context.Context, text string, browser []byte) (U
 	if err != nil {
 		return Used{}, err
 	}
-	if err := s.take(ctx, l); err != nil {
-		return Used{}, err
-	}
 	now := s.now()
 	u := &user.User{ID: w.User, Email: l.Email, EmailKey: user.EmailKey(l.Email), Name: w.Name, CreatedAt: now, VerifiedAt: now}
-	if err := s.keepUser(ctx, by(u.ID), u, &factor.Password{User: u.ID, Hash: w.Hash, Pepper: w.Pepper, ChangedAt: now}); err != nil {
+	password := &factor.NewPassword{Password: factor.Password{User: u.ID, Hash: w.Hash, Pepper: w.Pepper, ChangedAt: now}, Link: l.ID}
+	if err := s.keepUser(ctx, by(u.ID), u, password); err != nil {
 		return Used{}, err
 	}
 	return Used{User: u, SameBrowser: true}, nil
@@ -157,7 +159,7 @@ func (s *Service) UseInvite(ctx context.Context, text string, in NewAccount) (Us
 	return Used{User: u, SameBrowser: true}, err
 }
 
-// register consumes a link and makes an account by it. Everything that can be refused is looked at before.
+// register makes an account by a link. Everything that can be refused is looked at before, or else the link works on.
 func (s *Service) register(ctx context.Context, l *factor.Link, in NewAccount, admin bool) (*user.User, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -172,10 +174,7 @@ func (s *Service) register(ctx context.Context, l *factor.Link, in NewAccount, a
 	if err != nil {
 		return nil, err
 	}
-	if err := s.take(ctx, l); err != nil {
-		return nil, err
-	}
-	if err := s.keepUser(ctx, by(u.ID), u, password); err != nil {
+	if err := s.keepUser(ctx, by(u.ID), u, &factor.NewPassword{Password: *password, Link: l.ID}); err != nil {
 		return nil, err
 	}
 	return u, nil

@@ -173,11 +173,11 @@ func (s *Service) working(ctx context.Context, text string, browser []byte, purp
 	return l, nil
 }
 
-// take consumes a link. Of several who press its button at once one gets nil.
-func (s *Service) take(ctx context.Context, l *factor.Link) error {
-	took, err := s.LinkStore.TakeLink(ctx, l.ID, s.now())
-	if err == nil && !took {
-		err = deadLink()
+// unlessDead is the error of a step that a link began: one whose link was used a moment ago, or whose user was disabled, is
+// told what everybody is told whose link does not work.
+func unlessDead(link id.Link, err error) error {
+	if link != "" && (fault.Is(err, fault.NotFound) || fault.Is(err, fault.Unauthenticated)) {
+		return deadLink()
 	}
 	return err
 }

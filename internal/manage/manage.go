@@ -52,6 +52,7 @@ type Service struct {
 	SessionStore  session.Store
 	LinkStore     factor.LinkStore
 	Passwords     factor.Store
+	Accounts      Accounts
 
 	// MAC is the digest that a credential is kept as, with its pepper's version (keyring.Ring.MAC). Cursors are
 	// authenticated by it too.
@@ -86,6 +87,18 @@ type Service struct {
 	Management *policy.API      // catalog.Management
 	Now        func() time.Time // nil: the system's clock
 	Random     io.Reader        // nil: the system's source
+}
+
+// Accounts are the steps that touch an account and something else of its user's at once: all of it is done or nothing.
+type Accounts interface {
+	// Register makes an account with its password, and consumes the link that it is made by, if there is one. fault.NotFound: the
+	// link does not work any more. fault.Conflict: somebody has the address.
+	Register(ctx context.Context, u *user.User, p factor.NewPassword, ev audit.Event) (id.Revision, error)
+	// UseLink consumes a link and changes its user as alter does, which may refuse. fault.NotFound: the link does not work any more.
+	UseLink(ctx context.Context, link id.Link, ev audit.Event, alter func(*user.User) error) (*user.User, error)
+	// WarnPersonal posts a letter about a personal token's end in so many days, unless somebody was told that it is so near
+	// before, or it was revoked: then false.
+	WarnPersonal(ctx context.Context, token id.Key, days int, letter factor.Letter, now time.Time) (bool, error)
 }
 
 // AuditLog reads what was written down.

@@ -64,14 +64,11 @@ func (s *Service) UseReset(ctx context.Context, text, password string, browser [
 	if err != nil {
 		return Used{}, err
 	}
-	if err := s.take(ctx, l); err != nil {
+	if err := s.setPassword(ctx, by(u.ID), u, factor.NewPassword{Password: *made, Link: l.ID}); err != nil {
 		return Used{}, err
 	}
-	if err := s.setPassword(ctx, by(u.ID), u, *made, ""); err != nil {
-		return Used{}, err
-	}
-	if u, err = s.verified(ctx, u, "user.verify"); err != nil {
-		return Used{}, err
+	if u.VerifiedAt.IsZero() {
+		u.VerifiedAt = made.ChangedAt
 	}
 	return Used{User: u, SameBrowser: here(l, browser)}, nil
 }
@@ -99,30 +96,16 @@ func (s *Service) userOf(ctx context.Context, text string, browser []byte, purpo
 }
 
 // setPassword keeps a new password, ends the user's sessions but one, and says so in a mail.
-func (s *Service) setPassword(ctx context.Context, actor audit.Actor, u *user.User, made factor.Password, keep id.Session) error {
-	if _, err := s.Passwords.SetPassword(ctx, made, actor.New(s.now(), "user.set_password", string(u.ID), "", nil)); err != nil {
+func (s *Service) setPassword(ctx context.Context, actor audit.Actor, u *user.User, p factor.NewPassword) error {
+	now := p.ChangedAt
+	p.Event = actor.New(now, "user.set_password", string(u.ID), "", said(details{"link": string(p.Link)}))
+	p.Ended = actor.New(now, "session.end", string(u.ID), "", said(details{"user": string(u.ID), "except": string(p.Keep)}))
+	var err error
+	if p.Letter, err = s.letterTo(u, "password_changed", s.PublicURL+"/forgot", map[string]string{"when": when(now)}); err != nil {
 		return err
 	}
-	if _, err := s.endSessions(ctx, actor, u.ID, "", keep); err != nil {
-		return err
-	}
-	return s.post(ctx, "password_changed", u, s.PublicURL+"/forgot", map[string]string{"when": when(s.now())})
-}
-
-// verified notes that the user opened a mail at their address, under the action's name; a user who was disabled a moment
-// ago is refused.
-func (s *Service) verified(ctx context.Context, u *user.User, action string) (*user.User, error) {
-	now := s.now()
-	updated, _, err := s.UserStore.UpdateUser(ctx, u.ID, by(u.ID).New(now, action, string(u.ID), "", nil), func(u *user.User) error {
-		if !u.DisabledAt.IsZero() {
-			return deadLink()
-		}
-		if u.VerifiedAt.IsZero() {
-			u.VerifiedAt = now
-		}
-		return nil
-	})
-	return updated, err
+	_, err = s.Passwords.SetPassword(ctx, p)
+	return unlessDead(p.Link, err)
 }
 
 // NewLoginLink makes a link that logs a user in, to be shown on the console of whoever runs the server: the way back in. It
@@ -152,11 +135,18 @@ func (s *Service) UseLogin(ctx context.Context, text string, browser []byte) (Us
 	if err != nil {
 		return Used{}, err
 	}
-	if err := s.take(ctx, l); err != nil {
-		return Used{}, err
-	}
-	if u, err = s.verified(ctx, u, "user.login_by_link"); err != nil {
-		return Used{}, err
+	now := s.now()
+	u, err = s.Accounts.UseLink(ctx, l.ID, by(u.ID).New(now, "user.login_by_link", string(u.ID), "", nil), func(u *user.User) error {
+		if !u.DisabledAt.IsZero() {
+			return deadLink()
+		}
+		if u.VerifiedAt.IsZero() {
+			u.VerifiedAt = now
+		}
+		return nil
+	})
+	if err != nil {
+		return Used{}, unlessDead(l.ID, err)
 	}
 	return Used{User: u, SameBrowser: true}, nil
 }
@@ -184,7 +174,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor audit.Actor, in Pass
 	if err != nil {
 		return err
 	}
-	return s.setPassword(ctx, actor, u, *made, in.Keep)
+	return s.setPassword(ctx, actor, u, factor.NewPassword{Password: *made, Keep: in.Keep})
 }
 
 func (s *Service) proveOld(ctx context.Context, u *user.User, old string) error {

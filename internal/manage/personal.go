@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
@@ -234,7 +235,7 @@ func (s *Service) RevokeToken(ctx context.Context, actor audit.Actor, tokenID, r
 // warnAt lists how many days before the end users are told, the last warning first: a token that gets it needs no other.
 func warnAt() []int { return []int{1, 7} }
 
-const maxWarned = 100 // tokens of one claim
+const maxWarned = 100 // tokens of one look
 
 // WarnPersonal sends a mail to every user who has a personal token that ends within seven days, and again within one, and
 // returns how many. It is a chore: no actor, no rights.
@@ -245,17 +246,20 @@ func (s *Service) WarnPersonal(ctx context.Context) (int, error) {
 	sent := 0
 	var failed error
 	for _, days := range warnAt() {
+		of := key.Expiring{Now: s.now(), Days: days, Limit: maxWarned}
 		for {
-			tokens, err := s.PersonalStore.ExpiringPersonal(ctx, s.now(), days, maxWarned)
+			tokens, err := s.PersonalStore.ExpiringPersonal(ctx, of)
 			if err != nil {
 				return sent, errors.Join(failed, err)
 			}
 			for _, p := range tokens {
-				if err := s.warn(ctx, p, days); err != nil {
+				switch warned, err := s.warn(ctx, p, days); {
+				case err != nil:
 					failed = errors.Join(failed, fmt.Errorf("warn of the end of %s: %w", p.ID, err))
-					continue
+				case warned:
+					sent++
 				}
-				sent++
+				of.After, of.AfterID = p.ExpiresAt, p.ID
 			}
 			if len(tokens) < maxWarned {
 				break
@@ -265,22 +269,23 @@ func (s *Service) WarnPersonal(ctx context.Context) (int, error) {
 	return sent, failed
 }
 
-func (s *Service) warn(ctx context.Context, p *key.Personal, days int) error {
+// warn posts a warning, unless another node did.
+func (s *Service) warn(ctx context.Context, p *key.Personal, days int) (bool, error) {
 	u, err := s.UserStore.User(ctx, p.User)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.post(ctx, "token_expiring", u, s.PublicURL+"/account/tokens", map[string]string{"token": p.Name, "days": strconv.Itoa(days)})
+	letter, err := s.letterTo(u, "token_expiring", s.PublicURL+"/account/tokens", map[string]string{"token": p.Name, "days": strconv.Itoa(days)})
+	if err != nil || letter == nil {
+		return false, err
+	}
+	return s.Accounts.WarnPersonal(ctx, p.ID, days, *letter, s.now())
 }
 
-// post sends a user a mail that carries no link of its own.
-func (s *Service) post(ctx context.Context, kind string, u *user.User, address string, data map[string]string) error {
+// letterTo writes a user a mail that carries no link of its own; nil: none is sent.
+func (s *Service) letterTo(u *user.User, kind, address string, data map[string]string) (*factor.Letter, error) {
 	if s.Letters == nil {
-		return nil
+		return nil, nil //nolint:nilnil // nothing is sent
 	}
-	letter, err := s.Letters(kind, u.Email, u.Name, address, data)
-	if err != nil || letter == nil {
-		return err
-	}
-	return s.LinkStore.Post(ctx, *letter, s.now())
+	return s.Letters(kind, u.Email, u.Name, address, data)
 }

@@ -35,11 +35,13 @@ func (s *Service) CreateUser(ctx context.Context, actor audit.Actor, in lanyard.
 	}
 	now := s.now()
 	u := &user.User{ID: newID, Email: in.Email, EmailKey: user.EmailKey(in.Email), Name: in.Name, Admin: in.Admin, CreatedAt: now, VerifiedAt: now}
-	var password *factor.Password
+	var password *factor.NewPassword
 	if in.Password != "" {
-		if password, err = s.newPassword(ctx, u, in.Password); err != nil {
+		made, err := s.newPassword(ctx, u, in.Password)
+		if err != nil {
 			return lanyard.User{}, err
 		}
+		password = &factor.NewPassword{Password: *made}
 	}
 	if err := s.keepUser(ctx, actor, u, password); err != nil {
 		return lanyard.User{}, err
@@ -47,14 +49,16 @@ func (s *Service) CreateUser(ctx context.Context, actor audit.Actor, in lanyard.
 	return wireUser(u), nil
 }
 
-// keepUser makes an account, with a password if there is one.
-func (s *Service) keepUser(ctx context.Context, actor audit.Actor, u *user.User, password *factor.Password) error {
+// keepUser makes an account, with a password, and by a link, if there is one.
+func (s *Service) keepUser(ctx context.Context, actor audit.Actor, u *user.User, password *factor.NewPassword) error {
 	ev := actor.New(u.CreatedAt, "user.create", string(u.ID), "", said(details{"email": u.Email, "admin": boolText(u.Admin)}))
-	if _, err := s.UserStore.CreateUser(ctx, u, ev); err != nil || password == nil {
+	if password == nil {
+		_, err := s.UserStore.CreateUser(ctx, u, ev)
 		return err
 	}
-	_, err := s.Passwords.SetPassword(ctx, *password, actor.New(u.CreatedAt, "user.set_password", string(u.ID), "", nil))
-	return err
+	password.Event = actor.New(u.CreatedAt, "user.set_password", string(u.ID), "", nil)
+	_, err := s.Accounts.Register(ctx, u, *password, ev)
+	return unlessDead(password.Link, err)
 }
 
 // newPassword judges a password and makes what is kept of it.

@@ -107,7 +107,7 @@ func newWorld(t *testing.T) *world {
 		Prefix:     func(context.Context) string { return "acme" },
 		Management: catalog.Management("https://lanyard.example"),
 		Now:        w.clock.now,
-		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, MACWith: ring.MACWith,
+		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith,
 		Hash: w.hash, Prove: w.prove, CheckPassword: factor.Check, Letters: w.letter, Tries: ratelimit.NewMemory(begin),
 		PublicURL: "https://lanyard.example", SignupMode: "open",
 	}

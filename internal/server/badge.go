@@ -43,7 +43,7 @@ func (c *Core) newHasher() *factor.Hasher {
 func (c *Core) accounts() {
 	hasher := c.newHasher()
 	m := c.Manage
-	m.GrantStore, m.PersonalStore, m.SessionStore, m.LinkStore, m.Passwords = c.Store, c.Store, c.Store, c.Store, c.Store
+	m.GrantStore, m.PersonalStore, m.SessionStore, m.LinkStore, m.Passwords, m.Accounts = c.Store, c.Store, c.Store, c.Store, c.Store, c.Store
 	m.MACWith, m.CheckPassword = c.Ring.MACWith, factor.Check
 	m.Tries = ratelimit.NewMemory(c.opts.Now())
 	m.PublicURL, m.SignupMode = c.Settings.PublicURL, c.Settings.Signup

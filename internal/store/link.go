@@ -7,9 +7,11 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
 // linksKept is how long an ended link is remembered.
@@ -59,18 +61,27 @@ func (s *Store) Link(ctx context.Context, linkID id.Link) (*factor.Link, error) 
 	return &l, nil
 }
 
-// TakeLink implements factor.LinkStore. One conditional statement: of several who press the button one changes the row.
-func (s *Store) TakeLink(ctx context.Context, linkID id.Link, now time.Time) (took bool, err error) {
-	err = s.step(ctx, "take a link", func(ctx context.Context, q querier) error {
-		result, err := q.ExecContext(ctx, `UPDATE link SET consumed_at = $2 WHERE id = $1 AND consumed_at = 0 AND expires_at > $2`, string(linkID), micros(now))
+// takeLink consumes a link in the step of what it is for, and returns whose it is. One conditional statement: of several who
+// press the button one changes the row. fault.NotFound: it was used before, or has expired.
+func takeLink(ctx context.Context, q querier, linkID id.Link, now time.Time) (whose id.User, err error) {
+	err = q.QueryRowContext(ctx, `UPDATE link SET consumed_at = $2 WHERE id = $1 AND consumed_at = 0 AND expires_at > $2 RETURNING user_id`, string(linkID), micros(now)).Scan(&whose)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", fault.Missing("link", string(linkID))
+	}
+	return whose, err
+}
+
+// UseLink implements manage.Accounts.
+func (s *Store) UseLink(ctx context.Context, linkID id.Link, ev audit.Event, alter func(*user.User) error) (u *user.User, err error) {
+	err = s.step(ctx, "use a link", func(ctx context.Context, q querier) error {
+		whose, err := takeLink(ctx, q, linkID, ev.At)
 		if err != nil {
 			return err
 		}
-		n, err := result.RowsAffected()
-		took = n == 1
+		u, _, err = s.updateUser(ctx, q, whose, ev, alter)
 		return err
 	})
-	return took && err == nil, err
+	return u, err
 }
 
 // TrimLinks implements factor.LinkStore.

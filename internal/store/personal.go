@@ -8,6 +8,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
@@ -133,32 +134,31 @@ func (s *Store) UpgradePersonal(ctx context.Context, token id.Key, old []byte, p
 	})
 }
 
-// claimExpiring notes that the users of some tokens are told now. What makes a token one of them stands in it twice: of two
-// nodes that chose the same tokens the second waits for the first, and then finds them claimed.
-const claimExpiring = `UPDATE personal_token SET warned_days = $1 WHERE (warned_days = 0 OR warned_days > $1) AND revoked_at = 0 AND id IN (
-	SELECT p.id FROM personal_token p JOIN users u ON u.id = p.user_id AND u.disabled_at = 0 AND u.epoch = p.epoch
-	WHERE p.expires_at > $2 AND p.expires_at <= $3 AND (p.warned_days = 0 OR p.warned_days > $1) AND p.revoked_at = 0 ORDER BY p.expires_at, p.id LIMIT $4)
-	RETURNING id`
-
-// ExpiringPersonal implements key.PersonalStore. Tokens that do not work any more, and those of disabled users, are left out.
-func (s *Store) ExpiringPersonal(ctx context.Context, now time.Time, days, limit int) (tokens []*key.Personal, err error) {
-	err = s.step(ctx, "claim tokens that expire soon", func(ctx context.Context, q querier) error {
-		tokens = nil
-		rows, err := q.QueryContext(ctx, claimExpiring, days, micros(now), micros(now.Add(time.Duration(days)*24*time.Hour)), limit) //nolint:sqlclosecheck // scanAll closes them
-		if err != nil {
-			return err
+// ExpiringPersonal implements key.PersonalStore.
+func (s *Store) ExpiringPersonal(ctx context.Context, of key.Expiring) (tokens []*key.Personal, err error) {
+	err = s.read("list tokens that expire soon", func(q querier) error {
+		from := of.Now
+		if of.After.After(from) {
+			from = of.After
 		}
-		var claimed []string
-		if err := scanAll(rows, func() error {
-			var token string
-			err := rows.Scan(&token)
-			claimed = append(claimed, token)
-			return err
-		}); err != nil || len(claimed) == 0 {
-			return err
-		}
-		tokens, err = personals(ctx, q, ` WHERE p.id IN (`+placeholders(1, len(claimed))+`) ORDER BY p.expires_at, p.id`, anys(claimed)...)
+		w := (&where{}).and(`p.expires_at > ? AND p.expires_at <= ?`, micros(of.Now), micros(of.Now.Add(time.Duration(of.Days)*24*time.Hour))).
+			and(`(p.expires_at, p.id) > (?, ?)`, micros(from), string(of.AfterID)).
+			and(`(p.warned_days = 0 OR p.warned_days > ?) AND p.revoked_at = 0`, of.Days).
+			and(`EXISTS (SELECT 1 FROM users o WHERE o.id = p.user_id AND o.disabled_at = 0 AND o.epoch = p.epoch)`)
+		tokens, err = personals(ctx, q, w.String()+` ORDER BY p.expires_at, p.id LIMIT `+w.arg(of.Limit), w.args...)
 		return err
 	})
 	return tokens, err
+}
+
+// WarnPersonal implements manage.Accounts. The conditional UPDATE comes first: of several who would warn one posts.
+func (s *Store) WarnPersonal(ctx context.Context, token id.Key, days int, letter factor.Letter, now time.Time) (warned bool, err error) {
+	err = s.step(ctx, "warn of a token's end", func(ctx context.Context, q querier) error {
+		warned, err = decides(ctx, q, `UPDATE personal_token SET warned_days = $2 WHERE id = $1 AND (warned_days = 0 OR warned_days > $2) AND revoked_at = 0`, string(token), days)
+		if err != nil || !warned {
+			return err
+		}
+		return post(ctx, q, letter, now)
+	})
+	return warned && err == nil, err
 }

@@ -260,16 +260,18 @@ func takeSteps(t *testing.T, st *Store) {
 	}
 	l := &factor.Link{ID: id.New[id.Link](), Digest: []byte("digest"), ExpiresAt: now}
 	errs = append(errs, st.CreateLink(ctx, l, &factor.Letter{ID: id.New[id.Message](), Kind: "mail", Sealed: []byte("sealed")}), st.TrimLinks(ctx, now))
-	_, err = st.TakeLink(ctx, l.ID, now)
-	errs = append(errs, err)
-	_, err = st.SetPassword(ctx, factor.Password{User: u.ID, Hash: "hash", ChangedAt: now}, event())
+	_, err = st.UseLink(ctx, l.ID, event(), func(*user.User) error { return nil })
+	errs = append(errs, wanted(err))
+	_, err = st.SetPassword(ctx, factor.NewPassword{Password: factor.Password{User: u.ID, Hash: "hash", ChangedAt: now}, Event: event()})
 	errs = append(errs, err, st.UpgradePassword(ctx, factor.Password{User: u.ID, Hash: "other"}, "hash"))
 	p := &key.Personal{ID: id.New[id.Key](), User: u.ID, Digest: []byte("digest"), ExpiresAt: now.Add(time.Hour)}
 	_, err = st.CreatePersonal(ctx, p, event())
 	errs = append(errs, err, st.UpgradePersonal(ctx, p.ID, p.Digest, 1, []byte("other")))
 	_, err = st.ClaimMails(ctx, now, time.Minute, 50)
 	errs = append(errs, err, st.MailFailed(ctx, id.New[id.Message](), now, ""), st.MailSent(ctx, id.New[id.Message]()))
-	_, err = st.ExpiringPersonal(ctx, now, 7, 50)
+	_, err = st.ExpiringPersonal(ctx, key.Expiring{Now: now, Days: 7, After: now, Limit: 50})
+	errs = append(errs, err)
+	_, err = st.WarnPersonal(ctx, p.ID, 7, factor.Letter{ID: id.New[id.Message](), Kind: "mail", Sealed: []byte("sealed")}, now)
 	errs = append(errs, err)
 	_, _, err = st.RevokePersonal(ctx, u.ID, p.ID, "", event())
 	errs = append(errs, err)

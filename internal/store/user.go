@@ -8,6 +8,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/changes"
+	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -16,17 +17,44 @@ import (
 // CreateUser implements user.Store. Addresses are compared by user.EmailKey.
 func (s *Store) CreateUser(ctx context.Context, u *user.User, ev audit.Event) (rev id.Revision, err error) {
 	err = s.step(ctx, "create a user", func(ctx context.Context, q querier) error {
-		result, err := q.ExecContext(ctx, `
-			INSERT INTO users (id, email, email_key, name, admin, created_at, disabled_at, verified_at, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-			ON CONFLICT (email_key) DO NOTHING`,
-			string(u.ID), u.Email, user.EmailKey(u.Email), u.Name, flag(u.Admin), micros(u.CreatedAt), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch)
-		if err := changedOne(result, err, emailTaken()); err != nil {
+		if err := insertUser(ctx, q, u); err != nil {
 			return err
 		}
 		rev, err = s.finish(ctx, q, ev, change{changes.User, string(u.ID)})
 		return err
 	})
 	return rev, err
+}
+
+// Register implements manage.Accounts.
+func (s *Store) Register(ctx context.Context, u *user.User, p factor.NewPassword, ev audit.Event) (rev id.Revision, err error) {
+	err = s.step(ctx, "register a user", func(ctx context.Context, q querier) error {
+		if p.Link != "" {
+			if _, err := takeLink(ctx, q, p.Link, ev.At); err != nil {
+				return err
+			}
+		}
+		if err := insertUser(ctx, q, u); err != nil {
+			return err
+		}
+		if err := keepPassword(ctx, q, p.Password); err != nil {
+			return err
+		}
+		if err := writeAudit(ctx, q, ev); err != nil {
+			return err
+		}
+		rev, err = s.finish(ctx, q, p.Event, change{changes.User, string(u.ID)})
+		return err
+	})
+	return rev, err
+}
+
+func insertUser(ctx context.Context, q querier, u *user.User) error {
+	result, err := q.ExecContext(ctx, `
+		INSERT INTO users (id, email, email_key, name, admin, created_at, disabled_at, verified_at, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (email_key) DO NOTHING`,
+		string(u.ID), u.Email, user.EmailKey(u.Email), u.Name, flag(u.Admin), micros(u.CreatedAt), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch)
+	return changedOne(result, err, emailTaken())
 }
 
 func emailTaken() error {
@@ -132,35 +160,40 @@ func (s *Store) Users(ctx context.Context, f user.Filter) (users []*user.User, e
 // who is disabled wait for a better day, since no step of them is taken meanwhile. Sessions end with either.
 func (s *Store) UpdateUser(ctx context.Context, userID id.User, ev audit.Event, alter func(*user.User) error) (u *user.User, rev id.Revision, err error) {
 	err = s.step(ctx, "change a user", func(ctx context.Context, q querier) error {
-		if err := lockRow(ctx, q, "users", string(userID)); err != nil {
-			return err
-		}
-		if u, err = oneUser(ctx, q, userID); err != nil {
-			return err
-		}
-		was := *u
-		if err := alter(u); err != nil {
-			return err
-		}
-		e := epochs{column: "user_id", owner: string(userID), was: was.Epoch, is: &u.Epoch, off: was.DisabledAt.IsZero() && !u.DisabledAt.IsZero()}
-		over, err := s.turnEpoch(ctx, q, e, ev.At)
-		if err != nil {
-			return err
-		}
-		if len(over) > 0 {
-			if _, err := endSessions(ctx, q, (&where{}).and("user_id = ?", string(userID)), ev.At); err != nil {
-				return err
-			}
-		}
-		u.EmailKey = user.EmailKey(u.Email)
-		result, err := q.ExecContext(ctx, `UPDATE users SET email = $2, email_key = $3, name = $4, admin = $5, disabled_at = $6, verified_at = $7, epoch = $8
-			WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users o WHERE o.email_key = $3 AND o.id <> $1)`,
-			string(userID), u.Email, u.EmailKey, u.Name, flag(u.Admin), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch)
-		if err := changedOne(result, err, emailTaken()); err != nil {
-			return err
-		}
-		rev, err = s.finish(ctx, q, ev, append([]change{{changes.User, string(userID)}}, over...)...)
+		u, rev, err = s.updateUser(ctx, q, userID, ev, alter)
 		return err
 	})
+	return u, rev, err
+}
+
+func (s *Store) updateUser(ctx context.Context, q querier, userID id.User, ev audit.Event, alter func(*user.User) error) (u *user.User, rev id.Revision, err error) {
+	if err := lockRow(ctx, q, "users", string(userID)); err != nil {
+		return nil, 0, err
+	}
+	if u, err = oneUser(ctx, q, userID); err != nil {
+		return nil, 0, err
+	}
+	was := *u
+	if err := alter(u); err != nil {
+		return nil, 0, err
+	}
+	e := epochs{column: "user_id", owner: string(userID), was: was.Epoch, is: &u.Epoch, off: was.DisabledAt.IsZero() && !u.DisabledAt.IsZero()}
+	over, err := s.turnEpoch(ctx, q, e, ev.At)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(over) > 0 {
+		if _, err := endSessions(ctx, q, (&where{}).and("user_id = ?", string(userID)), ev.At); err != nil {
+			return nil, 0, err
+		}
+	}
+	u.EmailKey = user.EmailKey(u.Email)
+	result, err := q.ExecContext(ctx, `UPDATE users SET email = $2, email_key = $3, name = $4, admin = $5, disabled_at = $6, verified_at = $7, epoch = $8
+		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users o WHERE o.email_key = $3 AND o.id <> $1)`,
+		string(userID), u.Email, u.EmailKey, u.Name, flag(u.Admin), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch)
+	if err := changedOne(result, err, emailTaken()); err != nil {
+		return nil, 0, err
+	}
+	rev, err = s.finish(ctx, q, ev, append([]change{{changes.User, string(userID)}}, over...)...)
 	return u, rev, err
 }

@@ -20,7 +20,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/changes"
-	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
@@ -49,7 +48,7 @@ func full(t *testing.T, db database) *world {
 	due.RotateEvery = time.Hour
 	must(t, second(st.CreateKeys(ctx, []*key.Key{due}, event("key.create"))))
 	must(t, second(st.RotationsDue(ctx, t0.Add(time.Hour))))
-	must(t, second(st.SetPassword(ctx, factor.Password{User: w.owner, Hash: "hash", Pepper: 1, ChangedAt: t0}, event("password.set"))))
+	must(t, second(st.SetPassword(ctx, aPassword(w.owner, "hash", t0))))
 	must(t, second(st.CreatePersonal(ctx, aPersonal(w.owner), event("personal.create"))))
 	rawFamily(t, db, rawGrant(t, db, w.owner, w.ourApp, w.ours))
 	return w

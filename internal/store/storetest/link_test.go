@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/store"
+	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
 // oneUseRounds is how often a race for something that is used once is run: as often as LANYARD_RACE_ROUNDS says, else rounds.
@@ -59,17 +61,26 @@ func TestLinkRefusals(t *testing.T) {
 			link id.Link
 			at   time.Time
 		}{"nothing": {nobody, t0}, "expired to the microsecond": {l.ID, l.ExpiresAt}, "expired": {l.ID, l.ExpiresAt.Add(time.Hour)}} {
-			if took, err := w.TakeLink(ctx, c.link, c.at); took || err != nil {
-				t.Errorf("TakeLink of %s = %t, %v, want false", what, took, err)
-			}
+			wantKind(t, "UseLink of "+what, used(w.Store, c.link, c.at), fault.NotFound)
 		}
-		if took, err := w.TakeLink(ctx, l.ID, l.ExpiresAt.Add(-time.Microsecond)); !took || err != nil {
-			t.Errorf("TakeLink in its last microsecond = %t, %v, want true", took, err)
+		if err := second(w.UseLink(ctx, l.ID, event("refused"), func(*user.User) error { return errRefused })); !errors.Is(err, errRefused) {
+			t.Errorf("UseLink that is refused = %v, want the refusal", err)
 		}
-		if took, err := w.TakeLink(ctx, l.ID, t0); took || err != nil {
-			t.Errorf("TakeLink again = %t, %v, want false", took, err)
+		if err := used(w.Store, l.ID, l.ExpiresAt.Add(-time.Microsecond)); err != nil {
+			t.Errorf("UseLink in its last microsecond, after a refusal = %v, want it used", err)
+		}
+		wantKind(t, "UseLink again", used(w.Store, l.ID, t0), fault.NotFound)
+		if lines := auditLines(t, w.Store, "refused"); len(lines) > 0 {
+			t.Errorf("%d audit lines of a refusal", len(lines))
 		}
 	})
+}
+
+// used uses a link for nothing.
+func used(st *store.Store, link id.Link, at time.Time) error {
+	ev := event("link.use")
+	ev.At = at
+	return second(st.UseLink(ctx, link, ev, func(*user.User) error { return nil }))
 }
 
 func deliveries(t *testing.T, db database) (n int) {
@@ -94,28 +105,26 @@ func TestLinks(t *testing.T) {
 		if n := deliveries(t, db); n != len(others) {
 			t.Errorf("%d letters, want %d", n, len(others))
 		}
-		used := aLink(factor.Reset, w.dev, "bob@example.com")
-		must(t, w.CreateLink(ctx, used, nil))
-		must(t, second(w.TakeLink(ctx, used.ID, t0)))
-		used.ConsumedAt = t0
+		spent := aLink(factor.Reset, w.dev, "bob@example.com")
+		must(t, w.CreateLink(ctx, spent, nil))
+		must(t, used(w.Store, spent.ID, t0))
+		spent.ConsumedAt = t0
 		next := aLink(factor.Reset, w.dev, "bob@example.com")
 		must(t, w.CreateLink(ctx, next, nil))
 		newest := aLink(factor.Reset, w.dev, "bob@example.com")
 		newest.CreatedAt, newest.ExpiresAt = t0.Add(time.Minute), t0.Add(time.Hour)
 		must(t, w.CreateLink(ctx, newest, nil))
-		if took, err := w.TakeLink(ctx, next.ID, t0); took || err != nil {
-			t.Errorf("TakeLink of a link with a newer one = %t, %v, want false", took, err)
-		}
-		for _, l := range append(others, used, newest) {
+		wantKind(t, "UseLink of a link with a newer one", used(w.Store, next.ID, t0), fault.NotFound)
+		for _, l := range append(others, spent, newest) {
 			got, err := w.Link(ctx, l.ID)
 			if diff := cmp.Diff(l, got); err != nil || diff != "" {
 				t.Errorf("Link: %v, -want +got:\n%s", err, diff)
 			}
 		}
 		must(t, w.TrimLinks(ctx, t0.Add(factor.LinkLife+7*24*time.Hour)))
-		must(t, second(w.Link(ctx, used.ID)))
+		must(t, second(w.Link(ctx, spent.ID)))
 		must(t, w.TrimLinks(ctx, t0.Add(factor.LinkLife+7*24*time.Hour+time.Microsecond)))
-		wantKind(t, "Link that ended a week ago", second(w.Link(ctx, used.ID)), fault.NotFound)
+		wantKind(t, "Link that ended a week ago", second(w.Link(ctx, spent.ID)), fault.NotFound)
 		must(t, second(w.Link(ctx, newest.ID)))
 	})
 }
@@ -146,19 +155,15 @@ func TestLinkRace(t *testing.T) {
 			l := aLink(factor.Login, w.dev, address)
 			must(t, w.CreateLink(ctx, l, nil))
 			won := 0
-			for _, took := range race(oneUseRacers, func(i int) bool {
-				took, err := nodes[i%2].TakeLink(ctx, l.ID, t0)
-				if err != nil {
-					t.Errorf("TakeLink = %v", err)
-				}
-				return took
-			}) {
-				if took {
+			for _, err := range race(oneUseRacers, func(i int) error { return used(nodes[i%2], l.ID, t0) }) {
+				if err == nil {
 					won++
+				} else if !fault.Is(err, fault.NotFound) {
+					t.Errorf("UseLink = %v", err)
 				}
 			}
 			if won != 1 {
-				t.Errorf("TakeLink has %d winners, want one", won)
+				t.Errorf("UseLink has %d winners, want one", won)
 			}
 		}
 	})

@@ -123,45 +123,73 @@ func TestExpiringPersonal(t *testing.T) {
 		must(t, third(w.UpdateUser(ctx, w.billing, event("disable"), func(u *user.User) error { u.DisabledAt = t0; return nil })))
 		newPersonal(t, w.Store, w.owner, func(p *key.Personal) { p.ExpiresAt = t0.Add(day) }) // of an epoch that is over
 		must(t, third(w.UpdateUser(ctx, w.owner, event("raise"), func(u *user.User) error { u.Epoch++; return nil })))
-		if got, err := w.ExpiringPersonal(ctx, t0, 7, 100); err != nil || len(got) > 0 {
+		if got, err := w.ExpiringPersonal(ctx, key.Expiring{Now: t0, Days: 7, Limit: 100}); err != nil || len(got) > 0 {
 			t.Errorf("ExpiringPersonal = %d, %v, want none of those that ended, end later, or are their user's no more", len(got), err)
+		}
+		if warned, err := w.WarnPersonal(ctx, over.ID, 1, *aLetter(), t0); warned || err != nil {
+			t.Errorf("WarnPersonal of a revoked token = %t, %v, want false", warned, err)
 		}
 		for round := range rounds() {
 			const each = 20
 			for i := range each {
-				newPersonal(t, w.Store, w.dev, func(p *key.Personal) { p.ExpiresAt = t0.Add(day - time.Duration(i)*time.Minute) })
+				newPersonal(t, w.Store, w.dev, func(p *key.Personal) { p.ExpiresAt = t0.Add(day - time.Duration(i/2)*time.Minute) })
 			}
 			for _, days := range []int{7, 1} {
-				told := map[id.Key]int{}
-				for _, got := range race(8, func(i int) (all []*key.Personal) {
-					for range each {
-						got, err := nodes[i%2].ExpiringPersonal(ctx, t0, days, 7)
-						if err != nil || len(got) > 7 {
-							t.Errorf("ExpiringPersonal = %d, %v, want at most 7", len(got), err)
-						}
-						all = append(all, got...)
-					}
-					return all
-				}) {
-					for _, p := range got {
-						told[p.ID]++
-						if p.User != w.dev || p.Name != "laptop" {
-							t.Errorf("ExpiringPersonal has %+v, want the token whole", p)
-						}
-					}
+				before := deliveries(t, db)
+				won := 0
+				for _, mine := range race(8, func(i int) int { return warnAll(t, nodes[i%2], w.dev, days) }) {
+					won += mine
 				}
-				if len(told) != each {
-					t.Errorf("round %d: %d tokens told of at %d days, want %d", round, len(told), days, each)
-				}
-				for token, n := range told {
-					if n != 1 {
-						t.Errorf("round %d: %s was told of %d times", round, token, n)
-					}
+				if posted := deliveries(t, db) - before; won != each || posted != each {
+					t.Errorf("round %d: %d tokens told of at %d days by %d letters, want %d", round, won, days, posted, each)
 				}
 			}
-			if got, err := w.ExpiringPersonal(ctx, t0, 7, 100); err != nil || len(got) > 0 {
+			if got, err := w.ExpiringPersonal(ctx, key.Expiring{Now: t0, Days: 7, Limit: 100}); err != nil || len(got) > 0 {
 				t.Errorf("ExpiringPersonal of 7 days after that of 1 = %s, %v, want none", fmt.Sprint(len(got)), err)
 			}
+		}
+	})
+}
+
+// warnAll warns of every token of a user that ends so soon, as a node does, and returns of how many it did.
+func warnAll(t *testing.T, st *store.Store, u id.User, days int) (won int) {
+	of := key.Expiring{Now: t0, Days: days, Limit: 7}
+	for {
+		tokens, err := st.ExpiringPersonal(ctx, of)
+		if err != nil || len(tokens) > of.Limit {
+			t.Errorf("ExpiringPersonal = %d, %v, want at most %d", len(tokens), err, of.Limit)
+		}
+		for _, p := range tokens {
+			if p.User != u || p.Name != "laptop" {
+				t.Errorf("ExpiringPersonal has %+v, want the token whole", p)
+			}
+			warned, err := st.WarnPersonal(ctx, p.ID, days, *aLetter(), t0)
+			if err != nil {
+				t.Errorf("WarnPersonal = %v", err)
+			}
+			if warned {
+				won++
+			}
+			of.After, of.AfterID = p.ExpiresAt, p.ID
+		}
+		if len(tokens) < of.Limit {
+			return won
+		}
+	}
+}
+
+// A warning whose letter cannot be kept was not given: it is due as before.
+func TestWarnPersonalFault(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w, raw := newWorld(t, db.open(t)), db.raw(t)
+		p := newPersonal(t, w.Store, w.dev, func(p *key.Personal) { p.ExpiresAt = t0.Add(time.Hour) })
+		must(t, second(raw.ExecContext(ctx, `ALTER TABLE delivery RENAME TO away`)))
+		if warned, err := w.WarnPersonal(ctx, p.ID, 1, *aLetter(), t0); warned || err == nil {
+			t.Errorf("WarnPersonal without the table of letters = %t, %v, want an error", warned, err)
+		}
+		must(t, second(raw.ExecContext(ctx, `ALTER TABLE away RENAME TO delivery`)))
+		if n := warnAll(t, w.Store, w.dev, 1); n != 1 || deliveries(t, db) != 1 {
+			t.Errorf("afterwards %d are warned of by %d letters, want one", n, deliveries(t, db))
 		}
 	})
 }

@@ -39,7 +39,7 @@ func TestRestoreBadge(t *testing.T) {
 		}
 		setPassword := func(u id.User, hash string, at time.Time) {
 			t.Helper()
-			must(t, second(st.SetPassword(ctx, factor.Password{User: u, Hash: hash, Pepper: 1, ChangedAt: at}, event("password.set"))))
+			must(t, second(st.SetPassword(ctx, aPassword(u, hash, at))))
 		}
 		setPassword(w.dev, "leaked", t0)
 		se, l := begin(t, st, w.dev), aLink(factor.Reset, w.dev, "dev@example.com")
@@ -50,7 +50,7 @@ func TestRestoreBadge(t *testing.T) {
 		file, _ := backup(t, st)
 
 		must(t, third(st.RevokePersonal(ctx, w.dev, lost.ID, "lost", event("revoke"))))
-		must(t, second(st.TakeLink(ctx, l.ID, t0)))
+		must(t, used(st, l.ID, t0))
 		setPassword(w.dev, "new", t0.Add(time.Hour))
 		setPassword(w.billing, "first", t0.Add(time.Hour))
 		setPassword(w.owner, "of before the backup", t0.Add(-time.Hour))
@@ -129,9 +129,7 @@ func TestRestoreBadge(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%d rows of what was under way are left", n)
 		}
-		if took, err := st.TakeLink(ctx, l.ID, t0); took || err != nil {
-			t.Errorf("TakeLink of a link that was used = %t, %v, want false", took, err)
-		}
+		wantKind(t, "UseLink of a link that was used", used(st, l.ID, t0), fault.NotFound)
 		must(t, raw.QueryRowContext(ctx, `SELECT (SELECT COUNT(*) FROM seen_once) + (SELECT COUNT(*) FROM delivery)`).Scan(&n))
 		if n != 2 {
 			t.Errorf("%d of what was seen once and is on its way, want both kept", n)

@@ -44,6 +44,19 @@ for (const look of looks) {
   ok(/403/.test(refused) && /post for/.test(refused), `posting is refused in words, not: ${refused}`);
   await shot(page, `postpal-refused-${name}`);
 
+  // Out and in again: nobody is asked a second time, so the sign-in form is what leads to PostPal.
+  await page.click("#sign-out");
+  await page.waitForSelector("#confirm-logout");
+  await shot(page, `logout-${name}`);
+  await page.click("#confirm-logout");
+  await page.waitForSelector("#sign-in");
+  await page.click("#sign-in");
+  await page.waitForSelector("#password");
+  await signIn(page);
+  await page.waitForSelector("#badge");
+  equal(new URL(page.url()).origin, new URL(postpal).origin, "back at PostPal after the second sign-in");
+  ok(!/post for you/.test(await page.textContent(".may")), "what was left unticked is still not allowed");
+
   const account = await context.newPage();
   await account.goto(`${portal}/account/apps`);
   await accessible(account, "the apps with access");

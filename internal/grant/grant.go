@@ -14,6 +14,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/policy"
 )
 
 // Lifetimes (DESIGN section 8).
@@ -40,7 +41,8 @@ type Grant struct {
 	App        id.App
 	Team       id.Team // the app's
 	Scopes     []string
-	Unticked   []string // for Allow alone: asked and not allowed, and so taken out of what was allowed before
+	Refused    []string // asked and left unticked, by somebody who saw Document; none of them is in Scopes
+	Unticked   []string // for Allow alone: what was refused and whatever gives it, taken out of what was allowed before
 	Document   string   // digest of the app's metadata document that the user saw
 	Epoch      int
 	CreatedAt  time.Time
@@ -49,14 +51,25 @@ type Grant struct {
 	RevokedAt  time.Time // zero: live
 }
 
-// Covers reports whether everything asked was allowed before, by somebody who saw the same document.
-func (g *Grant) Covers(scopes []string, document string) bool {
-	for _, s := range scopes {
-		if !slices.Contains(g.Scopes, s) {
-			return false
+// Answers returns which of the scopes asked were allowed before, by themselves or by what includes them on the API they are
+// of, and whether that answers whoever asks: the user saw the same document, each of the others was refused, and something is
+// left to give. An app that asks for nothing but what was refused is worth another look.
+func (g *Grant) Answers(asked []string, document string, api *policy.Scopes) (allowed []string, answered bool) {
+	answered = g.Document == document
+	for _, scope := range asked {
+		switch {
+		case slices.Contains(g.Scopes, scope) || api.Covers(g.Scopes, scope, true):
+			allowed = append(allowed, scope)
+		case !slices.Contains(g.Refused, scope):
+			answered = false
 		}
 	}
-	return g.Document == document
+	return allowed, answered && (len(allowed) > 0 || len(asked) == 0)
+}
+
+// Stands reports whether the grant holds an answer already, word for word.
+func (g *Grant) Stands(yes, no []string, document string) bool {
+	return g.Document == document && len(Without(yes, g.Scopes)) == 0 && len(Without(no, g.Refused)) == 0 && len(Without(g.Refused, yes)) == len(g.Refused)
 }
 
 // Without are the scopes that are not among others.
@@ -94,8 +107,9 @@ type Filter struct {
 
 // Store keeps grants.
 type Store interface {
-	// Allow makes the live grant of user and app, or widens the one there is, takes out of it what was unticked, and takes the
-	// document over. fault.NotFound or fault.Conflict where user or app are gone or not in use.
+	// Allow makes the live grant of user and app, or widens the one there is, takes out of it what was unticked, remembers what
+	// was refused until it is allowed, and takes the document over; what was said to another document counts for nothing.
+	// fault.NotFound or fault.Conflict where user or app are gone or not in use.
 	Allow(ctx context.Context, g *Grant, ev audit.Event) (*Grant, error)
 	// GrantForDecision reads a grant whatever became of it.
 	GrantForDecision(ctx context.Context, grant id.Grant) (*Grant, error)

@@ -29,7 +29,8 @@ func (a *Ask) Wants(prompt string) bool { return slices.Contains(a.Prompt, promp
 
 // Progress is how far the user has come with a request.
 type Progress struct {
-	Allowed   []string  `json:"allowed,omitempty"` // what was ticked
+	Allowed   []string  `json:"allowed,omitempty"`  // what was ticked
+	Document  string    `json:"document,omitempty"` // digest of the app's metadata document that was shown
 	AllowedBy id.User   `json:"allowed_by,omitempty"`
 	AllowedAt time.Time `json:"allowed_at,omitzero"`
 	Denied    bool      `json:"denied,omitempty"`

@@ -21,6 +21,7 @@ type NewAccount struct {
 	Password string
 	Browser  []byte // digest of the browser's cookie (browser.Visit)
 	From     netip.Addr
+	Onward   Onward
 }
 
 func (in NewAccount) check() error {
@@ -76,7 +77,7 @@ func (s *Service) SignUp(ctx context.Context, in NewAccount) error {
 		return err
 	}
 	l.Email, l.Browser = in.Email, in.Browser
-	if l.Data, err = (waiting{User: newID, Name: in.Name, Hash: password.Hash, Pepper: password.Pepper}).encode(); err != nil || !send {
+	if l.Data, err = (waiting{User: newID, Name: in.Name, Hash: password.Hash, Pepper: password.Pepper, Onward: in.Onward}).encode(); err != nil || !send {
 		return err
 	}
 	if there != nil {
@@ -108,7 +109,7 @@ func (s *Service) UseSignUp(ctx context.Context, text string, browser []byte) (U
 	if err := s.keepUser(ctx, by(u.ID), u, password); err != nil {
 		return Used{}, err
 	}
-	return Used{User: u, SameBrowser: true}, nil
+	return Used{User: u, SameBrowser: true, Onward: w.Onward}, nil
 }
 
 // Invite sends somebody a link that opens the sign-up form for their address. It needs lanyard.users.write for the whole

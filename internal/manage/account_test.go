@@ -156,7 +156,7 @@ func TestLinksExpire(t *testing.T) {
 // TestGuessesAreCounted: after ten wrong secrets under one id the right one is refused too (SECURITY-CASES 96).
 func TestGuessesAreCounted(t *testing.T) {
 	w := newWorld(t)
-	if err := w.svc.RequestReset(t.Context(), w.a.email, here1, home); err != nil {
+	if err := w.svc.RequestReset(t.Context(), Forgotten{Email: w.a.email, Browser: here1, From: home}); err != nil {
 		t.Fatal(err)
 	}
 	ticket := w.ticket(w.lastMail("reset"))
@@ -173,7 +173,9 @@ func TestGuessesAreCounted(t *testing.T) {
 
 func TestMailsAreLimited(t *testing.T) {
 	w := newWorld(t)
-	ask := func(email string, from netip.Addr) error { return w.svc.RequestReset(t.Context(), email, here1, from) }
+	ask := func(email string, from netip.Addr) error {
+		return w.svc.RequestReset(t.Context(), Forgotten{Email: email, Browser: here1, From: from})
+	}
 	for range mailsPerAddress + 3 {
 		if err := ask(strings.ToUpper(w.a.email), home); err != nil {
 			t.Fatalf("RequestReset = %v, want the same answer every time", err)
@@ -204,19 +206,19 @@ func TestRequestResetTellsNobody(t *testing.T) {
 	}
 	for _, email := range []string{"nobody@nowhere.test", shown.Email} {
 		w.mails = nil
-		if err := w.svc.RequestReset(t.Context(), email, here1, home); err != nil {
+		if err := w.svc.RequestReset(t.Context(), Forgotten{Email: email, Browser: here1, From: home}); err != nil {
 			t.Errorf("RequestReset(%s) = %v, want nil", email, err)
 		}
 		// A letter is written for the time that takes, and none is posted: the link that it holds leads to nobody.
 		_, err := w.svc.UseReset(t.Context(), w.ticket(w.lastMail("reset")), goodPassword, here1)
 		wantFault(t, "UseReset for nobody", err, fault.NotFound, "")
 	}
-	wantFault(t, "RequestReset(no address)", w.svc.RequestReset(t.Context(), "nobody", here1, home), fault.Invalid, "email")
+	wantFault(t, "RequestReset(no address)", w.svc.RequestReset(t.Context(), Forgotten{Email: "nobody", Browser: here1, From: home}), fault.Invalid, "email")
 }
 
 func TestUseReset(t *testing.T) {
 	w := newWorld(t)
-	if err := w.svc.RequestReset(t.Context(), w.a.email, here1, home); err != nil {
+	if err := w.svc.RequestReset(t.Context(), Forgotten{Email: w.a.email, Browser: here1, From: home}); err != nil {
 		t.Fatal(err)
 	}
 	ticket := w.ticket(w.lastMail("reset"))
@@ -240,7 +242,7 @@ func TestUseReset(t *testing.T) {
 // TestResetAfterAChange: a link from before the password was changed is dead.
 func TestResetAfterAChange(t *testing.T) {
 	w := newWorld(t)
-	if err := w.svc.RequestReset(t.Context(), w.a.email, here1, home); err != nil {
+	if err := w.svc.RequestReset(t.Context(), Forgotten{Email: w.a.email, Browser: here1, From: home}); err != nil {
 		t.Fatal(err)
 	}
 	ticket := w.ticket(w.lastMail("reset"))

@@ -21,12 +21,32 @@ import (
 type LinkView struct {
 	Purpose factor.Purpose
 	Email   string // "" for the setup link
+	Onward  Onward
+}
+
+// Onward is what a browser was on its way to when a link was asked for in it: an authorization request, else a local path. It
+// is kept with the link and known to that browser alone: elsewhere a link continues nothing.
+type Onward struct {
+	Request string `json:"request,omitempty"`
+	Next    string `json:"next,omitempty"`
+}
+
+// onward reads what a link goes on to in a browser.
+func onward(l *factor.Link, browser []byte) (to Onward, err error) {
+	if len(l.Data) == 0 || !here(l, browser) {
+		return to, nil
+	}
+	if err = json.Unmarshal(l.Data, &to); err != nil {
+		err = fmt.Errorf("read what %s goes on to: %w", l.ID, err)
+	}
+	return to, err
 }
 
 // Used is what a link led to.
 type Used struct {
 	User        *user.User
 	SameBrowser bool // it was asked for in this browser, or is bound to none: this one may go on as the user
+	Onward      Onward
 }
 
 // Limits on mails and on guessing at links. They count on this node alone and never open.
@@ -144,7 +164,8 @@ func (s *Service) LinkState(ctx context.Context, text string, browser []byte) (L
 	if err != nil {
 		return LinkView{}, err
 	}
-	return LinkView{Purpose: l.Purpose, Email: l.Email}, nil
+	to, err := onward(l, browser)
+	return LinkView{Purpose: l.Purpose, Email: l.Email, Onward: to}, err
 }
 
 // usable is link for one that would do something in this browser.
@@ -188,6 +209,7 @@ type waiting struct {
 	Name   string  `json:"name,omitempty"`
 	Hash   string  `json:"hash"`
 	Pepper int     `json:"pepper"`
+	Onward
 }
 
 func (w waiting) encode() (json.RawMessage, error) { return json.Marshal(w) }

@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"time"
 
@@ -15,17 +16,25 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
+// Forgotten is what somebody types who wants a new password, and where.
+type Forgotten struct {
+	Email   string
+	Browser []byte // digest of the browser's cookie (browser.Visit)
+	From    netip.Addr
+	Onward  Onward
+}
+
 // RequestReset sends a link for a new password to an address that somebody has. For any other address the same is done,
 // down to a link that nobody knows, and no mail is sent.
-func (s *Service) RequestReset(ctx context.Context, email string, browser []byte, from netip.Addr) error {
-	if err := user.CheckEmail(email); err != nil {
+func (s *Service) RequestReset(ctx context.Context, in Forgotten) error {
+	if err := user.CheckEmail(in.Email); err != nil {
 		return err
 	}
-	send, err := s.mayMail(from, email)
+	send, err := s.mayMail(in.From, in.Email)
 	if err != nil || !send {
 		return err
 	}
-	u, err := s.UserStore.UserByEmail(ctx, email)
+	u, err := s.UserStore.UserByEmail(ctx, in.Email)
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
@@ -33,7 +42,10 @@ func (s *Service) RequestReset(ctx context.Context, email string, browser []byte
 	if err != nil {
 		return err
 	}
-	l.Email, l.Browser = email, browser
+	l.Email, l.Browser = in.Email, in.Browser
+	if l.Data, err = json.Marshal(in.Onward); err != nil {
+		return err
+	}
 	if u != nil && u.DisabledAt.IsZero() {
 		l.User, l.Email = u.ID, u.Email
 		return s.keepLink(ctx, "reset", l, text, u.Name, nil)
@@ -70,7 +82,8 @@ func (s *Service) UseReset(ctx context.Context, text, password string, browser [
 	if u.VerifiedAt.IsZero() {
 		u.VerifiedAt = made.ChangedAt
 	}
-	return Used{User: u, SameBrowser: here(l, browser)}, nil
+	to, err := onward(l, browser)
+	return Used{User: u, SameBrowser: here(l, browser), Onward: to}, err
 }
 
 // when is a time as a mail says it.

@@ -130,6 +130,27 @@ func (s *Scopes) Effective(dst, granted []string, rights Rights) []string {
 	return dst
 }
 
+// Included returns what a scope gives beside itself, directly or through others, by name.
+func (s *Scopes) Included(name string) []string {
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.closure[name]), func(other string) bool { return other == name })
+}
+
+// Giving returns the scopes that give any of the names, each of which gives itself: whoever is to have none of them can be
+// given none of those. Names that this API does not declare come along as they are.
+func (s *Scopes) Giving(names []string) []string {
+	giving := slices.Clone(names)
+	for _, scope := range s.All() {
+		included := s.Included(scope.Name)
+		if !slices.Contains(giving, scope.Name) && slices.ContainsFunc(names, func(name string) bool { return slices.Contains(included, name) }) {
+			giving = append(giving, scope.Name)
+		}
+	}
+	return giving
+}
+
 // ValidScope checks a name: dot-separated words of lower-case letters, digits, '-' and '_', at most 64 characters.
 // That is a subset of RFC 6749 section 3.3's scope-token, so it needs no quoting anywhere.
 func ValidScope(name string) error {

@@ -83,6 +83,25 @@ func TestCovers(t *testing.T) {
 	}
 }
 
+func TestInclusion(t *testing.T) {
+	set := mustScopes(t, Scope{Name: "read"}, Scope{Name: "write", Includes: []string{"read"}}, Scope{Name: "all", Includes: []string{"write"}}, Scope{Name: "other"})
+	for name, want := range map[string]string{"read": "", "write": "read", "all": "read write", "other": "", "openid": ""} {
+		if got := strings.Join(set.Included(name), " "); got != want {
+			t.Errorf("Included(%q) = %q, want %q", name, got, want)
+		}
+	}
+	for names, want := range map[string]string{
+		"": "", "read": "read all write", "write": "write all", "all": "all", "other": "other", "openid": "openid", "openid write other": "openid write other all", "write read": "write read all",
+	} {
+		if got := strings.Join(set.Giving(strings.Fields(names)), " "); got != want {
+			t.Errorf("Giving(%q) = %q, want %q", names, got, want)
+		}
+	}
+	if got := (*Scopes)(nil).Giving([]string{"openid"}); !slices.Equal(got, []string{"openid"}) || (*Scopes)(nil).Included("read") != nil {
+		t.Errorf("Giving of no scopes = %q, want what was asked", got)
+	}
+}
+
 func TestEffective(t *testing.T) {
 	set := mustScopes(t, Scope{Name: "read"}, Scope{Name: "write", Includes: []string{"read"}}, Scope{Name: "admin", ServerReach: true})
 	granted := []string{"write", "gone", "admin"}

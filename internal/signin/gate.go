@@ -13,7 +13,9 @@ import (
 
 // Gate lets in who knows a password. An unknown name, a wrong password and a disabled account take the same time and get
 // the same answer. Failures are counted by account and network, by account, and by network, so that neither one account
-// nor many can be tried at will; who is elsewhere than the one guessing can still get in. Safe for concurrent use.
+// nor many can be tried at will. Who is elsewhere than the one guessing can still get in, until the account had too many from
+// everywhere: then no password opens it for a while, and a link by mail still does (docs/threat-model.md). Safe for concurrent
+// use.
 type Gate struct {
 	Users     user.Store
 	Passwords factor.Store

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/grant"
+	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/session"
 )
 
@@ -33,7 +34,9 @@ const (
 type State struct {
 	Request    *grant.Request
 	Session    *session.Session // nil: nobody is logged in
-	Grant      *grant.Grant     // what this user allowed this app before; nil: nothing
+	Asked      []string         // what of the request's scopes this user may grant
+	API        *policy.Scopes   // of the API that they are of; nil: OpenID scopes alone
+	Grant      *grant.Grant     // what this user said to this app before; nil: nothing
 	Document   string           // digest of the app's metadata document as it is now
 	FirstParty bool             // the provider's own app: nobody is asked
 	Now        time.Time
@@ -47,17 +50,18 @@ func Next(s *State) (step Step, denied string) {
 		return Deny, AccessDenied
 	}
 	if s.mustLogin() {
-		if silent {
+		// Whoever logged in for this request though another was meant is not the one: asking again would never end.
+		if silent || s.anotherMeant() && s.loggedIn() {
 			return Deny, LoginRequired
 		}
 		return Login, ""
 	}
 	switch {
-	case progress.AllowedBy == s.Session.User && !progress.AllowedAt.IsZero():
-		return Issue, "" // they said so on this very request
+	case s.said():
+		return Issue, "" // on this very request
 	case s.FirstParty:
 		return Issue, ""
-	case !ask.Wants("consent") && s.Grant != nil && s.Grant.Covers(ask.Scopes, s.Document):
+	case !ask.Wants("consent") && s.answered():
 		return Issue, ""
 	case silent:
 		return Deny, ConsentRequired
@@ -71,32 +75,60 @@ func (s *State) mustLogin() bool {
 	if s.Session == nil {
 		return true
 	}
-	// Whoever logged in for this request has done what it asked, however short max_age is.
-	anew := s.Session.AuthAt.Before(s.Request.CreatedAt)
 	switch {
-	case ask.HintedUser != "" && ask.HintedUser != s.Session.User:
+	case s.anotherMeant():
 		return true
-	case anew && (ask.Wants("login") || ask.Wants("select_account")):
+	case s.loggedIn(): // and has done what was asked, however short max_age is
+		return false
+	case ask.Wants("login") || ask.Wants("select_account"):
 		return true
-	case anew && ask.MaxAge != nil:
+	case ask.MaxAge != nil:
 		return s.Now.Sub(s.Session.AuthAt) > time.Duration(*ask.MaxAge)*time.Second
 	}
 	return false
 }
 
-// Unticked is what was asked on this request and not ticked; nothing where nobody was asked.
-func (s *State) Unticked() []string {
-	if p := &s.Request.Progress; !p.AllowedAt.IsZero() && p.AllowedBy == s.Session.User {
-		return grant.Without(s.Request.Ask.Scopes, p.Allowed)
+// anotherMeant reports whether the app means somebody else than who is logged in.
+func (s *State) anotherMeant() bool {
+	hinted := s.Request.Ask.HintedUser
+	return s.Session != nil && hinted != "" && hinted != s.Session.User
+}
+
+// loggedIn reports whether who is logged in did so for this request.
+func (s *State) loggedIn() bool { return !s.Session.AuthAt.Before(s.Request.CreatedAt) }
+
+// said reports whether the user who is logged in answered this very request, looking at the app as it is now.
+func (s *State) said() bool {
+	p := &s.Request.Progress
+	return !p.AllowedAt.IsZero() && p.AllowedBy == s.Session.User && p.Document == s.Document
+}
+
+// answered reports whether what the user said before answers this request too.
+func (s *State) answered() bool {
+	if s.Grant == nil {
+		return false
+	}
+	_, answered := s.Grant.Answers(s.Asked, s.Document, s.API)
+	return answered
+}
+
+// Refused is what was asked on this request and not ticked; nothing where nobody was asked.
+func (s *State) Refused() []string {
+	if s.said() {
+		return grant.Without(s.Asked, s.Request.Progress.Allowed)
 	}
 	return nil
 }
 
-// Allowed is what may be issued once Next says Issue: what was ticked on this request, else all that was asked, which then
-// was allowed before or needs no asking.
+// Allowed is what may be issued once Next says Issue: what was ticked on this request, else what of it was allowed before,
+// else all that was asked, which then needs no asking.
 func (s *State) Allowed() []string {
-	if p := &s.Request.Progress; !p.AllowedAt.IsZero() && p.AllowedBy == s.Session.User {
-		return p.Allowed
+	switch {
+	case s.said():
+		return s.Request.Progress.Allowed
+	case s.FirstParty || s.Grant == nil:
+		return s.Asked
 	}
-	return s.Request.Ask.Scopes
+	allowed, _ := s.Grant.Answers(s.Asked, s.Document, s.API)
+	return allowed
 }

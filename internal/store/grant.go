@@ -41,7 +41,7 @@ func (s *Store) Allow(ctx context.Context, g *grant.Grant, ev audit.Event) (allo
 	return allowed, nil
 }
 
-// allow makes the live grant, or widens it and takes out of it what was unticked and what was allowed to another document than
+// allow makes the live grant, or widens it and takes out of it what was unticked and what was said to another document than
 // the present one. If that takes anything away, tokens from before end: the entries say so. The app's row is locked first: of
 // two browsers that allow at once the second waits and unites with what it then finds, and an app that is deleted at the same
 // moment has no grant afterwards. The unique index holds it to one live grant in any case. No upsert: SQLite would look in
@@ -59,14 +59,15 @@ func (s *Store) allow(ctx context.Context, q querier, g *grant.Grant, at time.Ti
 	if fault.Is(err, fault.NotFound) {
 		allowed := *g
 		allowed.Team, allowed.Scopes, allowed.Unticked, allowed.UpdatedAt = teamID, sorted(g.Scopes), nil, at
-		scopes, err := encode(allowed.Scopes)
+		allowed.Refused = sorted(grant.Without(g.Refused, allowed.Scopes))
+		scopes, refused, err := encodeTwo(allowed.Scopes, allowed.Refused)
 		if err != nil {
 			return nil, nil, err
 		}
 		_, err = q.ExecContext(ctx, `
-			INSERT INTO grants (id, user_id, app_id, team_id, scopes, document, epoch, created_at, updated_at, revoked_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)`,
-			string(g.ID), string(g.User), string(g.App), string(teamID), scopes, g.Document, g.Epoch, micros(g.CreatedAt), micros(at))
+			INSERT INTO grants (id, user_id, app_id, team_id, scopes, refused, document, epoch, created_at, updated_at, revoked_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)`,
+			string(g.ID), string(g.User), string(g.App), string(teamID), scopes, refused, g.Document, g.Epoch, micros(g.CreatedAt), micros(at))
 		return &allowed, []change{{changes.Grant, string(g.ID)}}, err
 	}
 	if err != nil {
@@ -77,12 +78,13 @@ func (s *Store) allow(ctx context.Context, q querier, g *grant.Grant, at time.Ti
 
 // widen is allow for a grant that is there.
 func (s *Store) widen(ctx context.Context, q querier, there, g *grant.Grant, at time.Time) (*grant.Grant, []change, error) {
-	var kept []string
+	var kept, refused []string
 	if there.Document == g.Document {
-		kept = grant.Without(there.Scopes, g.Unticked)
+		kept, refused = grant.Without(there.Scopes, g.Unticked), there.Refused
 	}
 	before, altered := *there, []change{{changes.Grant, string(there.ID)}}
 	there.Scopes, there.Document, there.UpdatedAt = sorted(append(kept, g.Scopes...)), g.Document, at
+	there.Refused = sorted(grant.Without(slices.Concat(refused, g.Refused), there.Scopes))
 	if len(grant.Without(before.Scopes, there.Scopes)) > 0 {
 		over := user.EpochSubject(string(there.ID), before.Epoch)
 		if err := s.revoke(ctx, q, over, at); err != nil {
@@ -91,12 +93,12 @@ func (s *Store) widen(ctx context.Context, q querier, there, g *grant.Grant, at 
 		there.Epoch++
 		altered = append(altered, change{changes.Revocation, over})
 	}
-	scopes, err := encode(there.Scopes)
+	scopes, left, err := encodeTwo(there.Scopes, there.Refused)
 	if err != nil {
 		return nil, nil, err
 	}
-	_, err = q.ExecContext(ctx, `UPDATE grants SET scopes = $2, document = $3, epoch = $4, updated_at = $5 WHERE id = $1`,
-		string(there.ID), scopes, there.Document, there.Epoch, micros(at))
+	_, err = q.ExecContext(ctx, `UPDATE grants SET scopes = $2, refused = $3, document = $4, epoch = $5, updated_at = $6 WHERE id = $1`,
+		string(there.ID), scopes, left, there.Document, there.Epoch, micros(at))
 	return there, altered, err
 }
 
@@ -127,18 +129,18 @@ func mayAllow(ctx context.Context, q querier, userID id.User, appID id.App) (tea
 	return teamID, err
 }
 
-const grantSelect = `SELECT g.id, g.user_id, g.app_id, g.team_id, g.scopes, g.document, g.epoch, g.created_at, g.updated_at, g.revoked_at, g.used_at,
+const grantSelect = `SELECT g.id, g.user_id, g.app_id, g.team_id, g.scopes, g.refused, g.document, g.epoch, g.created_at, g.updated_at, g.revoked_at, g.used_at,
 	COALESCE((SELECT MAX(f.used_at) FROM family f WHERE f.grant_id = g.id), 0) FROM grants g`
 
 func scanGrant(row scanner) (*grant.Grant, error) {
 	var g grant.Grant
-	var scopes string
+	var scopes, refused string
 	var created, updated, revoked, used, chained int64
-	if err := row.Scan(&g.ID, &g.User, &g.App, &g.Team, &scopes, &g.Document, &g.Epoch, &created, &updated, &revoked, &used, &chained); err != nil {
+	if err := row.Scan(&g.ID, &g.User, &g.App, &g.Team, &scopes, &refused, &g.Document, &g.Epoch, &created, &updated, &revoked, &used, &chained); err != nil {
 		return nil, err
 	}
 	g.CreatedAt, g.UpdatedAt, g.RevokedAt, g.LastUsedAt = moment(created), moment(updated), moment(revoked), moment(max(used, chained))
-	return &g, decode(scopes, &g.Scopes)
+	return &g, decodeTwo(scopes, &g.Scopes, refused, &g.Refused)
 }
 
 func oneGrant(ctx context.Context, q querier, w *where, name string) (*grant.Grant, error) {

@@ -142,4 +142,7 @@ func newAppEntry(a *app.App, now time.Time) (*appEntry, error) {
 	return e, nil
 }
 
-type teamEntry struct{ suspended bool }
+type teamEntry struct {
+	suspended bool
+	name      string // "": the built-in team
+}

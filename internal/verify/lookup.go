@@ -53,7 +53,11 @@ func (v *Verifier) team(ctx context.Context, teamID id.Team) (teamEntry, error) 
 		if err != nil {
 			return teamEntry{}, err
 		}
-		return teamEntry{suspended: !t.SuspendedAt.IsZero()}, nil
+		e := teamEntry{suspended: !t.SuspendedAt.IsZero(), name: t.Name}
+		if t.System {
+			e.name = ""
+		}
+		return e, nil
 	})
 }
 

@@ -180,6 +180,16 @@ func (v *Verifier) tokenState(ctx context.Context, req *Request, presented bool)
 	return state, nil
 }
 
+// TeamName is what a team is called; "" for the built-in one, which is whoever runs the server.
+func (v *Verifier) TeamName(ctx context.Context, teamID id.Team) (name string, err error) {
+	err = v.fresh(ctx, func() error {
+		e, err := v.team(ctx, teamID)
+		name = e.name
+		return err
+	})
+	return name, err
+}
+
 // Standing says how a user stands now. One who is not there is disabled.
 func (v *Verifier) Standing(ctx context.Context, userID id.User) (standing user.Standing, err error) {
 	err = v.fresh(ctx, func() (err error) {

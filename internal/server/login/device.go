@@ -49,17 +49,23 @@ func (p *rooms) device(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 	if err != nil {
 		return err
 	}
-	g, err := p.held(r, visit, a)
+	q, err := p.question(r, visit, a, d.Issue)
 	if err != nil {
 		return err
 	}
-	allows, err := p.allowance(r, visit, a, d.Issue, g)
+	return p.askDevice(w, r, visit, q, http.StatusOK)
+}
+
+// askDevice shows what a device asks for, beside the code that was typed.
+func (p *rooms) askDevice(w http.ResponseWriter, r *http.Request, visit *browser.Visit, q *question, status int) error {
+	allows, err := p.allowance(r, visit, q)
 	if err != nil {
 		return err
 	}
-	canonical, _ := factor.CanonicalUserCode(typed)
-	view := deviceApprovePage{Frame: p.frame(r, visit, "Let "+a.Name+" in?"), allowance: allows, Code: canonical}
-	return p.set.Render(w, r, http.StatusOK, "device-approve", view)
+	allows.Changed = allows.Changed || status == http.StatusConflict
+	canonical, _ := factor.CanonicalUserCode(r.PostForm.Get("user_code"))
+	view := deviceApprovePage{Frame: p.frame(r, visit, "Let "+q.app.Name+" in?"), allowance: allows, Code: canonical}
+	return p.set.Render(w, r, status, "device-approve", view)
 }
 
 // findDevice finds the device that waits with a code and binds it to this browser. Wrong codes are counted: there are not so
@@ -80,7 +86,8 @@ func (p *rooms) findDevice(r *http.Request, visit *browser.Visit, typed string) 
 	return d, err
 }
 
-// answerDevice is POST /device/approve: yes or no, from the browser that saw the code.
+// answerDevice is POST /device/approve: yes or no, from the browser that saw the code. As at consent, a yes to another document
+// of the app is none.
 func (p *rooms) answerDevice(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	if !visit.SignedIn() {
 		return p.toLogin(w, r, "/device")
@@ -93,21 +100,27 @@ func (p *rooms) answerDevice(w http.ResponseWriter, r *http.Request, visit *brow
 	if err != nil {
 		return err
 	}
-	// What a box was shown for is read anew: a form says what its sender likes, and roles change.
-	ticked, err := p.Verifier.Grantable(r.Context(), visit.User.ID, a, p.ticked(r.PostForm["scope"], d.Issue.Scopes, a))
+	q, err := p.question(r, visit, a, d.Issue)
 	if err != nil {
 		return err
 	}
+	approve := r.PostForm.Get("decision") == "approve"
+	if approve && r.PostForm.Get("document") != a.Document {
+		return p.askDevice(w, r, visit, q, http.StatusConflict)
+	}
+	yes, no := q.answer(r.PostForm["scope"])
 	now := p.Now().UTC().Truncate(time.Microsecond)
 	answer := grant.Answer{State: grant.DeviceDenied, User: visit.User.ID, Session: visit.Session.Alias}
 	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
 	action := "device.deny"
-	if r.PostForm.Get("decision") == "approve" && len(ticked) > 0 {
+	if approve && len(yes) > 0 {
 		grantID := id.New[id.Grant]()
 		issue := d.Issue
-		issue.Scopes, issue.AuthTime, issue.ACR, issue.AMR = ticked, visit.Session.AuthAt.Unix(), visit.Session.ACR, visit.Session.AMR
+		issue.Scopes, issue.AuthTime, issue.ACR, issue.AMR = yes, visit.Session.AuthAt.Unix(), visit.Session.ACR, visit.Session.AMR
 		answer.State, answer.Issue, action = grant.DeviceApproved, issue, "device.approve"
-		answer.Grant = &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: ticked, Unticked: grant.Without(d.Issue.Scopes, ticked), Document: a.Document, CreatedAt: now, UpdatedAt: now}
+		answer.Grant = &grant.Grant{
+			ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: yes, Refused: no, Unticked: q.scopes().Giving(no), Document: a.Document, CreatedAt: now, UpdatedAt: now,
+		}
 	}
 	won, err := p.Devices.AnswerDevice(r.Context(), d.ID, visit.Browser, answer, now, actor.New(now, action, string(d.ID), a.Team, map[string]string{"app": string(a.ID)}))
 	if err != nil {

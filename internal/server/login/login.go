@@ -172,16 +172,20 @@ func (u under) way(r *http.Request) way {
 }
 
 // asker is the app as the pages show it; nil without one.
-func (p *rooms) asker(r *http.Request, u under) *asker {
+func (p *rooms) asker(r *http.Request, u under) (*asker, error) {
 	if u.app == nil {
-		return nil
+		return nil, nil //nolint:nilnil // nobody asks
 	}
-	made := p.askerOf(r.Context(), u.app)
-	return &made
+	made, err := p.askerOf(r.Context(), u.app)
+	return &made, err
 }
 
-func (p *rooms) askerOf(ctx context.Context, a *app.App) asker {
+func (p *rooms) askerOf(ctx context.Context, a *app.App) (asker, error) {
 	made := asker{Logo: p.logoPath(ctx, a), Name: a.Name, Home: a.HomepageURL, Policy: a.OAuth.PolicyURI, Terms: a.OAuth.TermsURI}
+	var err error
+	if made.By, err = p.registrant(ctx, a); err != nil {
+		return made, err
+	}
 	known := []string{a.ClientURL, a.HomepageURL}
 	if a.Origin == app.DCR {
 		known = nil // a stranger's home page is whatever they call it (RFC 7591 section 5)
@@ -195,7 +199,23 @@ func (p *rooms) askerOf(ctx context.Context, a *app.App) asker {
 	if made.Host == "" && len(a.OAuth.RedirectURIs) > 0 {
 		made.Host = hostOf(a.OAuth.RedirectURIs[0])
 	}
-	return made
+	return made, nil
+}
+
+// registrant says who stands behind an app, in words that follow its name (PROTOCOLS OAuth 18).
+func (p *rooms) registrant(ctx context.Context, a *app.App) (string, error) {
+	switch a.Origin {
+	case app.DCR:
+		return "registered itself", nil
+	case app.ByAddress:
+		return "says so itself at " + hostOf(a.ClientURL), nil
+	case app.MadeHere:
+	}
+	name, err := p.Verifier.TeamName(ctx, a.Team)
+	if err == nil && name == "" { // the built-in team
+		return "by whoever runs this server", nil
+	}
+	return "by " + name, err
 }
 
 // hostOf is the host of an address, or for a native app's own scheme the scheme.
@@ -229,20 +249,38 @@ func (p *rooms) showLogin(w http.ResponseWriter, r *http.Request, visit *browser
 	if err != nil {
 		return err
 	}
-	view := p.loginView(r, visit, u)
+	view, err := p.loginView(r, visit, u)
+	if err != nil {
+		return err
+	}
 	if u.request != nil {
 		view.Login = u.request.Ask.LoginHint
 	}
-	if view.Login == "" && visit.SignedIn() && u.request != nil {
+	if view.Login == "" && view.Again && view.Meant == "" {
 		view.Login = visit.User.Email
 	}
 	return p.set.Render(w, r, http.StatusOK, "login", view)
 }
 
-func (p *rooms) loginView(r *http.Request, visit *browser.Visit, u under) loginPage {
+func (p *rooms) loginView(r *http.Request, visit *browser.Visit, u under) (loginPage, error) {
+	client, err := p.asker(r, u)
 	return loginPage{
-		Frame: p.frameUnder(r, visit, u, "Sign in"), way: u.way(r), Client: p.asker(r, u), Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(),
+		Frame: p.frameUnder(r, visit, u, "Sign in"), way: u.way(r), Client: client, Signup: p.Signup == "open", Again: u.request != nil && visit.SignedIn(), Meant: u.meant(visit),
+	}, err
+}
+
+// meant says that an app means a certain account, without telling whoever is there which. Whose a pairwise subject is only the
+// answer finds out.
+func (u under) meant(visit *browser.Visit) string {
+	switch {
+	case u.request == nil || u.request.Ask.HintedUser == "":
+		return ""
+	case u.app.OAuth.SubjectType == "pairwise" || !visit.SignedIn():
+		return "It means an account that it knows already. With any other you do not get in."
+	case u.request.Ask.HintedUser == visit.User.ID:
+		return ""
 	}
+	return "It means another account than the one you are signed in with."
 }
 
 // login is POST /login. The password's text, a name nobody has and an account that is locked are answered alike.
@@ -259,7 +297,10 @@ func (p *rooms) login(w http.ResponseWriter, r *http.Request, visit *browser.Vis
 		}
 		return p.goOn(w, r, u.way(r))
 	}
-	view := p.loginView(r, visit, u)
+	view, failed := p.loginView(r, visit, u)
+	if failed != nil {
+		return failed
+	}
 	view.Login = email
 	var tried *signin.Tried
 	status := http.StatusUnauthorized

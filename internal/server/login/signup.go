@@ -24,7 +24,11 @@ func (p *rooms) showSignup(w http.ResponseWriter, r *http.Request, visit *browse
 	if err != nil {
 		return err
 	}
-	return p.set.Render(w, r, http.StatusOK, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: p.asker(r, u)})
+	client, err := p.asker(r, u)
+	if err != nil {
+		return err
+	}
+	return p.set.Render(w, r, http.StatusOK, "signup", signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: client})
 }
 
 // signup is POST /signup. Whether the address is taken is told to its owner alone, by mail.
@@ -36,19 +40,42 @@ func (p *rooms) signup(w http.ResponseWriter, r *http.Request, visit *browser.Vi
 	if err != nil {
 		return err
 	}
-	view := signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: p.asker(r, u), Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
-	err = p.Accounts.SignUp(r.Context(), manage.NewAccount{Email: view.Email, Name: view.Name, Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r)})
+	client, err := p.asker(r, u)
+	if err != nil {
+		return err
+	}
+	view := signupPage{Frame: p.frame(r, visit, "Make an account"), way: u.way(r), Client: client, Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email")}
+	err = p.Accounts.SignUp(r.Context(), manage.NewAccount{Email: view.Email, Name: view.Name, Password: r.PostForm.Get("password"), Browser: visit.Browser, From: p.Kit.Client(r), Onward: view.onward()})
 	if err != nil {
 		if view.Errors, err = fieldErrors(err, "name", "email", "password"); err != nil {
 			return err
 		}
 		return p.set.Render(w, r, http.StatusBadRequest, "signup", view)
 	}
-	return p.checkMail(w, r, visit, view.Email, "/signup")
+	return p.set.Render(w, r, http.StatusOK, "check-mail", p.checkMail(r, visit, view.way, checkMailPage{Email: view.Email, Back: "/signup"}))
 }
 
-func (p *rooms) checkMail(w http.ResponseWriter, r *http.Request, visit *browser.Visit, email, back string) error {
-	return p.set.Render(w, r, http.StatusOK, "check-mail", checkMailPage{Frame: p.frame(r, visit, "Look into your mail"), Email: email, Lasts: "15 minutes", Back: back})
+// checkMail completes the page that follows whatever sends a link.
+func (p *rooms) checkMail(r *http.Request, visit *browser.Visit, carried way, view checkMailPage) checkMailPage {
+	view.Frame, view.way, view.Lasts = p.frame(r, visit, "Look into your mail"), carried, "15 minutes"
+	return view
+}
+
+// onward is what a link goes on to that is asked for on the way.
+func (w way) onward() manage.Onward { return manage.Onward{Request: w.Request, Next: w.Next} }
+
+// onward is what a link's page leads to: the request on whose way it was asked for, while that is under way in this browser.
+func (p *rooms) onward(r *http.Request, visit *browser.Visit, to manage.Onward) (under, way, error) {
+	u, err := p.under(r, visit, to.Request)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return under{}, way{Next: "/account"}, nil
+	case err != nil:
+		return under{}, way{}, err
+	case u.request != nil:
+		return u, way{Request: to.Request}, nil
+	}
+	return u, way{Next: browser.Local(to.Next, "/account")}, nil
 }
 
 func (p *rooms) showForgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
@@ -61,16 +88,19 @@ func (p *rooms) showForgot(w http.ResponseWriter, r *http.Request, visit *browse
 
 // forgot is POST /forgot. The answer is the same for an address that nobody has.
 func (p *rooms) forgot(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
-	email := r.PostForm.Get("email")
-	if err := p.Accounts.RequestReset(r.Context(), email, visit.Browser, p.Kit.Client(r)); err != nil {
-		failed, err := fieldErrors(err, "email")
-		if err != nil {
+	u, err := p.under(r, visit, r.PostForm.Get("request"))
+	if err != nil {
+		return err
+	}
+	view := forgotPage{Frame: p.frame(r, visit, "Choose a new password"), way: u.way(r), Email: r.PostForm.Get("email")}
+	err = p.Accounts.RequestReset(r.Context(), manage.Forgotten{Email: view.Email, Browser: visit.Browser, From: p.Kit.Client(r), Onward: view.onward()})
+	if err != nil {
+		if view.Errors, err = fieldErrors(err, "email"); err != nil {
 			return err
 		}
-		view := forgotPage{Frame: p.frame(r, visit, "Choose a new password"), Email: email, Errors: failed}
 		return p.set.Render(w, r, http.StatusBadRequest, "forgot", view)
 	}
-	return p.checkMail(w, r, visit, email, "/forgot")
+	return p.set.Render(w, r, http.StatusOK, "check-mail", p.checkMail(r, visit, view.way, checkMailPage{Email: view.Email, Back: "/forgot"}))
 }
 
 // showLink is GET /link?t=: what the link does, and a button. Opening it consumes nothing: mail programs open links.
@@ -84,9 +114,13 @@ func (p *rooms) showLink(w http.ResponseWriter, r *http.Request, visit *browser.
 }
 
 func (p *rooms) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.Visit, status int, l manage.LinkView, token secret.Secret, failed errs) error {
+	u, _, err := p.onward(r, visit, l.Onward)
+	if err != nil {
+		return err
+	}
 	switch l.Purpose {
 	case factor.Reset:
-		return p.set.Render(w, r, status, "reset", resetPage{Frame: p.frame(r, visit, "Choose a new password"), Action: "/link", Token: token, Email: l.Email, Errors: failed})
+		return p.set.Render(w, r, status, "reset", resetPage{Frame: p.frameUnder(r, visit, u, "Choose a new password"), Action: "/link", Token: token, Email: l.Email, Errors: failed})
 	case factor.Setup:
 		return p.set.Render(w, r, status, "setup", setupPage{
 			Frame: p.frame(r, visit, "Set up this server"), Action: "/setup", Token: token, Name: r.PostForm.Get("name"), Email: r.PostForm.Get("email"), Errors: failed,
@@ -97,7 +131,7 @@ func (p *rooms) linkPage(w http.ResponseWriter, r *http.Request, visit *browser.
 		})
 	case factor.SignUp:
 		return p.set.Render(w, r, status, "link-confirm", linkConfirmPage{
-			Frame: p.frame(r, visit, "Confirm your address"), Action: "/link", Token: token, Text: "This makes your account for " + l.Email + " and signs you in.", Button: "Confirm this address",
+			Frame: p.frameUnder(r, visit, u, "Confirm your address"), Action: "/link", Token: token, Text: "This makes your account for " + l.Email + " and signs you in.", Button: "Confirm this address",
 		})
 	case factor.Login:
 	}
@@ -145,7 +179,11 @@ func (p *rooms) useLink(w http.ResponseWriter, r *http.Request, visit *browser.V
 	if err := p.Browser.Begin(w, r, visit, used.User, acr, amr); err != nil {
 		return err
 	}
-	return p.goOn(w, r, way{Next: "/account"})
+	_, to, err := p.onward(r, visit, used.Onward)
+	if err != nil {
+		return err
+	}
+	return p.goOn(w, r, to)
 }
 
 // showSetup is GET /setup: the setup link from the console, while there is no admin.

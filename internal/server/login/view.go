@@ -5,6 +5,8 @@
 package login
 
 import (
+	"strings"
+
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
@@ -13,6 +15,7 @@ import (
 type asker struct {
 	Name   string
 	Host   string // of its home page or redirect URI, where people can know it by; empty: it has none
+	By     string // who registered it, as words that follow its name: "by Sunny"
 	Logo   string // a path of this server that serves a copy; every other address shows the initial: nothing is loaded from elsewhere
 	Home   string // addresses; those that are not of the web become no links
 	Policy string
@@ -37,6 +40,7 @@ type loginPage struct {
 	Failed bool   // name or password did not match; the page does not say which, and looks the same for a name nobody has
 	Wait   string // how long to wait after too many attempts, "30 seconds"; empty: not at all
 	Again  bool   // signed in already, but the app wants it done again
+	Meant  string // that the app means a certain account; empty: any will do
 	Signup bool   // accounts may be made here
 	Others []page.Act
 }
@@ -136,6 +140,7 @@ func (p forgotPage) Fields() []page.Field {
 // checkMailPage follows whatever sends a link. It says "if", so that nobody learns who has an account.
 type checkMailPage struct {
 	page.Frame
+	way
 	Email string // as it was typed
 	Lasts string // how long the link works: "15 minutes"
 	Back  string // path to begin again at
@@ -176,27 +181,41 @@ type allowance struct {
 	Lasts   string   // how long one access token lasts: "15 minutes"
 	Renews  bool     // it is renewed until it is taken back
 	Expires string   // when the app's access ends at the latest: "1 year"; empty: not told
+
+	Document string // digest of the app's document that is shown, in the field document: an answer is to that one alone
+	Changed  bool   // it is another than the one allowed before, or than the one shown a moment ago
 }
 
 // ask is a scope as consent shows it.
 type ask struct {
 	Name, Text string
-	Required   bool // the app does not work without it: fixed
-	Writes     bool // changes something: starts unticked
-	Held       bool // allowed before: starts ticked
+	Required   bool     // the app does not work without it: fixed
+	Writes     bool     // changes something: starts unticked
+	Held       bool     // allowed before: starts ticked
+	Refused    bool     // left unticked before: starts unticked
+	With       []string // texts of what it includes and no box is shown for
+	Needs      []string // texts of what it includes and has a box: unticking that unticks it
 }
 
 // box is the box of the scope.
 func (a ask) box() page.Box {
 	made := page.ScopeBox(a.Name, a.Text)
 	made.Fixed = a.Required
-	made.Ticked = a.Required || a.Held || !a.Writes
+	made.Ticked = a.Required || a.Held || !a.Writes && !a.Refused
+	var notes []string
 	switch {
 	case a.Required:
-		made.Note = "needed"
+		notes = append(notes, "needed")
 	case a.Writes:
-		made.Note = "changes things for you"
+		notes = append(notes, "changes things for you")
 	}
+	if len(a.With) > 0 {
+		notes = append(notes, "comes with "+quoted(a.With))
+	}
+	if len(a.Needs) > 0 && !a.Required {
+		notes = append(notes, "only together with "+quoted(a.Needs))
+	}
+	made.Note = strings.Join(notes, "; ")
 	return made
 }
 
@@ -205,9 +224,8 @@ type consentPage struct {
 	page.Frame
 	way
 	allowance
-	Goes    string // host the browser goes to next
-	For     string // the user who is asked, in the field account
-	Changed bool   // the app's published document is another than the one allowed before
+	Goes string // host the browser goes to next
+	For  string // the user who is asked, in the field account
 }
 
 // devicePage is GET and POST /device: field user_code, button go-on.

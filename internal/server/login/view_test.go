@@ -54,7 +54,7 @@ func every(frame page.Frame, s words) map[string]visit {
 		f.Title = title
 		return f
 	}
-	client := &asker{Name: s.name, Host: "localhost:8422", Logo: s.path, Home: s.address, Policy: s.address, Terms: s.address}
+	client := &asker{Name: s.name, By: "by " + s.text, Host: "localhost:8422", Logo: s.path, Home: s.address, Policy: s.address, Terms: s.address}
 	plain := asker{Name: s.name, Host: s.text}
 	on := way{Request: s.code, Next: s.text}
 	token := secret.Of(s.token)
@@ -62,9 +62,11 @@ func every(frame page.Frame, s words) map[string]visit {
 	allow := allowance{
 		Client: *client, Account: s.text, API: s.api,
 		Boxes:  []page.Box{ask{Name: "profile.read", Text: s.text, Required: true}.box(), ask{Name: "messages.read", Text: "read your messages"}.box(), ask{Name: "posts.write", Text: "post for you", Writes: true}.box()},
-		MayNot: []string{"delete your messages", s.text}, Lasts: "15 minutes", Renews: true, Expires: "1 year",
+		MayNot: []string{"delete your messages", s.text}, Lasts: "15 minutes", Renews: true, Expires: "1 year", Document: s.code,
 	}
 	small := allowance{Client: plain, Account: s.text}
+	changed := small
+	changed.Changed = true
 	to := frame
 	to.FormAction = []string{s.address}
 	out := frame
@@ -74,6 +76,7 @@ func every(frame page.Frame, s words) map[string]visit {
 		"login":         {"login", loginPage{Frame: titled("Sign in"), Signup: true}, append(fields, `href="/forgot"`, `href="/signup"`, "Sign in to Acme", `autocomplete="current-password"`)},
 		"login-client":  {"login", loginPage{Frame: titled("Sign in"), way: on, Client: client, Login: s.text, Signup: true, Others: []page.Act{{URL: "/login/github", Text: "Go on with " + s.text}}}, append(fields, `name="request" value="WDJB-MJHT"`, `value="text"`, "localhost:8422", `href="/forgot?request=WDJB-MJHT"`, `src="/logos/app_1"`, "It never sees your password")},
 		"login-failed":  {"login", loginPage{Frame: titled("Sign in"), Login: s.text, Failed: true, Again: true}, append(fields, "That did not match.", `role="alert"`)},
+		"login-meant":   {"login", loginPage{Frame: titled("Sign in"), way: on, Client: client, Again: true, Meant: s.text}, append(fields, "text")},
 		"login-wait":    {"login", loginPage{Frame: titled("Sign in"), Login: s.text, Wait: s.text}, append(fields, "Too many attempts.")},
 		"second-factor": {"second-factor", secondFactorPage{Frame: titled("One more proof"), way: on, Client: client, Login: s.text}, []string{`id="otp"`, `name="otp"`, `autocomplete="one-time-code"`, `id="sign-in"`}},
 		"second-wrong":  {"second-factor", secondFactorPage{Frame: titled("One more proof"), Failed: true}, []string{`aria-invalid="true" aria-describedby="otp-error otp-hint"`}},
@@ -81,7 +84,7 @@ func every(frame page.Frame, s words) map[string]visit {
 		"signup":        {"signup", signupPage{Frame: titled("Make an account"), way: on, Client: client}, []string{`id="name"`, `id="email"`, `id="password"`, `id="sign-up"`, `minlength="8"`, `href="https://acme.example/terms"`}},
 		"signup-wrong":  {"signup", signupPage{Frame: titled("Make an account"), Name: s.text, Email: s.text, Errors: wrong}, []string{`id="password-error"`, `value="text"`}},
 		"forgot":        {"forgot", forgotPage{Frame: titled("Choose a new password"), way: on, Email: s.text}, []string{`id="email"`, `id="send-link"`, `name="request"`}},
-		"check-mail":    {"check-mail", checkMailPage{titled("Look into your mail"), s.text, "15 minutes", "/forgot"}, []string{"If <b>text</b> belongs to an account", "15 minutes", `href="/forgot"`}},
+		"check-mail":    {"check-mail", checkMailPage{Frame: titled("Look into your mail"), way: on, Email: s.text, Lasts: "15 minutes", Back: "/forgot"}, []string{"If <b>text</b> belongs to an account", "15 minutes", `href="/forgot?request=WDJB-MJHT"`}},
 		"link-confirm":  {"link-confirm", linkConfirmPage{titled("Confirm your address"), "/links/confirm", token, s.text, "Confirm this address"}, []string{`method="post" action="/links/confirm"`, `name="token" value="thetoken"`, `id="confirm-link"`}},
 		"reset":         {"reset", resetPage{Frame: titled("Choose a new password"), Action: "/links/reset", Token: token, Email: s.text}, []string{`id="password"`, `autocomplete="new-password"`, `id="set-password"`, `value="thetoken"`}},
 		"reset-wrong":   {"reset", resetPage{Frame: titled("Choose a new password"), Action: "/links/reset", Token: token, Errors: wrong}, []string{`id="password-error"`}},
@@ -89,9 +92,9 @@ func every(frame page.Frame, s words) map[string]visit {
 			`id="scope-profile.read" checked disabled>`, `<input type="hidden" name="scope" value="profile.read">`, `id="scope-messages.read" name="scope" value="messages.read" checked>`,
 			`id="scope-posts.write" name="scope" value="posts.write">`, `<button class="btn" id="deny" name="decision" value="deny">`, `<button class="btn" id="approve" name="decision" value="approve">`,
 			"It will be able to", `<b class="not">NOT</b>`, "delete your messages", "lasts 15 minutes and renews itself", "go on to <b>localhost:8422</b>", `src="/logos/app_1"`, "Privacy policy", "Terms",
-			`<bdi>PostPal</bdi> would like a visitor badge for Mail`,
+			`<bdi>PostPal</bdi> would like a visitor badge for Mail`, `<span class="by">by text</span>`, `name="document" value="WDJB-MJHT"`,
 		}},
-		"consent-small":  {"consent", consentPage{Frame: to, allowance: small, Changed: true}, []string{"know who you are, and nothing else", "has changed"}},
+		"consent-small":  {"consent", consentPage{Frame: to, allowance: changed}, []string{"know who you are, and nothing else", "has changed"}},
 		"device":         {"device", devicePage{Frame: titled("Connect a device")}, []string{`id="user_code"`, `name="user_code"`, `id="go-on"`}},
 		"device-wrong":   {"device", devicePage{titled("Connect a device"), s.code, s.text}, []string{`value="WDJB-MJHT"`, `id="user_code-error"`}},
 		"device-approve": {"device-approve", deviceApprovePage{Frame: titled("Connect a device"), allowance: allow, Code: s.code}, []string{`id="approve"`, `id="deny"`, `<p class="code">WDJB-MJHT</p>`, "somebody sent it to you", `name="user_code" value="WDJB-MJHT"`}},
@@ -206,6 +209,7 @@ func TestBoxes(t *testing.T) {
 		{ask{Name: "a"}, true, false},
 		{ask{Name: "a", Writes: true}, false, false},
 		{ask{Name: "a", Writes: true, Held: true}, true, false},
+		{ask{Name: "a", Refused: true}, false, false},
 		{ask{Name: "a", Required: true}, true, true},
 		{ask{Name: "a", Required: true, Writes: true}, true, true},
 	} {

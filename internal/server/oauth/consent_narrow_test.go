@@ -73,6 +73,9 @@ func TestConsentHostOfStranger(t *testing.T) {
 	}
 	w.sync()
 	p := (&client{w: w, id: made.ID}).open("openid profile.read")
+	if !strings.Contains(p.Text(), "registered itself") {
+		t.Errorf("the page does not say that nobody here registered the app: %s", p.Text())
+	}
 	if !p.Has("approve") || strings.Contains(p.Body, `<span class="host">bank.example`) || !strings.Contains(p.Body, `<span class="host">rp.test`) {
 		t.Errorf("consent = %s", p.Text())
 	}

@@ -60,8 +60,8 @@ func (c *client) answered(p *servertest.Page) (scopes []string, failed string) {
 	return strings.Fields(r.text("scope")), ""
 }
 
-// TestConsentNarrows: what is not ticked is in no token, cannot be had by a refresh, and is asked again if it is wanted again
-// (DESIGN section 8; PROTOCOLS OAuth 10, 18).
+// TestConsentNarrows: what is not ticked is in no token and cannot be had by a refresh (DESIGN section 8; PROTOCOLS OAuth 10, 18).
+// Who left something unticked is not asked at every sign-in: the same or less again asks nothing and gives what was allowed.
 func TestConsentNarrows(t *testing.T) {
 	w := newWorld(t, servertest.Options{})
 	c := w.app(lanyard.AppInput{Type: "public"})
@@ -88,8 +88,108 @@ func TestConsentNarrows(t *testing.T) {
 	if got := w.grants()[c.id]; !slices.Equal(got, []string{"openid", "profile", "profile.read"}) {
 		t.Errorf("the grant holds %v, want what was ticked", got)
 	}
-	if got := c.login(url.Values{"scope": {"openid messages.read"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
-		t.Errorf("silently what was not ticked = %v, want consent_required", got)
+	for scope, want := range map[string]string{everything: "openid profile profile.read", "profile.read messages.read": "profile.read", "openid posts.write": "openid"} {
+		for _, prompt := range []string{"", "none"} {
+			got, failed := c.answered(w.browser.Get(c.ask(url.Values{"scope": {scope}, "prompt": {prompt}})))
+			if !slices.Equal(got, strings.Fields(want)) {
+				t.Errorf("%s again, prompt %q = %v %s, want no question and %s", scope, prompt, got, failed, want)
+			}
+		}
+	}
+	if got := c.login(url.Values{"scope": {"messages.read posts.write"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
+		t.Errorf("silently nothing but what was not ticked = %v, want consent_required", got)
+	}
+	if p := c.open("openid files.read"); !p.Has("approve") {
+		t.Errorf("something that nobody was asked about = %s, want to be asked", p.URL)
+	}
+	p = w.browser.Get(c.ask(url.Values{"scope": {everything}, "prompt": {"consent"}}))
+	for scope, ticked := range map[string]bool{"profile": true, "email": false, "profile.read": true, "messages.read": false, "posts.write": false} {
+		if p.Ticked("scope-"+scope) != ticked {
+			t.Errorf("prompt=consent: the box of %s is ticked: %t, want the answer from before", scope, !ticked)
+		}
+	}
+	// Allowed after all, and taken back: each time the refusal is forgotten.
+	p = w.browser.Press(p, "approve", map[string]string{"+scope-posts.write": "", "+scope-messages.read": ""})
+	if got, _ := c.answered(p); !slices.Contains(got, "posts.write") || !slices.Contains(got, "messages.read") || slices.Contains(got, "email") {
+		t.Errorf("allowed after all = %v", got)
+	}
+	if got := c.login(url.Values{"scope": {"posts.write"}, "prompt": {"none"}}); got.Get("code") == "" {
+		t.Errorf("silently what was allowed after all = %v, want a code", got)
+	}
+	w.takeBack()
+	if p := c.open("openid email"); !p.Has("approve") || !p.Ticked("scope-email") {
+		t.Errorf("after it was taken back = %s, want to be asked as if for the first time", p.URL)
+	}
+}
+
+// takeBack takes back all that Ada allows.
+func (w *world) takeBack() {
+	w.tb.Helper()
+	list, err := w.node.Manage.Grants(w.tb.Context(), w.admin(), manage.GrantsFilter{User: w.ada.ID}, manage.List{})
+	if err != nil {
+		w.tb.Fatal(err)
+	}
+	for _, g := range list.Items {
+		if _, err := w.node.Manage.RevokeGrant(w.tb.Context(), w.admin(), g.ID); err != nil {
+			w.tb.Fatal(err)
+		}
+	}
+	w.sync()
+}
+
+// TestConsentIncludes: what includes something gives it, and the page says so; nothing that was left unticked is ever given
+// (DESIGN section 8: "It will NOT be able to" is true).
+func TestConsentIncludes(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	reads := func(token string) bool {
+		t.Helper()
+		d, err := w.node.Admin.Verify(t.Context(), lanyard.VerifyRequest{Credential: token, API: "notes", Method: "GET", Path: "/v1/notes"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Allowed
+	}
+	p := c.open("openid notes.write")
+	_, not, _ := strings.Cut(p.Text(), "NOT")
+	if strings.Contains(not, "read your notes") || !strings.Contains(not, "burn your notes") || !strings.Contains(p.Text(), "comes with “read your notes”") || p.Has("scope-notes.read") {
+		t.Fatalf("the page says %s, want that reading comes with writing, and burning alone among what it can NOT do", p.Text())
+	}
+	r := c.redeem(w.browser.Press(p, "approve", map[string]string{"+scope-notes.write": ""}).Away.Query().Get("code"), nil)
+	if !reads(r.text("access_token")) {
+		t.Error("what came with writing does not work")
+	}
+	if got := c.login(url.Values{"scope": {"openid notes.read"}, "prompt": {"none"}}); got.Get("code") == "" {
+		t.Errorf("what was allowed by inclusion = %v, want no question", got)
+	}
+	// Unticked at last: whatever would give it goes too, and so does what was issued before.
+	p = w.browser.Get(c.ask(url.Values{"scope": {"openid notes.read"}, "prompt": {"consent"}}))
+	if !p.Ticked("scope-notes.read") {
+		t.Error("what was allowed by inclusion is not ticked")
+	}
+	w.browser.Press(p, "approve", map[string]string{"-scope-notes.read": ""})
+	w.sync()
+	if got := w.grants()[c.id]; !slices.Equal(got, []string{"openid"}) || reads(r.text("access_token")) {
+		t.Errorf("after reading was unticked the grant holds %v", got)
+	}
+	w.takeBack()
+	// Both asked, and a form that ticks the one and not what it gives.
+	p = c.open("openid notes.read notes.write notes.burn")
+	if !p.Ticked("scope-notes.read") || !strings.Contains(p.Text(), "only together with “read your notes”") {
+		t.Errorf("the page says %s, want a box for each", p.Text())
+	}
+	p = w.browser.Press(p, "approve", map[string]string{"-scope-notes.read": "", "+scope-notes.write": "", "+scope-notes.burn": ""})
+	if got, failed := c.answered(p); !slices.Equal(got, []string{"openid", "notes.burn"}) {
+		t.Errorf("writing without reading = %v %s, want neither", got, failed)
+	}
+	if got, _ := c.answered(c.open("openid notes.read notes.write notes.burn")); !slices.Equal(got, []string{"openid", "notes.burn"}) {
+		t.Errorf("the same again = %v", got)
+	}
+	// What an app cannot do without brings what it includes.
+	needs := w.app(lanyard.AppInput{Name: "Needs", Type: "public", OAuthSettings: lanyard.OAuthSettings{RequiredScopes: []string{"notes.write"}}})
+	p = needs.open("notes.read notes.write")
+	if got, _ := needs.answered(w.browser.Post("/consent", url.Values{"request": {p.URL.Query().Get("request")}, "decision": {"approve"}}, nil)); !slices.Equal(got, []string{"notes.read", "notes.write"}) {
+		t.Errorf("with a required scope = %v, want it and what it includes", got)
 	}
 }
 
@@ -304,7 +404,7 @@ func TestConsentSpeaks(t *testing.T) {
 	})
 	p := c.open("openid profile.read")
 	text := p.Text()
-	for _, want := range []string{`<b onmouseover="alert(1)">Pal</b>`, "pal.test", "rp.test", "ada@demo.test", "know that it is you", "read your profile", "NOT", "post for you", "read your messages", "15 minutes"} {
+	for _, want := range []string{`<b onmouseover="alert(1)">Pal</b>`, "pal.test", "rp.test", "ada@demo.test", "by Sunny", "know that it is you", "read your profile", "NOT", "post for you", "read your messages", "15 minutes"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q: %s", want, text)
 		}
@@ -335,14 +435,18 @@ func TestConsentDocument(t *testing.T) {
 	c := &client{w: w, id: address}
 	first, second := "Pal", "Pal, your bank"
 	says.Store(&first)
-	w.browser.Press(c.open("openid profile.read posts.write"), "approve", map[string]string{"+scope-posts.write": ""})
+	p := c.open("openid profile.read posts.write")
+	if host := strings.TrimPrefix(there.URL, "https://"); !strings.Contains(p.Text(), "says so itself at "+host) {
+		t.Errorf("the page does not say that the app speaks for itself at %s: %s", host, p.Text())
+	}
+	w.browser.Press(p, "approve", map[string]string{"+scope-posts.write": ""})
 	if p := c.open("openid profile.read"); p.Away == nil {
 		t.Fatalf("the same document = %s, want no question", p.URL)
 	}
 	says.Store(&second)
 	clock.Advance(25 * time.Hour) // no document is kept longer
 	w.sync()
-	p := c.open("openid profile.read")
+	p = c.open("openid profile.read")
 	if !p.Has("approve") || !strings.Contains(p.Text(), "This app has changed") || !strings.Contains(p.Text(), second) {
 		t.Fatalf("another document = %s %.500s, want to be asked and told", p.URL, p.Text())
 	}
@@ -351,5 +455,56 @@ func TestConsentDocument(t *testing.T) {
 	}
 	if got := c.login(url.Values{"scope": {"posts.write"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
 		t.Errorf("silently what was allowed to the other document = %v, want consent_required", got)
+	}
+}
+
+// TestConsentShownDocument: a yes is to the document that was shown. One to another is none, at consent and where a device is let
+// in: the present one is shown, and nothing is allowed until it was seen.
+func TestConsentShownDocument(t *testing.T) {
+	var says atomic.Pointer[string]
+	var address string
+	there, allow := stranger(t, func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		_, _ = rw.Write([]byte(`{"client_id":"` + address + `","client_name":"` + *says.Load() + `","redirect_uris":["` + callback + `"],"grant_types":["authorization_code","` + deviceGrant + `"]}`))
+	})
+	address = there.URL + "/client"
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now, Settings: allow})
+	c := &client{w: w, id: address}
+	say := func(name string) {
+		t.Helper()
+		says.Store(&name)
+		clock.Advance(6 * time.Minute) // an answer that says nothing of its age counts for five
+		w.sync()
+		w.node.Browser(t).Get(c.ask(nil)) // somebody else's request reads it
+		w.sync()
+	}
+	first := "Pal"
+	says.Store(&first)
+	shown := c.open("openid profile.read")
+	say("Your bank")
+	p := w.browser.Press(shown, "approve", nil)
+	if p.Away != nil || p.Status != http.StatusConflict || !p.Has("approve") || !strings.Contains(p.Text(), "This app has changed") || !strings.Contains(p.Text(), "Your bank") || len(w.grants()) != 0 {
+		t.Fatalf("a yes to Pal = %d at %s, grants %v, want to be asked about Your bank", p.Status, p.URL, w.grants())
+	}
+	if got, failed := c.answered(w.browser.Press(p, "approve", nil)); !slices.Equal(got, []string{"openid", "profile.read"}) {
+		t.Errorf("a yes to Your bank = %v %s", got, failed)
+	}
+	// It changes between the yes and the answer to the app.
+	p = c.open("openid profile.read posts.write")
+	form := url.Values{"request": {p.URL.Query().Get("request")}, "decision": {"approve"}, "scope": {"posts.write"}, "document": {"another"}}
+	if p := w.browser.Post("/consent", form, nil); p.Status != http.StatusConflict || p.Away != nil {
+		t.Errorf("a yes to a made-up document = %d, away %v", p.Status, p.Away)
+	}
+	w.takeBack()
+	d := c.device("profile.read")
+	waiting := d.typed(w.browser)
+	say("Pal again")
+	p = w.browser.Press(waiting, "approve", nil)
+	if p.Status != http.StatusConflict || !p.Has("approve") || !strings.Contains(p.Text(), "Pal again") || len(w.grants()) != 0 {
+		t.Fatalf("a device let in by Your bank = %d %.300s, want to be asked about Pal again", p.Status, p.Text())
+	}
+	if p = w.browser.Press(p, "approve", nil); p.Status != http.StatusOK || len(w.grants()) != 1 {
+		t.Errorf("let in by Pal again = %d, grants %v", p.Status, w.grants())
 	}
 }

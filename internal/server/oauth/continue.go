@@ -15,8 +15,10 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/signin"
+	"github.com/lanyard-auth/lanyard/internal/verify"
 )
 
 // carryOn is GET /continue: every page of the way returns to it. Without a request it goes to a local path, or home.
@@ -63,14 +65,9 @@ func errOver() *failure {
 func (s *Server) step(w http.ResponseWriter, r *http.Request, visit *browser.Visit, a *app.App, request *grant.Request) error {
 	state := &signin.State{Request: request, Session: visit.Session, Document: a.Document, FirstParty: a.OAuth.FirstParty, Now: s.Now()}
 	if visit.SignedIn() {
-		if err := s.settleHint(a, visit, request); err != nil {
+		if err := s.knows(r.Context(), a, visit, state); err != nil {
 			return err
 		}
-		g, err := s.Grants.LiveGrant(r.Context(), visit.User.ID, a.ID)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		state.Grant = g
 	}
 	next, denied := signin.Next(state)
 	to := wayBack{uri: request.Ask.RedirectURI, mode: request.Ask.ResponseMode, state: request.Ask.State, silent: request.Ask.Wants("none")}
@@ -83,10 +80,43 @@ func (s *Server) step(w http.ResponseWriter, r *http.Request, visit *browser.Vis
 		if _, err := s.Requests.DropRequest(r.Context(), request.ID, visit.Browser); err != nil {
 			return err
 		}
-		return s.respond(w, r, to, url.Values{"error": {denied}, "error_description": {deniedText(denied)}})
+		return s.respond(w, r, to, url.Values{"error": {denied}, "error_description": {deniedText(denied, to.silent)}})
 	case signin.Issue:
 	}
 	return s.issueCode(w, r, visit, a, request, state, to)
+}
+
+// knows fills in what depends on who is logged in.
+func (s *Server) knows(ctx context.Context, a *app.App, visit *browser.Visit, state *signin.State) error {
+	ask := &state.Request.Ask
+	if err := s.settleHint(a, visit, state.Request); err != nil {
+		return err
+	}
+	view, err := s.Verifier.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	state.API = scopesOf(view, &ask.Issue)
+	if state.Asked, err = s.Verifier.Grantable(ctx, visit.User.ID, a, ask.Scopes); err != nil {
+		return err
+	}
+	g, err := s.Grants.LiveGrant(ctx, visit.User.ID, a.ID)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err == nil {
+		g.Refused = grant.Without(g.Refused, a.OAuth.RequiredScopes) // the app has come to need it: that is another question
+		state.Grant = g
+	}
+	return err
+}
+
+// scopesOf are the scopes of the API that something is issued for; nil for OpenID scopes alone.
+func scopesOf(view *verify.CatalogView, issue *grant.Issue) *policy.Scopes {
+	if api := view.ByName(issue.API); api != nil {
+		return api.Policy.Scopes
+	}
+	return nil
 }
 
 // settleHint turns a pairwise hint into the user it means, if that is the one who is logged in. Any other means nobody here,
@@ -107,13 +137,15 @@ func (s *Server) settleHint(a *app.App, visit *browser.Visit, request *grant.Req
 	return nil
 }
 
-func deniedText(code string) string {
-	switch code {
-	case signin.AccessDenied:
+func deniedText(code string, silent bool) string {
+	switch {
+	case code == signin.AccessDenied:
 		return "The user said no."
-	case signin.LoginRequired:
-		return "Nobody is logged in, and prompt=none forbids to ask."
-	case signin.ConsentRequired:
+	case code == signin.LoginRequired && silent:
+		return "Nobody is logged in, or another than is meant, and prompt=none forbids to ask."
+	case code == signin.LoginRequired:
+		return "Another user logged in than the one that id_token_hint or claims means."
+	case code == signin.ConsentRequired:
 		return "The user has not allowed this yet, and prompt=none forbids to ask."
 	}
 	return ""
@@ -136,7 +168,7 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browse
 		}
 		return s.respond(w, r, to, url.Values{"error": {accessDenied}, "error_description": {"The user may grant none of the scopes asked."}})
 	}
-	g, err := s.allow(r.Context(), visit, a, answered{allowed, state.Unticked()})
+	g, err := s.allow(r.Context(), visit, a, answered{allowed, state.Refused(), state.API})
 	if err != nil {
 		return err
 	}
@@ -168,11 +200,14 @@ func (s *Server) issueCode(w http.ResponseWriter, r *http.Request, visit *browse
 	return s.respond(w, r, to, url.Values{"code": {text.Reveal()}})
 }
 
-// answered is what a user said of the scopes that an app asked for.
-type answered struct{ yes, no []string }
+// answered is what a user said of the scopes of an API that an app asked for.
+type answered struct {
+	yes, no []string
+	api     *policy.Scopes
+}
 
-// allow makes, widens or narrows the grant, unless it stands already as it is to be. What was allowed to another document of
-// the app than the present one was not allowed to this one.
+// allow makes, widens or narrows the grant, unless it stands already as it is to be. What was refused takes with it whatever
+// would give it after all.
 func (s *Server) allow(ctx context.Context, visit *browser.Visit, a *app.App, said answered) (*grant.Grant, error) {
 	now := s.Now().UTC().Truncate(time.Microsecond)
 	there, err := s.Grants.LiveGrant(ctx, visit.User.ID, a.ID)
@@ -180,16 +215,14 @@ func (s *Server) allow(ctx context.Context, visit *browser.Visit, a *app.App, sa
 	case fault.Is(err, fault.NotFound):
 	case err != nil:
 		return nil, err
-	case there.Covers(said.yes, a.Document) && len(grant.Without(said.no, there.Scopes)) == len(said.no):
+	case there.Stands(said.yes, said.no, a.Document) && len(grant.Without(there.Scopes, said.api.Giving(said.no))) == len(there.Scopes):
 		return there, nil
-	case there.Document != a.Document:
-		said.no = append(said.no, grant.Without(there.Scopes, said.yes)...)
 	}
 	grantID, err := id.NewFrom[id.Grant](s.Random)
 	if err != nil {
 		return nil, err
 	}
-	g := &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: said.yes, Unticked: said.no, Document: a.Document, CreatedAt: now, UpdatedAt: now}
+	g := &grant.Grant{ID: grantID, User: visit.User.ID, App: a.ID, Team: a.Team, Scopes: said.yes, Refused: said.no, Unticked: said.api.Giving(said.no), Document: a.Document, CreatedAt: now, UpdatedAt: now}
 	actor := audit.Actor{Label: string(visit.User.ID), User: visit.User.ID}
 	return s.Grants.Allow(ctx, g, actor.New(now, "grant.allow", string(grantID), a.Team, map[string]string{"app": string(a.ID)}))
 }

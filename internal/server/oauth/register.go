@@ -400,9 +400,11 @@ func nameless(reg *registration) string {
 	return "A client without a name"
 }
 
-// apply writes a description into an app.
+// apply writes a description into an app. What its users are shown of it is its document: who allowed an app that then calls
+// itself something else, or sends them elsewhere, is asked anew.
 func (reg *registration) apply(a *app.App) {
 	a.Name, a.HomepageURL, a.OAuth = clip(reg.Name, 100), reg.URI, reg.OAuth
+	a.Document = documentDigest([]byte(strings.Join(slices.Concat([]string{a.Name, a.HomepageURL, a.OAuth.LogoURI, a.OAuth.PolicyURI, a.OAuth.TermsURI}, a.OAuth.RedirectURIs), "\n")))
 	a.Type = app.Confidential
 	if reg.AuthMethod == app.AuthNone {
 		a.Type = app.Public

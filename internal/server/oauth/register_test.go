@@ -184,6 +184,13 @@ func TestRegistration(t *testing.T) {
 		}
 	}
 	put := describe(t, w, http.MethodPut, path, description(object{"client_id": clientID, "client_name": "Renamed", "token_endpoint_auth_method": "client_secret_basic"}), token)
+	w.sync()
+	if got := c.login(url.Values{"scope": {"openid profile.read"}, "prompt": {"none"}}); got.Get("error") != "consent_required" {
+		t.Errorf("silently, after it called itself something else = %v, want consent_required", got)
+	}
+	if p := c.open("openid profile.read"); !p.Has("approve") || !strings.Contains(p.Text(), "This app has changed") {
+		t.Errorf("after it called itself something else = %s, want to be asked and told", p.URL)
+	}
 	if put.status != http.StatusOK || put.text("client_name") != "Renamed" || strings.Contains(fmt.Sprint(put.body["grant_types"]), "refresh_token") {
 		t.Errorf("putting = %d %s, want what was not named gone", put.status, put.raw)
 	}

@@ -55,6 +55,12 @@ func newWorld(tb testing.TB, o servertest.Options) *world {
 			},
 			Operations: map[string]lanyard.Operation{"GET /v1/me": {Scopes: []string{"profile.read"}}, "POST /v1/posts": {Scopes: []string{"posts.write"}}},
 		},
+		"notes": {
+			Takes: "token", Scopes: map[string]lanyard.Scope{
+				"notes.read": {Text: "read your notes"}, "notes.write": {Text: "write notes for you", Writes: true, Includes: []string{"notes.read"}}, "notes.burn": {Text: "burn your notes", Writes: true},
+			},
+			Operations: map[string]lanyard.Operation{"GET /v1/notes": {Scopes: []string{"notes.read"}}},
+		},
 		"files": {
 			Takes: "either", Token: &lanyard.TokenRules{Format: "opaque"}, Scopes: map[string]lanyard.Scope{"files.read": {Text: "read files"}},
 			Operations: map[string]lanyard.Operation{"GET /v1/files": {Scopes: []string{"files.read"}}},

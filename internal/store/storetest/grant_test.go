@@ -190,6 +190,37 @@ func TestAllowLess(t *testing.T) {
 	})
 }
 
+// What was refused is remembered until it is allowed, taken back, or asked by another document.
+func TestAllowRefused(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		say := func(what, document string, yes, no, allowed, refused []string) *grant.Grant {
+			t.Helper()
+			g := aGrant(w.dev, w.ourApp, yes...)
+			g.Refused, g.Unticked, g.Document = no, no, document
+			said, err := w.Allow(ctx, g, event("grant.allow"))
+			must(t, err)
+			kept, err := w.LiveGrant(ctx, w.dev, w.ourApp)
+			must(t, err)
+			for how, got := range map[string]*grant.Grant{"answered": said, "kept": kept} {
+				if !slices.Equal(got.Scopes, allowed) || !slices.Equal(got.Refused, refused) {
+					t.Errorf("%s, %s: %v without %v, want %v without %v", what, how, got.Scopes, got.Refused, allowed, refused)
+				}
+			}
+			return kept
+		}
+		list := func(scopes ...string) []string { return scopes }
+		say("at first", "one", list("a"), list("c", "b", "c"), list("a"), list("b", "c"))
+		say("more", "one", list("d"), list("e"), list("a", "d"), list("b", "c", "e"))
+		say("one of it after all", "one", list("b"), nil, list("a", "b", "d"), list("c", "e"))
+		say("allowed before, and now refused", "one", list("a"), list("d"), list("a", "b"), list("c", "d", "e"))
+		say("to another document", "two", list("a"), list("b"), list("a"), list("b"))
+		g := say("at once", "two", list("b"), list("b"), list("a", "b"), nil)
+		must(t, second(w.RevokeGrant(ctx, audit.UserReach(w.dev), w.dev, g.ID, event("grant.revoke"))))
+		say("after it was taken back", "two", list("a"), nil, list("a"), nil)
+	})
+}
+
 // What is unticked is taken out, what is allowed at the same time stays, and the rest is left alone.
 func TestAllowUnticked(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {

@@ -65,6 +65,7 @@ type Store interface {
 type Filter struct {
 	Team     id.Team
 	Name     string
+	Origin   Origin // with MadeHere: every origin
 	Before   time.Time
 	BeforeID string
 	Limit    int

@@ -95,10 +95,12 @@ func (a Actor) New(at time.Time, action, target string, team id.Team, details ma
 	return Event{ID: id.New[id.Event](), At: at, Actor: a.Label, Action: action, Target: target, Team: team, Details: details}
 }
 
-// Filter narrows the audit log. Before and BeforeID continue after the last line seen.
+// Filter narrows the audit log; what is empty narrows nothing. Before and BeforeID continue after the last line seen.
 type Filter struct {
 	Action   string
 	Target   string
+	Actor    string    // as Event has it
+	From, To time.Time // From is inclusive, To exclusive
 	Before   time.Time
 	BeforeID string
 	Limit    int

@@ -33,11 +33,14 @@ func VersionSubject(key id.Key, version int) string { return string(key) + "#" +
 
 // Filter narrows a list of keys. Before and BeforeID continue after the last one seen.
 type Filter struct {
-	App      id.App
-	Team     id.Team
-	Name     string
-	Kinds    []secret.Kind // empty: every kind
-	Before   time.Time
-	BeforeID string
-	Limit    int
+	App   id.App
+	Team  id.Team
+	Name  string
+	Kinds []secret.Kind // empty: every kind
+	// With EndsBefore the list is of keys that end between the two times, the next to end first, those revoked left out; it has
+	// one page.
+	EndsAfter, EndsBefore time.Time
+	Before                time.Time
+	BeforeID              string
+	Limit                 int
 }

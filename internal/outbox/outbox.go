@@ -44,6 +44,15 @@ type Logout struct {
 	Attempts int // how often telling it has failed
 }
 
+// Waiting is what may be shown of a message on its way: nothing of what it says.
+type Waiting struct {
+	ID        string // a mail's own, or of the app that is to be told
+	Attempts  int    // how often sending it has failed
+	NextAt    time.Time
+	LastError string
+	CreatedAt time.Time
+}
+
 // Store keeps messages. They are written by the steps that cause them.
 type Store interface {
 	// Outbox lists what waits, oldest first.

@@ -21,7 +21,14 @@ func writeAudit(ctx context.Context, q querier, ev audit.Event) error {
 // Audit lists the log, newest first.
 func (s *Store) Audit(ctx context.Context, reach audit.Reach, f audit.Filter) (events []audit.Event, err error) {
 	err = s.read("read the audit log", func(q querier) error {
-		w := within("team_id", reach).given("action = ?", f.Action).given("target = ?", f.Target).after("at, id", f.Before, f.BeforeID)
+		w := within("team_id", reach).given("action = ?", f.Action).given("target = ?", f.Target).given("actor = ?", f.Actor)
+		if !f.From.IsZero() {
+			w.and("at >= ?", micros(f.From))
+		}
+		if !f.To.IsZero() {
+			w.and("at < ?", micros(f.To))
+		}
+		w.after("at, id", f.Before, f.BeforeID)
 		query := `SELECT id, at, actor, action, target, team_id, details FROM audit_event` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ` + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {

@@ -56,6 +56,38 @@ func (s *Store) ClaimMails(ctx context.Context, now time.Time, lease time.Durati
 	return mails, err
 }
 
+// What waits, the next to be tried first.
+const (
+	waitingMails   = `SELECT id, attempts, next_at, last_error, created_at FROM delivery WHERE kind = 'mail' ORDER BY next_at, id LIMIT $1`
+	waitingLogouts = `SELECT app_id, attempts, next_at, last_error, created_at FROM logout_notice ORDER BY next_at, alias, app_id LIMIT $1`
+)
+
+// Waiting lists mails, or with kind "logout" the apps that are to be told of ended sessions, the next to be tried first. What mails say
+// stays sealed.
+func (s *Store) Waiting(ctx context.Context, kind string, limit int) (waiting []outbox.Waiting, err error) {
+	query := waitingMails
+	if kind == "logout" {
+		query = waitingLogouts
+	}
+	err = s.read("list deliveries", func(q querier) error {
+		rows, err := q.QueryContext(ctx, query, limit)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var m outbox.Waiting
+			var next, created int64
+			if err := rows.Scan(&m.ID, &m.Attempts, &next, &m.LastError, &created); err != nil {
+				return err
+			}
+			m.NextAt, m.CreatedAt = moment(next), moment(created)
+			waiting = append(waiting, m)
+			return nil
+		})
+	})
+	return waiting, err
+}
+
 // MailSent implements notify.Queue.
 func (s *Store) MailSent(ctx context.Context, message id.Message) error {
 	return s.step(ctx, "forget a delivered message", func(ctx context.Context, q querier) error {

@@ -80,6 +80,11 @@ func (s *Store) ReplaceKeyring(ctx context.Context, next keyring.State) (won boo
 		if err := s.writeKeyring(ctx, q, next); err != nil || head.Revision == 0 {
 			return err
 		}
+		if next.Act != nil {
+			if err := writeAudit(ctx, q, *next.Act); err != nil {
+				return err
+			}
+		}
 		var now int64
 		if err := q.QueryRowContext(ctx, `SELECT `+s.engine.clock()).Scan(&now); err != nil {
 			return err

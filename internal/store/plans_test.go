@@ -180,12 +180,22 @@ func askLists(t *testing.T, st *Store) {
 				errs = append(errs, err)
 			}
 		}
-		_, err := st.Apps(ctx, reach, app.Filter{Before: now, BeforeID: "x", Limit: 50})
+		_, err := st.Keys(ctx, reach, key.Filter{EndsAfter: now, EndsBefore: now.AddDate(0, 0, 30), Limit: 50})
 		errs = append(errs, err)
-		_, err = st.Teams(ctx, reach, team.Filter{Before: now, BeforeID: "x", Limit: 50})
-		errs = append(errs, err)
-		_, err = st.Audit(ctx, reach, audit.Filter{Before: now, BeforeID: "x", Limit: 50})
-		errs = append(errs, err)
+		for _, f := range []app.Filter{{}, {Name: "x"}, {Origin: app.DCR}, {Name: "x", Origin: app.DCR}} {
+			f.Before, f.BeforeID, f.Limit = now, "x", 50
+			_, err := st.Apps(ctx, reach, f)
+			errs = append(errs, err)
+		}
+		for _, name := range []string{"", "x"} {
+			_, err = st.Teams(ctx, reach, team.Filter{Name: name, Before: now, BeforeID: "x", Limit: 50})
+			errs = append(errs, err)
+		}
+		for _, f := range []audit.Filter{{}, {Action: "a"}, {Target: "t"}, {Actor: "x"}, {Action: "a", Target: "t", Actor: "x"}, {From: now, To: now}, {Action: "a", From: now, To: now}} {
+			f.Before, f.BeforeID, f.Limit = now, "x", 50
+			_, err = st.Audit(ctx, reach, f)
+			errs = append(errs, err)
+		}
 		for _, filter := range []map[usage.Dimension][]string{nil, {usage.ByApp: {string(appID)}}} {
 			_, err = st.UsageSums(ctx, reach, usage.Query{From: now, To: now.AddDate(0, 0, 1), Granularity: usage.Hour, Filter: filter})
 			errs = append(errs, err)
@@ -197,6 +207,10 @@ func askLists(t *testing.T, st *Store) {
 	errs = append(errs, err)
 	_, err = st.Attempts(ctx, now, "x", 50)
 	errs = append(errs, err)
+	for _, kind := range []string{"mail", "logout"} {
+		_, err = st.Waiting(ctx, kind, 50)
+		errs = append(errs, err)
+	}
 	_, err = st.Outbox(ctx, 50)
 	errs = append(errs, err)
 	_, err = st.ChangesAfter(ctx, 5, 50)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 
@@ -14,10 +15,15 @@ import (
 // before they are used; any other this ring uses at once, and other nodes must Reload before they can read what is made
 // with it. If the keyring changed meanwhile nothing happens and the error is a fault.Conflict.
 func (r *Ring) AddVersion(ctx context.Context, purpose Purpose, now time.Time) (Info, error) {
+	return r.Rotate(ctx, purpose, now, nil)
+}
+
+// Rotate is AddVersion as somebody's act, which is written down with it.
+func (r *Ring) Rotate(ctx context.Context, purpose Purpose, now time.Time, act *audit.Event) (Info, error) {
 	if err := purpose.known(); err != nil {
 		return Info{}, err
 	}
-	won, err := r.change(ctx, func(rows []Row, master Master) ([]Row, error) {
+	won, err := r.change(ctx, act, func(rows []Row, master Master) ([]Row, error) {
 		return withVersion(rows, master, purpose, now)
 	})
 	if err == nil && !won {
@@ -37,10 +43,15 @@ func (r *Ring) AddVersion(ctx context.Context, purpose Purpose, now time.Time) (
 // the other purposes the current key stays: the fault.Conflict says to rotate first. A key that is not there is a
 // fault.NotFound.
 func (r *Ring) Drop(ctx context.Context, purpose Purpose, version int, now time.Time) error {
+	return r.Revoke(ctx, purpose, version, now, nil)
+}
+
+// Revoke is Drop as somebody's act, which is written down with it.
+func (r *Ring) Revoke(ctx context.Context, purpose Purpose, version int, now time.Time, act *audit.Event) error {
 	if err := purpose.known(); err != nil {
 		return err
 	}
-	won, err := r.change(ctx, func(rows []Row, master Master) (_ []Row, err error) {
+	won, err := r.change(ctx, act, func(rows []Row, master Master) (_ []Row, err error) {
 		at := slices.IndexFunc(rows, func(row Row) bool { return row.Purpose == purpose && row.Version == version })
 		if at < 0 {
 			return nil, fault.New(fault.NotFound, "there is no key for %s of version %d: look at `lanyard keyring list`", purpose, version)
@@ -67,8 +78,8 @@ func (r *Ring) Drop(ctx context.Context, purpose Purpose, version int, now time.
 
 // change replaces the stored rows by what edit makes of them, in one compare-and-set, and takes them over. Nothing is
 // stored, and it returns false, if somebody else was faster or edit returns nil: there is nothing to change. edit leaves its
-// argument as it is, and may look at r.live, which is what stands in those rows.
-func (r *Ring) change(ctx context.Context, edit func(rows []Row, master Master) ([]Row, error)) (won bool, err error) {
+// argument as it is, and may look at r.live, which is what stands in those rows. act may be nil.
+func (r *Ring) change(ctx context.Context, act *audit.Event, edit func(rows []Row, master Master) ([]Row, error)) (won bool, err error) {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	state, err := r.stored(ctx)
@@ -87,6 +98,7 @@ func (r *Ring) change(ctx context.Context, edit func(rows []Row, master Master) 
 		return false, err
 	}
 	state.Revision++
+	state.Act = act
 	won, err = r.store.ReplaceKeyring(ctx, state)
 	if err != nil || !won {
 		return false, err

@@ -16,6 +16,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/audit"
 )
 
 // keySize is the length in bytes of the master key and of every key it wraps, those that sign aside.
@@ -46,6 +48,7 @@ type State struct {
 	MasterVersion int
 	Check         []byte // tells the right master key from another, and nothing else
 	Rows          []Row
+	Act           *audit.Event // of whoever changes it, written with the change and never read; nil: housekeeping, or a command
 }
 
 // Empty says that no keys were made yet: the only state in which a master key may be generated.

@@ -54,7 +54,7 @@ func (r *Ring) Signer(ctx context.Context, alg string, now time.Time) (*Signer, 
 	}
 	// Whoever loses a race looks again: the key may be there now.
 	for {
-		_, err := r.change(ctx, func(rows []Row, master Master) ([]Row, error) {
+		_, err := r.change(ctx, nil, func(rows []Row, master Master) ([]Row, error) {
 			if r.live.Load().signer(alg, now) != nil {
 				return nil, nil
 			}
@@ -76,7 +76,7 @@ func (r *Ring) RotateSigning(ctx context.Context, now time.Time) error {
 	if !r.live.Load().due(now) {
 		return nil
 	}
-	_, err := r.change(ctx, func(rows []Row, master Master) (_ []Row, err error) {
+	_, err := r.change(ctx, nil, func(rows []Row, master Master) (_ []Row, err error) {
 		if !r.live.Load().due(now) { // another node was faster
 			return nil, nil
 		}

@@ -111,19 +111,33 @@ func (s *Service) App(ctx context.Context, actor audit.Actor, appID string) (lan
 
 // Apps lists the apps within reach, newest first; teamID and name narrow the list unless "". It needs lanyard.apps.read.
 func (s *Service) Apps(ctx context.Context, actor audit.Actor, teamID, name string, list List) (lanyard.Page[lanyard.App], error) {
+	return s.SearchApps(ctx, actor, AppSearch{Team: teamID, Name: name}, list)
+}
+
+// AppSearch narrows a list of apps; "" is any.
+type AppSearch struct {
+	Team, Name string
+	Origin     string // dcr or cimd
+}
+
+// SearchApps lists the apps within reach that a search finds, newest first. It needs lanyard.apps.read.
+func (s *Service) SearchApps(ctx context.Context, actor audit.Actor, q AppSearch, list List) (lanyard.Page[lanyard.App], error) {
 	reach, err := s.may(actor, appsRead)
 	if err != nil {
 		return lanyard.Page[lanyard.App]{}, err
 	}
-	filter := app.Filter{Name: name}
-	if filter.Team, err = s.teamFilter(ctx, reach, teamID); err != nil {
+	filter := app.Filter{Name: q.Name, Origin: app.Origin(q.Origin)}
+	if filter.Team, err = s.teamFilter(ctx, reach, q.Team); err != nil {
 		return lanyard.Page[lanyard.App]{}, err
 	}
-	if err := checkText("name", name, maxFilter); err != nil {
+	if err := checkText("name", q.Name, maxFilter); err != nil {
 		return lanyard.Page[lanyard.App]{}, err
+	}
+	if o := filter.Origin; o != app.MadeHere && o != app.DCR && o != app.ByAddress {
+		return lanyard.Page[lanyard.App]{}, fault.Field("origin", "must be dcr or cimd")
 	}
 	return readPage(s, list, lister[*app.App, lanyard.App]{
-		name: "apps", filters: []string{teamID, name},
+		name: "apps", filters: []string{q.Team, q.Name, q.Origin},
 		fetch: func(before time.Time, beforeID string, limit int) ([]*app.App, error) {
 			filter.Before, filter.BeforeID, filter.Limit = before, beforeID, limit
 			return s.AppStore.Apps(ctx, reach, filter)

@@ -246,6 +246,24 @@ func (s *Service) Keys(ctx context.Context, actor audit.Actor, f KeysFilter, lis
 	})
 }
 
+// EndingKeys lists the keys that end within that time from now, the next to end first, at most limit. It needs lanyard.keys.read.
+func (s *Service) EndingKeys(ctx context.Context, actor audit.Actor, within time.Duration, limit int) ([]lanyard.Key, error) {
+	reach, err := s.may(actor, keysRead)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	found, err := s.KeyStore.Keys(ctx, reach, key.Filter{EndsAfter: now, EndsBefore: now.Add(within), Limit: limit})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]lanyard.Key, 0, len(found))
+	for _, k := range found {
+		out = append(out, wireKey(k, now))
+	}
+	return out, nil
+}
+
 // UpdateKey changes what the patch names. An end can be set or brought forward, never put off or removed; scopes that
 // stand on the key can stay, others must be grantable. It needs lanyard.keys.write.
 func (s *Service) UpdateKey(ctx context.Context, actor audit.Actor, keyID string, patch lanyard.KeyPatch) (lanyard.Key, error) {

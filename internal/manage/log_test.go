@@ -92,6 +92,27 @@ func TestAuditFilters(t *testing.T) {
 	}
 }
 
+func TestSearchAudit(t *testing.T) {
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		q    AuditSearch
+		some bool
+	}{
+		"actor":            {AuditSearch{Action: "app.create", Actor: "command test"}, true},
+		"another actor":    {AuditSearch{Action: "app.create", Actor: "command other"}, false},
+		"from before":      {AuditSearch{From: begin.Add(-time.Hour)}, true},
+		"from later":       {AuditSearch{From: begin.Add(1000 * time.Hour)}, false},
+		"to before":        {AuditSearch{To: begin.Add(-time.Hour)}, false},
+		"to later":         {AuditSearch{Action: "app.create", To: begin.Add(1000 * time.Hour)}, true},
+		"everything at it": {AuditSearch{Action: "app.create", Target: w.a.app, Actor: "command test", From: begin.Add(-time.Hour), To: begin.Add(1000 * time.Hour)}, true},
+	} {
+		page, err := w.svc.SearchAudit(t.Context(), w.admin, test.q, List{})
+		if err != nil || len(page.Items) > 0 != test.some {
+			t.Errorf("SearchAudit by %s = %d lines, %v, want some: %v", name, len(page.Items), err, test.some)
+		}
+	}
+}
+
 func TestUsageQueryRefused(t *testing.T) {
 	w := newWorld(t)
 	hour := begin.Add(time.Hour)

@@ -83,6 +83,15 @@ func matrix() map[string]row {
 		"App": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.App(ctx, as, of.app))
 		}},
+		"TeamsOf": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.TeamsOf(ctx, as, string(of.owner)))
+		}},
+		"SearchApps": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.SearchApps(ctx, as, AppSearch{Origin: "dcr"}, List{}))
+		}},
+		"EndingKeys": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.EndingKeys(ctx, as, time.Hour, 10))
+		}},
 		"Apps": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Apps(ctx, as, of.team, "", List{}))
 		}},
@@ -285,6 +294,9 @@ func matrix() map[string]row {
 		}},
 		"Audit": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.Audit(ctx, as, "", "", List{}))
+		}},
+		"SearchAudit": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.SearchAudit(ctx, as, AuditSearch{Actor: "x"}, List{}))
 		}},
 		"Attempts": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.Attempts(ctx, as, List{}))

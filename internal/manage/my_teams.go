@@ -27,7 +27,23 @@ func (s *Service) MyTeams(ctx context.Context, actor audit.Actor) ([]Membership,
 	if err := mayInPerson(actor); err != nil {
 		return nil, err
 	}
-	found, err := s.TeamStore.Memberships(ctx, actor.User, maxMemberships)
+	return s.memberships(ctx, actor.User)
+}
+
+// TeamsOf lists the teams that somebody is in, by name. It needs lanyard.users.read for the whole server.
+func (s *Service) TeamsOf(ctx context.Context, actor audit.Actor, userID string) ([]Membership, error) {
+	if err := s.mayOnServer(actor, usersRead); err != nil {
+		return nil, err
+	}
+	whose, err := s.existingUser(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	return s.memberships(ctx, whose)
+}
+
+func (s *Service) memberships(ctx context.Context, whose id.User) ([]Membership, error) {
+	found, err := s.TeamStore.Memberships(ctx, whose, maxMemberships)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,15 @@ func Person(u *user.User) page.Person {
 // reads what a form holds into r.PostForm. Whoever is not signed in is sent to do that and comes back to the page, or to home where it
 // was a form; then Enter has answered and returns no visit.
 func (k *Kit) Enter(w http.ResponseWriter, r *http.Request, home string) (*Visit, error) {
+	return k.enter(w, r, home, k.Web.ReadForm)
+}
+
+// EnterUpload is Enter for a form with a file, which stands in r.PostForm like any field.
+func (k *Kit) EnterUpload(w http.ResponseWriter, r *http.Request, home string) (*Visit, error) {
+	return k.enter(w, r, home, k.Web.ReadUpload)
+}
+
+func (k *Kit) enter(w http.ResponseWriter, r *http.Request, home string, read func(http.ResponseWriter, *http.Request) (url.Values, error)) (*Visit, error) {
 	if err := CheckOrigin(r); err != nil {
 		return nil, err
 	}
@@ -28,7 +37,7 @@ func (k *Kit) Enter(w http.ResponseWriter, r *http.Request, home string) (*Visit
 		return nil, page.Redirect(w, r, "/login?next="+url.QueryEscape(wayBack(r, home)))
 	}
 	if r.Method == http.MethodPost {
-		if r.PostForm, err = k.Web.ReadForm(w, r); err != nil {
+		if r.PostForm, err = read(w, r); err != nil {
 			return nil, err
 		}
 	}

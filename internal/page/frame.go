@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/lanyard-auth/lanyard"
 )
 
 // Frame is what the layout needs, and what a page adds to the headers; every page's struct embeds one.
@@ -70,18 +72,22 @@ func (k *Kit) Frame(r *http.Request, title, here string) Frame {
 		// Pages explain what is wrong, so they must not fail with it.
 		k.Log.WarnContext(r.Context(), "page shown without the brand", "pattern", r.Pattern, "error", err)
 	}
+	made := Frame{Title: title, Here: here, Sheet: k.static["page.css"].path(), Script: k.static["live.js"].path()}
+	made.Wear(brand)
+	return made
+}
+
+// Wear shows a brand on the page: that of the server, or one that is tried on before it is saved.
+func (f *Frame) Wear(brand lanyard.Brand) {
 	name := strings.TrimSpace(brand.Name)
 	if name == "" {
 		name = nameless
 	}
 	main := parseColor(brand.Color)
-	return Frame{
-		Title: title, Here: here,
-		Sheet: k.static["page.css"].path(), BrandSheet: brandAsset(main, ".css").path(), Icon: brandAsset(main, ".svg").path(), Script: k.static["live.js"].path(),
-		Face: Face{
-			Name: name, Logo: local(brand.Logo), Initial: initial(name),
-			Support: contact(brand.Support), Terms: WebLink("Terms", brand.Terms), Privacy: WebLink("Privacy", brand.Privacy),
-		},
+	f.BrandSheet, f.Icon = brandAsset(main, ".css").path(), brandAsset(main, ".svg").path()
+	f.Face = Face{
+		Name: name, Logo: local(brand.Logo), Initial: initial(name),
+		Support: contact(brand.Support), Terms: WebLink("Terms", brand.Terms), Privacy: WebLink("Privacy", brand.Privacy),
 	}
 }
 

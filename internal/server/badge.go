@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -134,8 +135,19 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Grants: s.Store, Now: s.opts.Now,
 	})
 	developers.Register(mux, developers.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
-	admin.Register(mux, admin.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
+	admin.Register(mux, admin.Config{
+		Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Ring: s.Ring, Server: s.Store, Settings: s.Settings, Ready: s.Ready, Build: build(), Now: s.opts.Now,
+	})
 	return nil
+}
+
+// build says which program runs.
+func build() string {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	return "lanyard " + version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
 // Deliver sends the letters and notices that are due. When it returns, what this node sends is settled.

@@ -42,7 +42,7 @@ func (p *rooms) audit(w http.ResponseWriter, r *http.Request, d *desk) error {
 		view.Narrowed = view.Narrowed || f.Value != ""
 	}
 	view.Table = page.Table{
-		Caption: "Audit log", Heads: []page.Head{{Text: "What"}, {Text: "Who"}, {Text: "When"}, {Text: "As it is kept"}},
+		Caption: "Audit log", Heads: []page.Head{{Text: "What"}, {Text: "Who"}, {Text: "When"}},
 		Empty: page.Empty{Title: "No line is like that", Text: "Every change by a person, a key or a command leaves a line here, in the step that makes it.", Link: page.Link{Text: "Show all lines", URL: "/admin/audit"}},
 	}
 	if len(errs) > 0 {
@@ -115,20 +115,25 @@ func (p *rooms) auditRow(ctx context.Context, known *names, ev lanyard.AuditEven
 		return page.Row{}, err
 	}
 	what := sentence(ev.Action, upon)
-	row := page.Row{Cells: []page.Cell{{Text: what, Note: saidOf(ev)}, {Text: who}, {Text: moment(ev.At)}, {Text: ev.Action + " " + ev.Target, Code: true}}}
+	row := page.Row{Cells: []page.Cell{{Text: what, Note: kept(ev)}, {Text: who}, {Text: page.Ago(p.Now(), ev.At), Note: moment(ev.At)}}}
 	if who != ev.Actor {
 		row.Cells[1].Note = ev.Actor
 	}
 	return row, nil
 }
 
-// saidOf is what a line says beside its act.
-func saidOf(ev lanyard.AuditEvent) string {
-	var parts []string
+// kept is a line as the log keeps it, as far as there is room; an export has all of it.
+func kept(ev lanyard.AuditEvent) string {
+	const room = 240
+	parts := []string{ev.Action + " " + ev.Target}
 	for _, name := range slices.Sorted(maps.Keys(ev.Details)) {
 		parts = append(parts, name+": "+ev.Details[name])
 	}
-	return strings.Join(parts, " · ")
+	text := []rune(strings.Join(parts, " · "))
+	if len(text) > room {
+		text = append(text[:room], '…')
+	}
+	return string(text)
 }
 
 // verbs are the acts of audit lines as they are told.
@@ -148,6 +153,9 @@ func sentence(action, target string) string {
 	noun = strings.ReplaceAll(noun, "_", " ")
 	if noun == "api" {
 		noun = "API"
+	}
+	if target == noun {
+		return "The " + noun + " was " + told + "."
 	}
 	return "The " + noun + " " + cmp.Or(target, "of the server") + " was " + told + "."
 }

@@ -125,7 +125,7 @@ func (s *Server) wants(a *app.App, p params, ask *grant.Ask) (err error) {
 	if err != nil || wanted == nil || !slices.Contains(ask.Scopes, scopeOpenID) {
 		return err
 	}
-	ask.Scopes = wanted.asScopes(ask.Scopes)
+	ask.Scopes = wanted.asScopes(a, ask.Scopes)
 	for _, sub := range []*wantedClaim{wanted.IDToken["sub"], wanted.Userinfo["sub"]} {
 		if sub == nil || sub.Value == nil {
 			continue

@@ -121,15 +121,16 @@ func readClaims(raw json.RawMessage) wantedClaims {
 	return w
 }
 
-// asScopes adds to scopes those that tell what is wanted.
-func (w *wantedClaims) asScopes(scopes []string) []string {
+// asScopes adds to scopes those that tell what is wanted, as far as the app may ask for them: claims that it may not have are left
+// out of the answer, and no error (OpenID Connect Core section 5.5).
+func (w *wantedClaims) asScopes(a *app.App, scopes []string) []string {
 	for _, scope := range []string{scopeProfile, scopeEmail} {
 		wanted := slices.ContainsFunc(tells(scope), func(name string) bool {
 			_, id := w.IDToken[name]
 			_, info := w.Userinfo[name]
 			return id || info
 		})
-		if wanted && !slices.Contains(scopes, scope) {
+		if wanted && !slices.Contains(scopes, scope) && mayAskOpenID(a, scope) == nil {
 			scopes = append(slices.Clone(scopes), scope)
 		}
 	}

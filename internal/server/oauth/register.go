@@ -366,10 +366,9 @@ func (s *Server) checkFetched(ctx context.Context, reg *registration) error {
 
 // checkRegisteredScopes: what any user may grant, and nothing of this server's own.
 func checkRegisteredScopes(view *verify.CatalogView, reg *registration) error {
-	var kept []string
 	for _, scope := range reg.Scopes {
 		if isOpenID(scope) {
-			continue // every client may ask for those
+			continue
 		}
 		api := view.ByScope(scope)
 		switch {
@@ -381,12 +380,10 @@ func checkRegisteredScopes(view *verify.CatalogView, reg *registration) error {
 		if declared := api.Policy.Scopes.Get(scope); declared.GrantableBy != "" && declared.GrantableBy != "everyone" {
 			return fail(invalidMetadata, "the scope %s is not for clients that register themselves", scope)
 		}
-		kept = append(kept, scope)
 	}
 	if slices.Contains(reg.GrantTypes, app.ClientCredentials) {
 		return fail(invalidMetadata, "client_credentials is not for clients that register themselves")
 	}
-	reg.Scopes = kept
 	return nil
 }
 

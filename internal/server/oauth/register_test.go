@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
@@ -143,6 +144,60 @@ func TestRegistrationRefused(t *testing.T) {
 		if r.status != http.StatusBadRequest || code != "invalid_client_metadata" && code != "invalid_redirect_uri" && code != "unapproved_software_statement" {
 			t.Errorf("%s = %d %.300s, want it refused", what, r.status, r.raw)
 		}
+	}
+}
+
+// TestRegisteredScopes: what a client registered is told back and is all that it may ask for, the scopes of OpenID Connect included
+// (RFC 7591 section 3.2.1; PROTOCOLS OAuth 17; SECURITY-CASES 60).
+func TestRegisteredScopes(t *testing.T) {
+	w := newWorld(t, registrations("open"))
+	registered := func(scope string) *client {
+		t.Helper()
+		r := describe(t, w, http.MethodPost, "/oauth/register", description(object{"scope": scope}), "")
+		if r.status != http.StatusCreated || r.text("scope") != scope {
+			t.Fatalf("registering %q = %d %s, want it told back", scope, r.status, r.raw)
+		}
+		read := describe(t, w, http.MethodGet, "/oauth/register/"+r.text("client_id"), nil, r.text("registration_access_token"))
+		if read.text("scope") != scope {
+			t.Errorf("reading the client with %q = %s, want it told again", scope, read.raw)
+		}
+		w.sync()
+		return &client{w: w, id: r.text("client_id")}
+	}
+	here := func(scopes ...string) *client {
+		return w.app(lanyard.AppInput{Name: "Here", Type: "public", OAuthSettings: lanyard.OAuthSettings{Scopes: scopes}})
+	}
+	w.signIn(w.browser.Get("/login"))
+	for _, tc := range []struct {
+		name    string
+		c       *client
+		may     []string
+		refused []string
+	}{
+		{"registered with some", registered("openid profile.read"), []string{"openid", "openid profile.read", "profile.read"}, []string{"openid email", "openid profile", "openid offline_access", "openid posts.write"}},
+		{"registered with an API's", registered("profile.read"), []string{"profile.read"}, []string{"openid", "openid profile.read", "email profile.read"}},
+		{"registered with OpenID's", registered("openid email"), []string{"openid email"}, []string{"profile.read", "openid profile.read", "profile"}},
+		{"registered with none", registered(""), []string{"openid email profile offline_access posts.write"}, []string{"mail.rule"}},
+		{"made here with an API's", here("profile.read"), []string{"openid email profile.read"}, []string{"openid posts.write"}},
+		{"made here with both", here("openid", "profile.read"), []string{"openid profile.read"}, []string{"openid email"}},
+	} {
+		for _, scope := range tc.may {
+			if p := w.browser.Get(tc.c.ask(url.Values{"scope": {scope}})); !p.Has("approve") {
+				t.Errorf("%s: asking %q = %d, %v, want to be asked", tc.name, scope, p.Status, p.Away)
+			}
+		}
+		for _, scope := range tc.refused {
+			if p := w.browser.Get(tc.c.ask(url.Values{"scope": {scope}})); p.Away == nil || p.Away.Query().Get("error") != "invalid_scope" {
+				t.Errorf("%s: asking %q = %d, %v, want invalid_scope", tc.name, scope, p.Status, p.Away)
+			}
+		}
+	}
+	// What is wanted by name is no way around.
+	c := registered("openid profile.read")
+	p := w.browser.Get(c.ask(url.Values{"scope": {"openid profile.read"}, "claims": {`{"userinfo":{"email":null}}`}}))
+	got := c.redeem(w.browser.Press(p, "approve", nil).Away.Query().Get("code"), nil)
+	if got.text("scope") != "openid profile.read" {
+		t.Errorf("a claim of a scope that was not registered led to %s, want it left out", got.raw)
 	}
 }
 

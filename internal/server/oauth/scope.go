@@ -47,6 +47,9 @@ func (s *Server) resolve(view *verify.CatalogView, a *app.App, asked, resources 
 	var apiScopes []string
 	for _, scope := range asked {
 		if isOpenID(scope) {
+			if err := mayAskOpenID(a, scope); err != nil {
+				return t, err
+			}
 			continue
 		}
 		owner := view.ByScope(scope)
@@ -132,6 +135,17 @@ func defaultScopes(api *catalog.Compiled, a *app.App) []string {
 		}
 	}
 	return scopes
+}
+
+// mayAskOpenID says why an app may not ask for one of OpenID Connect's scopes, or nil. Who registers itself means every scope
+// that it lists (RFC 7591 section 2, SECURITY-CASES 60); an app that was made here, and lists scopes of APIs alone, was given
+// those as the limit among APIs.
+func mayAskOpenID(a *app.App, scope string) error {
+	listed := a.OAuth.Scopes
+	if len(listed) == 0 || slices.Contains(listed, scope) || a.Origin == app.MadeHere && !slices.ContainsFunc(listed, isOpenID) {
+		return nil
+	}
+	return fail(invalidScope, "this client did not register the scope %s", scope)
 }
 
 // mayAsk says why an app may not ask for a scope of an API, or nil. What an app registered is the most it gets; an app

@@ -59,6 +59,9 @@ type Store interface {
 	RegisteredTeam(ctx context.Context, at time.Time) (id.Team, error)
 	// UpdateApp applies change to the row as it is now, in one atomic step; an error from change changes nothing.
 	UpdateApp(ctx context.Context, reach audit.Reach, app id.App, ev audit.Event, change func(*App) error) (*App, id.Revision, error)
+	// TrimApps forgets apps that registered themselves before a time and that nobody ever allowed anything, with their secrets.
+	// Housekeeping: what is written down of their coming stays.
+	TrimApps(ctx context.Context, before, now time.Time) error
 }
 
 // Filter narrows a list of apps. Before and BeforeID continue after the last one seen.

@@ -40,6 +40,7 @@ const (
 	segmentSize   = 256 << 10
 	keepChanges   = 7 * 24 * time.Hour
 	keepReplies   = 10 * time.Minute
+	keepNewcomers = 7 * 24 * time.Hour // clients that registered themselves and were never allowed anything
 	forgetNodes   = 24 * time.Hour
 	chores        = time.Minute
 	writeAttempts = 5 * time.Second
@@ -244,6 +245,7 @@ func (s *Server) chores(ctx context.Context) {
 			"forget old charges":      func() error { return s.Store.TrimCharges(ctx, now.Add(-keepChanges)) },
 			"forget old answers":      func() error { return s.Store.ForgetReplies(ctx, now.Add(-keepReplies)) },
 			"forget what was issued":  func() error { return s.Store.TrimGrants(ctx, now) },
+			"forget unused clients":   func() error { return s.Store.TrimApps(ctx, now.Add(-keepNewcomers), now) },
 			"forget old sessions":     func() error { return s.Store.TrimSessions(ctx, now) },
 			"forget old links":        func() error { return s.Store.TrimLinks(ctx, now) },
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },

@@ -36,6 +36,8 @@ func askGrants(t *testing.T, st *Store) {
 	_, err = st.Request(ctx, id.New[id.Request](), []byte("browser"), now)
 	errs = append(errs, wanted(err))
 	_, err = st.seenLately(ctx, grant.Rotation{Family: id.New[id.Family](), Now: now})
+	errs = append(errs, err)
+	err = st.TrimApps(ctx, now, now)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		t.Fatal(err)
 	}
@@ -109,4 +111,8 @@ func takeGrantSteps(t *testing.T, st *Store) {
 	_, err = st.RevokeGrant(ctx, audit.ServerReach(), "", g.ID, event())
 	must(err)
 	must(st.TrimGrants(ctx, now.AddDate(1, 0, 0)))
+	newcomer := &app.App{ID: id.New[id.App](), Team: teamID, Origin: app.DCR, Name: "app", Type: app.Public, CreatedAt: now}
+	_, err = st.CreateApp(ctx, newcomer, event())
+	must(err)
+	must(st.TrimApps(ctx, now.AddDate(0, 0, 7), now))
 }

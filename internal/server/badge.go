@@ -117,12 +117,12 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 		Web: s.kit, Sessions: s.Store, Users: s.Store, MAC: s.Ring.MAC, MACWith: s.Ring.MACWith, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://"),
 		Now: s.opts.Now, Random: s.opts.Random, Claims: s.Store,
 	}
+	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}
 	s.oauth = oauth.Register(mux, oauth.Config{
-		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher,
+		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher, Gate: gate,
 		Apps: s.Store, Keys: s.Store, Users: s.Store, Sessions: s.Store, Grants: s.Store, Requests: s.Store, Codes: s.Store, Chains: s.Store, Devices: s.Store, Notices: s.Store,
 		Registration: cmp.Or(s.Settings.DCR, "closed"), Sync: s.Tail.Sync, Prefix: s.cachedPrefix, Now: s.opts.Now, Random: s.opts.Random, Log: s.log,
 	})
-	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}
 	login.Register(mux, login.Config{
 		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Requests: s.Store, Devices: s.Store, Grants: s.Store, Logos: fetcher,
 		Signup: cmp.Or(s.Settings.Signup, "closed"), Lookups: s.lookups, Logout: s.oauth.EndSession, Now: s.opts.Now,

@@ -43,7 +43,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.stay(w, r, err)
 	}
-	a, p, err := s.asker(r.Context(), p)
+	a, p, err := s.asker(r, p)
 	if err != nil {
 		return s.stay(w, r, err)
 	}
@@ -82,12 +82,12 @@ func onlyInside(p params) bool {
 }
 
 // asker finds the app that asks, and what it pushed (RFC 9126) in place of the parameters.
-func (s *Server) asker(ctx context.Context, p params) (*app.App, params, error) {
-	name := p.get("client_id")
+func (s *Server) asker(r *http.Request, p params) (*app.App, params, error) {
+	ctx, name := r.Context(), p.get("client_id")
 	if !clientID(name) {
 		return nil, p, fail(invalidRequest, "client_id is missing or is no client's")
 	}
-	a, err := s.client(ctx, name)
+	a, err := s.client(ctx, name, s.Kit.Client(r))
 	if err != nil {
 		return nil, p, err
 	}

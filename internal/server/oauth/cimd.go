@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -26,8 +27,9 @@ const (
 )
 
 // client finds the app of a client id. One that is the address of a metadata document is read there, when it is new to us or
-// what we read is no longer fresh; a document that cannot be read is no client, and is not remembered as none.
-func (s *Server) client(ctx context.Context, clientID string) (*app.App, error) {
+// what we read is no longer fresh; a document that cannot be read is no client, and is not remembered as none. Anybody may bring an
+// address, and a new one becomes an app: how many do is limited by the network that asks and by the document's host.
+func (s *Server) client(ctx context.Context, clientID string, from netip.Addr) (*app.App, error) {
 	a, err := s.Verifier.Client(ctx, clientID)
 	if err != nil || !strings.HasPrefix(clientID, "https://") {
 		return a, err
@@ -38,15 +40,34 @@ func (s *Server) client(ctx context.Context, clientID string) (*app.App, error) 
 	if err := checkDocumentAddress(clientID); err != nil {
 		return nil, err
 	}
-	body, fresh, err := s.fetchDocument(ctx, clientID)
+	if a != nil {
+		return s.bringIn(ctx, clientID, a)
+	}
+	u, err := url.Parse(clientID)
 	if err != nil {
 		return nil, err
 	}
-	reg, err := s.readDocument(ctx, clientID, body)
+	back, err := s.Gate.Guess("document", from, strings.ToLower(u.Hostname()))
 	if err != nil {
 		return nil, err
 	}
-	return s.keepDocument(ctx, clientID, a, reg, documentDigest(body), s.Now().Add(fresh))
+	if a, err = s.bringIn(ctx, clientID, nil); err != nil {
+		back() // nothing came of it
+	}
+	return a, err
+}
+
+// bringIn reads the document at an address and makes its app, or brings the one there is up to date.
+func (s *Server) bringIn(ctx context.Context, address string, there *app.App) (*app.App, error) {
+	body, fresh, err := s.fetchDocument(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	reg, err := s.readDocument(ctx, address, body)
+	if err != nil {
+		return nil, err
+	}
+	return s.keepDocument(ctx, address, there, reg, documentDigest(body), s.Now().Add(fresh))
 }
 
 // checkDocumentAddress: https, with a path, without fragment, user, dot segments or a query that would make it many.

@@ -70,7 +70,7 @@ func (s *Server) introduce(r *http.Request, p params) (*caller, error) {
 		name = assertionIssuer(p.get("client_assertion"))
 	}
 	if strings.HasPrefix(name, "https://") {
-		if _, err := s.client(r.Context(), name); err != nil {
+		if _, err := s.client(r.Context(), name, s.Kit.Client(r)); err != nil {
 			return nil, err
 		}
 	}

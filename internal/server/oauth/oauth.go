@@ -25,6 +25,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/outbound"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/session"
+	"github.com/lanyard-auth/lanyard/internal/signin"
 	"github.com/lanyard-auth/lanyard/internal/token"
 	"github.com/lanyard-auth/lanyard/internal/user"
 	"github.com/lanyard-auth/lanyard/internal/verify"
@@ -41,6 +42,7 @@ type Config struct {
 	Ring     *keyring.Ring
 	Minter   *token.Minter
 	Outbound *outbound.Client
+	Gate     *signin.Gate // how many clients that nobody here made may come in
 
 	Apps     app.Store
 	Keys     key.Store

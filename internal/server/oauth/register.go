@@ -54,6 +54,12 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if s.Registration == "open" {
+		// Anybody may come, and each leaves a row: so many from one network, whoever they say they are.
+		if err := s.Gate.Try("register", s.Kit.Client(r), string(a.ID)); err != nil {
+			return err
+		}
+	}
 	actor := audit.Actor{Label: "dcr"}
 	if _, err := s.Apps.CreateApp(r.Context(), a, actor.New(now, "app.register", string(a.ID), team, map[string]string{"name": a.Name})); err != nil {
 		return err

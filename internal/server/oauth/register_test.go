@@ -331,6 +331,58 @@ func TestDocumentRefused(t *testing.T) {
 	}
 }
 
+// TestNewcomers: whoever makes clients that nobody asked for is slowed down, in the dialect of where they come, and what was known
+// before works on.
+func TestNewcomers(t *testing.T) {
+	var address string
+	there, allow := stranger(t, func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		if err := json.NewEncoder(rw).Encode(description(object{"client_id": address + r.URL.Path})); err != nil {
+			t.Error(err)
+		}
+	})
+	address = there.URL
+	clock := newClock()
+	w := newWorld(t, servertest.Options{Now: clock.Now, Settings: func(s *config.Settings) { allow(s); s.DCR = "open" }})
+	begin := func(i int) *servertest.Page {
+		return w.browser.Get((&client{w: w, id: fmt.Sprintf("%s/client/%d", address, i)}).ask(nil))
+	}
+	for i := range 10 {
+		if p := begin(i); !p.Has("sign-in") {
+			t.Fatalf("new document %d of one host = %d %.200s, want it taken", i, p.Status, p.Text())
+		}
+	}
+	if p := begin(10); p.Status != http.StatusTooManyRequests || p.Header.Get("Retry-After") == "" {
+		t.Errorf("one more of this host = %d, Retry-After %q, want 429", p.Status, p.Header.Get("Retry-After"))
+	}
+	r := w.post("/oauth/par", url.Values{"client_id": {address + "/client/11"}}, nil)
+	w.refused("one more, pushed", r, 429, "temporarily_unavailable")
+	if p := begin(3); !p.Has("sign-in") {
+		t.Errorf("a document that was read before = %d, want it to work on", p.Status)
+	}
+	last := 0
+	for n := range 61 {
+		r := describe(t, w, http.MethodPost, "/oauth/register", description(nil), "")
+		if last = r.status; last != http.StatusCreated {
+			w.refused(fmt.Sprintf("registration %d", n+1), r, 429, "temporarily_unavailable")
+			if n != 60 || r.header.Get("Retry-After") == "" {
+				t.Errorf("registration %d = %d %s, Retry-After %q; want 60 in 10 minutes, then when to come again", n+1, r.status, r.raw, r.header.Get("Retry-After"))
+			}
+		}
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("61 registrations from one network: the last is %d, want 429", last)
+	}
+	clock.Advance(10 * time.Minute)
+	w.sync()
+	if p := begin(10); !p.Has("sign-in") {
+		t.Errorf("later = %d, want it taken", p.Status)
+	}
+	if r := describe(t, w, http.MethodPost, "/oauth/register", description(nil), ""); r.status != http.StatusCreated {
+		t.Errorf("a registration later = %d %s, want it taken", r.status, r.raw)
+	}
+}
+
 // TestDocumentSilent: why a document could not be read is not told: it would say which names there are behind this server.
 func TestDocumentSilent(t *testing.T) {
 	there, allow := stranger(t, func(rw http.ResponseWriter, _ *http.Request) {

@@ -57,6 +57,21 @@ func (c *Client) RemoveMember(ctx context.Context, teamID, userID string) error 
 	return c.tell(ctx, call{op: "remove member", method: http.MethodDelete, at: []string{"teams", teamID, "members", userID}})
 }
 
+// Invite mails somebody a link by which they can join a team. It takes the place of one that waits for the same address.
+func (c *Client) Invite(ctx context.Context, teamID string, in InvitationInput) (Invitation, error) {
+	return fetch[Invitation](ctx, c, call{op: "invite", method: http.MethodPost, at: []string{"teams", teamID, "invitations"}, in: in, create: true})
+}
+
+// Invitations returns a page of a team's invitations that nobody took.
+func (c *Client) Invitations(ctx context.Context, teamID string, q ListQuery) (Page[Invitation], error) {
+	return fetch[Page[Invitation]](ctx, c, call{op: "list invitations", method: http.MethodGet, at: []string{"teams", teamID, "invitations"}, query: q.values()})
+}
+
+// RevokeInvitation takes an invitation back: its link does not work any more.
+func (c *Client) RevokeInvitation(ctx context.Context, teamID, invitationID string) error {
+	return c.tell(ctx, call{op: "revoke invitation", method: http.MethodDelete, at: []string{"teams", teamID, "invitations", invitationID}})
+}
+
 // CreateUser makes a verified account for a person.
 func (c *Client) CreateUser(ctx context.Context, in UserInput) (User, error) {
 	return fetch[User](ctx, c, call{op: "create user", method: http.MethodPost, at: []string{"users"}, in: in, create: true})

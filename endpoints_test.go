@@ -114,6 +114,13 @@ func TestEndpoints(t *testing.T) {
 			return one(c.PutMember(ctx, "team_1", "user_1", MemberInput{"owner"}))
 		}},
 		{"DELETE /v1/teams/team_1/members/user_1", func(ctx context.Context, c *Client) error { return c.RemoveMember(ctx, "team_1", "user_1") }},
+		{`POST /v1/teams/team_1/invitations {"email":"a@b.test","role":"billing"}`, func(ctx context.Context, c *Client) error {
+			return one(c.Invite(ctx, "team_1", InvitationInput{"a@b.test", "billing"}))
+		}},
+		{"GET /v1/teams/team_1/invitations?cursor=a+b&limit=7", func(ctx context.Context, c *Client) error { return one(c.Invitations(ctx, "team_1", page)) }},
+		{"DELETE /v1/teams/team_1/invitations/inv_1", func(ctx context.Context, c *Client) error {
+			return c.RevokeInvitation(ctx, "team_1", "inv_1")
+		}},
 		{`POST /v1/users {"email":"a@b.test"}`, func(ctx context.Context, c *Client) error {
 			return one(c.CreateUser(ctx, UserInput{Email: "a@b.test"}))
 		}},

@@ -57,7 +57,7 @@ type LinkStore interface {
 	CreateLink(ctx context.Context, l *Link, letter *Letter) error
 	// Link reads a link whatever became of it; fault.NotFound if there is none.
 	Link(ctx context.Context, link id.Link) (*Link, error)
-	// TrimLinks forgets links that ended a week ago.
+	// TrimLinks forgets links and invitations that ended a week ago.
 	TrimLinks(ctx context.Context, now time.Time) error
 	// Post keeps a letter for delivery.
 	Post(ctx context.Context, letter Letter, now time.Time) error

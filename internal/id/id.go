@@ -20,40 +20,42 @@ const Length = 16
 
 // The kinds. The zero value of each is "no such thing" and is never stored.
 type (
-	App     string // app_…: software that calls APIs
-	Key     string // key_…: an app's API key
-	Team    string // team_…: who owns apps and is billed
-	User    string // user_…: a person
-	Grant   string // grant_…: what one user allowed one app
-	Plan    string // plan_…: one immutable version of a plan
-	Node    string // node_…: one running server
-	Event   string // event_…: a line of the audit log
-	Message string // msg_…: something the outbox has to deliver
-	Session string // sess_…: a browser in which somebody is logged in
-	Request string // req_…: an authorization request under way
-	Family  string // fam_…: a chain of refresh tokens
-	Code    string // code_…: an authorization code
-	Device  string // dev_…: a device that asks to be let in
-	Link    string // link_…: a link in a mail
-	Token   string // tok_…: one access token, by its jti
+	App        string // app_…: software that calls APIs
+	Key        string // key_…: an app's API key
+	Team       string // team_…: who owns apps and is billed
+	User       string // user_…: a person
+	Grant      string // grant_…: what one user allowed one app
+	Plan       string // plan_…: one immutable version of a plan
+	Node       string // node_…: one running server
+	Event      string // event_…: a line of the audit log
+	Message    string // msg_…: something the outbox has to deliver
+	Session    string // sess_…: a browser in which somebody is logged in
+	Request    string // req_…: an authorization request under way
+	Family     string // fam_…: a chain of refresh tokens
+	Code       string // code_…: an authorization code
+	Device     string // dev_…: a device that asks to be let in
+	Link       string // link_…: a link in a mail
+	Invitation string // inv_…: an invitation into a team
+	Token      string // tok_…: one access token, by its jti
 )
 
-func (App) word() string     { return "app" }
-func (Key) word() string     { return "key" }
-func (Team) word() string    { return "team" }
-func (User) word() string    { return "user" }
-func (Grant) word() string   { return "grant" }
-func (Plan) word() string    { return "plan" }
-func (Node) word() string    { return "node" }
-func (Event) word() string   { return "event" }
-func (Message) word() string { return "msg" }
-func (Session) word() string { return "sess" }
-func (Request) word() string { return "req" }
-func (Family) word() string  { return "fam" }
-func (Code) word() string    { return "code" }
-func (Device) word() string  { return "dev" }
-func (Link) word() string    { return "link" }
-func (Token) word() string   { return "tok" }
+func (App) word() string        { return "app" }
+func (Key) word() string        { return "key" }
+func (Team) word() string       { return "team" }
+func (User) word() string       { return "user" }
+func (Grant) word() string      { return "grant" }
+func (Plan) word() string       { return "plan" }
+func (Node) word() string       { return "node" }
+func (Event) word() string      { return "event" }
+func (Message) word() string    { return "msg" }
+func (Session) word() string    { return "sess" }
+func (Request) word() string    { return "req" }
+func (Family) word() string     { return "fam" }
+func (Code) word() string       { return "code" }
+func (Device) word() string     { return "dev" }
+func (Link) word() string       { return "link" }
+func (Invitation) word() string { return "inv" }
+func (Token) word() string      { return "tok" }
 
 // Kind is any of the identifier types of this package.
 type Kind interface {

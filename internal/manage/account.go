@@ -162,16 +162,7 @@ func (s *Service) UseInvite(ctx context.Context, text string, in NewAccount) (Us
 
 // register makes an account by a link. Everything that can be refused is looked at before, or else the link works on.
 func (s *Service) register(ctx context.Context, l *factor.Link, in NewAccount, admin bool) (*user.User, error) {
-	if err := in.check(); err != nil {
-		return nil, err
-	}
-	newID, err := id.NewFrom[id.User](s.random())
-	if err != nil {
-		return nil, err
-	}
-	now := s.now()
-	u := &user.User{ID: newID, Email: in.Email, EmailKey: user.EmailKey(in.Email), Name: in.Name, Admin: admin, CreatedAt: now, VerifiedAt: now}
-	password, err := s.newPassword(ctx, u, in.Password)
+	u, password, err := s.newAccount(ctx, in, admin)
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +170,21 @@ func (s *Service) register(ctx context.Context, l *factor.Link, in NewAccount, a
 		return nil, err
 	}
 	return u, nil
+}
+
+// newAccount is an account that is to be kept, of somebody who showed that the address is theirs.
+func (s *Service) newAccount(ctx context.Context, in NewAccount, admin bool) (*user.User, *factor.Password, error) {
+	if err := in.check(); err != nil {
+		return nil, nil, err
+	}
+	newID, err := id.NewFrom[id.User](s.random())
+	if err != nil {
+		return nil, nil, err
+	}
+	now := s.now()
+	u := &user.User{ID: newID, Email: in.Email, EmailKey: user.EmailKey(in.Email), Name: in.Name, Admin: admin, CreatedAt: now, VerifiedAt: now}
+	password, err := s.newPassword(ctx, u, in.Password)
+	return u, password, err
 }
 
 // NewSetupLink makes the link of a first start: whoever opens it becomes the first admin. ok is false when there is one.

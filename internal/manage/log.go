@@ -45,8 +45,13 @@ func (s *Service) SearchAudit(ctx context.Context, actor audit.Actor, q AuditSea
 			return none, err
 		}
 	}
+	return s.auditPage(ctx, reach, "audit", q, list)
+}
+
+// auditPage reads a page of a list of audit lines.
+func (s *Service) auditPage(ctx context.Context, reach audit.Reach, name string, q AuditSearch, list List) (lanyard.Page[lanyard.AuditEvent], error) {
 	return readPage(s, list, lister[audit.Event, lanyard.AuditEvent]{
-		name: "audit", filters: q.filters(),
+		name: name, filters: q.filters(),
 		fetch: func(before time.Time, beforeID string, limit int) ([]audit.Event, error) {
 			return s.Log.Audit(ctx, reach, audit.Filter{Action: q.Action, Target: q.Target, Actor: q.Actor, From: q.From, To: q.To, Before: before, BeforeID: beforeID, Limit: limit})
 		},

@@ -53,6 +53,8 @@ type Service struct {
 	LinkStore     factor.LinkStore
 	Passwords     factor.Store
 	Accounts      Accounts
+	// InvitationStore keeps who is asked into which team.
+	InvitationStore factor.InvitationStore
 
 	// MAC is the digest that a credential is kept as, with its pepper's version (keyring.Ring.MAC). Cursors are
 	// authenticated by it too.

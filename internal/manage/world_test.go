@@ -40,6 +40,7 @@ type side struct {
 	owner, developer, billing string // users
 	email                     string // the owner's
 	token, grant, session     string // the owner's
+	invitation                string
 	keyActor                  audit.Actor
 }
 
@@ -107,7 +108,7 @@ func newWorld(t *testing.T) *world {
 		Prefix:     func(context.Context) string { return "acme" },
 		Management: catalog.Management("https://lanyard.example"),
 		Now:        w.clock.now,
-		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith,
+		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, InvitationStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith,
 		Hash: w.hash, Prove: w.prove, CheckPassword: factor.Check, Letters: w.letter, Tries: ratelimit.NewMemory(begin),
 		PublicURL: "https://lanyard.example", SignupMode: "open",
 	}
@@ -168,6 +169,7 @@ func (w *world) newSide(name string) side {
 	}
 	s.email = u.Email
 	w.personal(&s)
+	w.invite(&s)
 	acting := w.newKey(w.newApp(s.team), lanyard.KeyInput{})
 	s.keyActor = keyActor(acting, s.team, everyScope()...)
 	return s

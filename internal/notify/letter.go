@@ -22,6 +22,7 @@ const (
 	Reset           Kind = "reset"            // set a new password
 	Login           Kind = "login"            // sign in
 	Invite          Kind = "invite"           // by: who invites; team: into which team, may be absent
+	Invitation      Kind = "invitation"       // into a team. by: who invites; team; role: what they are to be there; all may be absent
 	Setup           Kind = "setup"            // make the first admin
 	PasswordChanged Kind = "password_changed" // when; from: the network address; both may be absent
 	NewSignIn       Kind = "new_signin"       // when, from, device; all may be absent
@@ -31,7 +32,7 @@ const (
 
 // kinds lists every kind with how long its link works; 0 where there need be none.
 var kinds = map[Kind]time.Duration{
-	Verify: factor.LinkLife, Reset: factor.LinkLife, Login: factor.LinkLife, Invite: factor.InviteLife, Setup: factor.SetupLife,
+	Verify: factor.LinkLife, Reset: factor.LinkLife, Login: factor.LinkLife, Invite: factor.InviteLife, Invitation: factor.InviteLife, Setup: factor.SetupLife,
 	PasswordChanged: 0, NewSignIn: 0, TokenExpiring: 0, AccountExists: 0,
 }
 

@@ -25,6 +25,7 @@ func letters() []Letter {
 	all := []Letter{
 		{Kind: Setup},
 		{Kind: Invite, Data: map[string]string{"by": "Grace Hopper", "team": "Sunny & Co."}},
+		{Kind: Invitation, Data: map[string]string{"by": "Grace Hopper", "team": "Sunny & Co.", "role": "developer"}},
 		{Kind: Verify},
 		{Kind: AccountExists},
 		{Kind: Login},

@@ -45,6 +45,7 @@ func (c *Core) accounts() {
 	hasher := c.newHasher()
 	m := c.Manage
 	m.GrantStore, m.PersonalStore, m.SessionStore, m.LinkStore, m.Passwords, m.Accounts = c.Store, c.Store, c.Store, c.Store, c.Store, c.Store
+	m.InvitationStore = c.Store
 	m.MACWith, m.CheckPassword = c.Ring.MACWith, factor.Check
 	m.Tries = ratelimit.NewMemory(c.opts.Now())
 	m.PublicURL, m.SignupMode = c.Settings.PublicURL, c.Settings.Signup

@@ -40,7 +40,7 @@ func (s *Server) routes() (http.Handler, error) {
 
 	s.pages = page.New(page.Config{Web: s.kit, Brand: s.brand, Log: s.log})
 	// The authorization server: /oauth/…, /.well-known/…, /continue. The pages of the way in: /login, /consent, /device, /logout,
-	// /signup, /forgot, /link, /setup. A person's own: /account/….
+	// /signup, /forgot, /link, /invitation, /setup. A person's own: /account/….
 	if err := s.badge(mux, s.pages); err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ var backedUp = []string{
 // empties them, since what they are about may be gone.
 var perishable = []string{"answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device"}
 
-// Left out too, but kept as they are by a restoration: node, the servers that run; link and seen_once, since what was used
+// Left out too, but kept as they are by a restoration: node, the servers that run; link, invitation and seen_once, since what was used
 // once stays used; delivery and logout_notice, what is on its way to somebody.
 
 // Summary says what a backup holds.

@@ -87,7 +87,11 @@ func (s *Store) UseLink(ctx context.Context, linkID id.Link, ev audit.Event, alt
 // TrimLinks implements factor.LinkStore.
 func (s *Store) TrimLinks(ctx context.Context, now time.Time) error {
 	return s.step(ctx, "trim links", func(ctx context.Context, q querier) error {
-		_, err := q.ExecContext(ctx, `DELETE FROM link WHERE expires_at < $1`, micros(now.Add(-linksKept)))
+		ended := micros(now.Add(-linksKept))
+		if _, err := q.ExecContext(ctx, `DELETE FROM link WHERE expires_at < $1`, ended); err != nil {
+			return err
+		}
+		_, err := q.ExecContext(ctx, `DELETE FROM invitation WHERE expires_at < $1`, ended)
 		return err
 	})
 }

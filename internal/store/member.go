@@ -30,6 +30,30 @@ func (s *Store) Members(ctx context.Context, reach audit.Reach, teamID id.Team) 
 	return members, err
 }
 
+// Colleagues implements team.Store.
+func (s *Store) Colleagues(ctx context.Context, reach audit.Reach, teamID id.Team, limit int) (all []team.Colleague, err error) {
+	err = s.snapshot(ctx, "list a team's people", func(q querier) error {
+		if _, err := oneTeam(ctx, q, reach, teamID); err != nil {
+			return err
+		}
+		rows, err := q.QueryContext(ctx, `
+			SELECT m.user_id, m.role, u.name, u.email, u.disabled_at FROM member m JOIN users u ON u.id = m.user_id
+			WHERE m.team_id = $1 ORDER BY m.user_id LIMIT $2`, string(teamID), limit)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var c team.Colleague
+			var disabled int64
+			err := rows.Scan(&c.User, &c.Role, &c.Name, &c.Email, &disabled)
+			c.Disabled = disabled > 0
+			all = append(all, c)
+			return err
+		})
+	})
+	return all, err
+}
+
 // Memberships implements team.Store.
 func (s *Store) Memberships(ctx context.Context, userID id.User, limit int) (all []team.Membership, err error) {
 	err = s.read("list a user's teams", func(q querier) error {
@@ -98,6 +122,9 @@ func (s *Store) changeMembers(ctx context.Context, q querier, reach audit.Reach,
 	}
 	if before > 0 && after == 0 {
 		return 0, team.ErrLastOwner()
+	}
+	if err := forgetInvitations(ctx, q, teamID, userID, ev.At); err != nil {
+		return 0, err
 	}
 	ev.Team = teamID
 	return s.finish(ctx, q, ev, change{changes.Team, string(teamID)}, change{changes.User, string(userID)})

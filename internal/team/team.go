@@ -29,6 +29,14 @@ type Member struct {
 	Role audit.Role
 }
 
+// Colleague is a member as the others see them.
+type Colleague struct {
+	Member
+	Name     string
+	Email    string
+	Disabled bool // their account is
+}
+
 // Membership is a team as one of its members sees it.
 type Membership struct {
 	Team Team
@@ -43,9 +51,12 @@ type Store interface {
 	Teams(ctx context.Context, reach audit.Reach, filter Filter) ([]*Team, error)
 	UpdateTeam(ctx context.Context, reach audit.Reach, team id.Team, ev audit.Event, change func(*Team) error) (*Team, id.Revision, error)
 	Members(ctx context.Context, reach audit.Reach, team id.Team) ([]Member, error)
-	// SetMember adds a member or changes their role. Taking the last owner's role away is a conflict.
+	// Colleagues lists members with their names, at most limit.
+	Colleagues(ctx context.Context, reach audit.Reach, team id.Team, limit int) ([]Colleague, error)
+	// SetMember adds a member or changes their role. Taking the last owner's role away is a conflict. Invitations by somebody who
+	// is no owner after it are revoked.
 	SetMember(ctx context.Context, reach audit.Reach, team id.Team, m Member, ev audit.Event) (id.Revision, error)
-	// RemoveMember takes a user out. The last owner stays.
+	// RemoveMember takes a user out, and back the invitations they sent. The last owner stays.
 	RemoveMember(ctx context.Context, reach audit.Reach, team id.Team, user id.User, ev audit.Event) (id.Revision, error)
 	// Memberships lists the teams a user is in, by name, at most limit.
 	Memberships(ctx context.Context, user id.User, limit int) ([]Membership, error)

@@ -64,6 +64,8 @@ func Register(mux *http.ServeMux, c Config) {
 		"POST /forgot":         p.forgot,
 		"GET /link":            p.showLink,
 		"POST /link":           p.useLink,
+		"GET /invitation":      p.showInvitation,
+		"POST /invitation":     p.useInvitation,
 		"GET /setup":           p.showSetup,
 		"POST /setup":          p.setup,
 		"GET /consent":         p.showConsent,

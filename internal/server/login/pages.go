@@ -10,5 +10,5 @@ import (
 var templates embed.FS
 
 // pages parses the surface's templates: login, second-factor, signup, forgot, check-mail, link-confirm, reset, consent, device,
-// device-approve, done, logout, signed-out, setup, mistake. None is stored anywhere.
+// device-approve, done, logout, signed-out, setup, invitation, mistake. None is stored anywhere.
 func pages(kit *page.Kit) *page.Set { return kit.Templates(templates, "templates/*.html").Private() }

@@ -107,8 +107,15 @@ func every(frame page.Frame, s words) map[string]visit {
 		"logout-nobody": {"logout", logoutPage{Frame: titled("Sign out")}, []string{`id="confirm-logout"`}},
 		"signed-out":    {"signed-out", signedOutPage{Frame: out, Next: page.Link{Text: s.text, URL: s.address}}, []string{`<iframe src="https://rp.example/out?iss=a&amp;sid=b"`, "You are signed out", `href="/login"`}},
 		"setup":         {"setup", setupPage{Frame: titled("Set up"), Action: "/setup", Token: token, Name: s.text, Email: s.text, Errors: wrong}, []string{`id="name"`, `id="email"`, `id="password"`, `id="create-admin"`, `value="thetoken"`}},
-		"mistake":       {"mistake", mistakePage{titled("A mistake"), "redirect_uri", s.text, s.text}, []string{"<code>redirect_uri</code>"}},
-		"mistake-app":   {"mistake", mistakePage{titled("A mistake"), "client_id", "names no app that this server knows.", "The developers of the app can mend it: its id stands in the portal."}, []string{"<code>client_id</code>"}},
+		"invitation": {"invitation", invitationPage{Frame: titled("Join"), Does: joins, Token: token, Team: s.text, Role: "developer", Email: s.text, By: s.name}, []string{
+			`action="/invitation"`, `name="token" value="thetoken"`, `id="join">Join the team</button>`, "<b><bdi>PostPal</bdi></b> invites", "as a developer",
+		}},
+		"invitation-new":      {"invitation", invitationPage{Frame: titled("Join"), Does: registers, Token: token, Team: s.text, Role: "owner", Email: s.text, Name: s.text, Errors: wrong}, []string{`id="name"`, `id="password-error"`, `id="sign-up"`, `value="thetoken"`, "as an owner"}},
+		"invitation-known":    {"invitation", invitationPage{Frame: titled("Join"), Does: signsIn, Team: s.text, Role: "billing", Email: s.text, Next: "/login?next=%2Finvitation"}, []string{`id="sign-in" href="/login?next=%2Finvitation"`, "looks after the bill"}},
+		"invitation-mismatch": {"invitation", invitationPage{Frame: titled("Join"), Does: mismatch, Team: s.text, Role: "developer", Email: s.text, Account: s.text, Next: "/login"}, []string{"You are signed in as text.", "for text alone"}},
+		"invitation-closed":   {"invitation", invitationPage{Frame: titled("Join"), Does: closed, Team: s.text, Role: "developer", Email: s.text}, []string{"does not let people make their own"}},
+		"mistake":             {"mistake", mistakePage{titled("A mistake"), "redirect_uri", s.text, s.text}, []string{"<code>redirect_uri</code>"}},
+		"mistake-app":         {"mistake", mistakePage{titled("A mistake"), "client_id", "names no app that this server knows.", "The developers of the app can mend it: its id stands in the portal."}, []string{"<code>client_id</code>"}},
 	}
 }
 

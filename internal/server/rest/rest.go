@@ -109,6 +109,7 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addGrants()
 	a.addSessions()
 	a.addTeams()
+	a.addInvitations()
 	a.addUsers()
 	a.addCatalog()
 	a.addBilling()

@@ -49,6 +49,43 @@ type memberEnd struct {
 	Waiting
 }
 
+type invitationInput struct {
+	ID   string `path:"id" doc:"team_…"`
+	Body lanyard.InvitationInput
+}
+
+type invitationEnd struct {
+	ID         string `path:"id" doc:"team_…"`
+	Invitation string `path:"invitation" doc:"inv_…"`
+}
+
+func (a *api) addInvitations() {
+	s := a.Service
+	add(a, route{
+		id: "invite", method: http.MethodPost, path: "/v1/teams/{id}/invitations", tag: "teams", scopes: []string{usersWrite}, status: http.StatusCreated, once: true,
+		summary:     "Invite somebody into a team",
+		description: "A link is mailed to the address. It works once, for seven days, for who has that address, and takes the place of one that waits for it.",
+	}, func(ctx context.Context, actor audit.Actor, in *invitationInput) (lanyard.Invitation, error) {
+		return s.InviteToTeam(ctx, actor, in.ID, in.Body)
+	})
+	add(a, route{
+		id: "list-invitations", method: http.MethodGet, path: "/v1/teams/{id}/invitations", tag: "teams", scopes: []string{usersRead},
+		summary: "List a team's invitations", description: "Those that nobody took and nobody revoked, until a week after they expired; by address.",
+	}, func(ctx context.Context, actor audit.Actor, in *membersQuery) (lanyard.Page[lanyard.Invitation], error) {
+		all, err := s.Invitations(ctx, actor, in.ID)
+		if err != nil {
+			return lanyard.Page[lanyard.Invitation]{}, err
+		}
+		return pageOf(all, in.Paging)
+	})
+	add(a, route{
+		id: "revoke-invitation", method: http.MethodDelete, path: "/v1/teams/{id}/invitations/{invitation}", tag: "teams", scopes: []string{usersWrite},
+		summary: "Revoke an invitation", description: "Its link does not work any more.",
+	}, func(ctx context.Context, actor audit.Actor, in *invitationEnd) (lanyard.Invitation, error) {
+		return s.RevokeInvitation(ctx, actor, in.ID, in.Invitation)
+	})
+}
+
 func (a *api) addTeams() {
 	s := a.Service
 	add(a, route{

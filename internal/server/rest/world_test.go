@@ -107,7 +107,7 @@ func newWorld(t *testing.T) *world {
 			return digests
 		},
 		Prefix: func(context.Context) string { return "acme" }, Management: management, Now: w.clock.now, Wait: w.tail.Wait,
-		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith, Tries: ratelimit.NewMemory(w.clock.now()),
+		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, InvitationStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith, Tries: ratelimit.NewMemory(w.clock.now()),
 		CheckPassword: factor.Check, Hash: func(_ context.Context, user id.User, _ string) (factor.Password, error) {
 			return factor.Password{User: user, Hash: "made", Pepper: 1}, nil
 		},

@@ -44,17 +44,20 @@ var needs = map[string]string{
 	"DELETE /v1/sessions/{id}":       "lanyard.users.write",
 	"DELETE /v1/users/{id}/sessions": "lanyard.users.write",
 
-	"POST /v1/teams":                       "lanyard.users.write",
-	"GET /v1/teams":                        "lanyard.users.read",
-	"GET /v1/teams/{id}":                   "lanyard.users.read",
-	"PATCH /v1/teams/{id}":                 "lanyard.users.write",
-	"GET /v1/teams/{id}/members":           "lanyard.users.read",
-	"PUT /v1/teams/{id}/members/{user}":    "lanyard.users.write",
-	"DELETE /v1/teams/{id}/members/{user}": "lanyard.users.write",
-	"POST /v1/users":                       "lanyard.users.write",
-	"GET /v1/users":                        "lanyard.users.read",
-	"GET /v1/users/{id}":                   "lanyard.users.read",
-	"PATCH /v1/users/{id}":                 "lanyard.users.write",
+	"POST /v1/teams":                                 "lanyard.users.write",
+	"GET /v1/teams":                                  "lanyard.users.read",
+	"GET /v1/teams/{id}":                             "lanyard.users.read",
+	"PATCH /v1/teams/{id}":                           "lanyard.users.write",
+	"GET /v1/teams/{id}/members":                     "lanyard.users.read",
+	"PUT /v1/teams/{id}/members/{user}":              "lanyard.users.write",
+	"DELETE /v1/teams/{id}/members/{user}":           "lanyard.users.write",
+	"GET /v1/teams/{id}/invitations":                 "lanyard.users.read",
+	"POST /v1/teams/{id}/invitations":                "lanyard.users.write",
+	"DELETE /v1/teams/{id}/invitations/{invitation}": "lanyard.users.write",
+	"POST /v1/users":                                 "lanyard.users.write",
+	"GET /v1/users":                                  "lanyard.users.read",
+	"GET /v1/users/{id}":                             "lanyard.users.read",
+	"PATCH /v1/users/{id}":                           "lanyard.users.write",
 
 	"GET /v1/apis":              "lanyard.catalog.read lanyard.apps.read lanyard.keys.read",
 	"GET /v1/apis/{name}":       "lanyard.catalog.read lanyard.apps.read lanyard.keys.read",
@@ -91,6 +94,7 @@ var bodies = map[string]string{
 	"POST /v1/teams":                         `{"name":"team"}`,
 	"PATCH /v1/teams/{id}":                   `{"name":"other"}`,
 	"PUT /v1/teams/{id}/members/{user}":      `{"role":"developer"}`,
+	"POST /v1/teams/{id}/invitations":        `{"email":"new@example.test","role":"billing"}`,
 	"POST /v1/users":                         `{"email":"new@example.test"}`,
 	"PATCH /v1/users/{id}":                   `{"name":"other"}`,
 	"PUT /v1/apis/{name}":                    `{}`,
@@ -125,7 +129,7 @@ func (s side) fill(route string) (method, path, body string) {
 	case strings.HasPrefix(path, "/v1/users"):
 		what = s.user
 	}
-	put := strings.NewReplacer("{id}", what, "{name}", "weather", "{api}", "weather", "{user}", s.user, "{app}", s.app)
+	put := strings.NewReplacer("{id}", what, "{name}", "weather", "{api}", "weather", "{user}", s.user, "{invitation}", "inv_0000000000000000", "{app}", s.app)
 	body = put.Replace(bodies[route])
 	if path == "/v1/usage/reconcile" {
 		path += "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"

@@ -19,7 +19,14 @@ var templates embed.FS
 // Register adds every page to mux.
 func Register(mux *http.ServeMux, c Config) {
 	p := &rooms{Config: c, set: c.Page.Templates(templates, "templates/*.html").Private()}
-	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request, *desk) error{
+	for pattern, serve := range p.routes() {
+		mux.Handle(pattern, p.handle(serve))
+	}
+}
+
+// routes are the pages, by pattern.
+func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *desk) error {
+	return map[string]func(http.ResponseWriter, *http.Request, *desk) error{
 		"GET /developers":        p.enter,
 		"POST /developers":       p.start,
 		"GET /developers/{team}": p.overview,
@@ -45,8 +52,28 @@ func Register(mux *http.ServeMux, c Config) {
 		"POST /developers/{team}/keys/{key}/revoke":    p.act("revoked", p.revokeKey),
 
 		"GET /developers/{team}/usage": p.showUsage,
-	} {
-		mux.Handle(pattern, p.handle(serve))
+
+		"GET /developers/{team}/members":                          p.showMembers,
+		"POST /developers/{team}/members/{user}/role":             p.setRole,
+		"POST /developers/{team}/members/{user}/remove":           p.removeMember,
+		"POST /developers/{team}/leave":                           p.leave,
+		"POST /developers/{team}/name":                            p.rename,
+		"POST /developers/{team}/invitations":                     p.invite,
+		"POST /developers/{team}/invitations/{invitation}/again":  p.inviteAgain,
+		"POST /developers/{team}/invitations/{invitation}/revoke": p.revokeInvitation,
+
+		"GET /developers/{team}/clients":                             p.showClients,
+		"GET /developers/{team}/clients/new":                         p.showNewClient,
+		"POST /developers/{team}/clients/new":                        p.makeClient,
+		"GET /developers/{team}/clients/{app}":                       p.showClient,
+		"GET /developers/{team}/clients/{app}/edit":                  p.showEditClient,
+		"POST /developers/{team}/clients/{app}/edit":                 p.saveClient,
+		"POST /developers/{team}/clients/{app}/secrets":              p.makeSecret,
+		"POST /developers/{team}/clients/{app}/secrets/{key}/rotate": p.rotateSecret,
+		"POST /developers/{team}/clients/{app}/secrets/{key}/revoke": p.revokeSecret,
+		"POST /developers/{team}/clients/{app}/delete":               p.deleteClient,
+
+		"GET /developers/{team}/activity": p.showActivity,
 	}
 }
 
@@ -63,7 +90,10 @@ func tabs(d *desk) []page.Tab {
 		{"Overview", "", audit.RoleAny},
 		{"Apps", "apps", audit.RoleDeveloper},
 		{"Keys", "keys", audit.RoleDeveloper},
+		{"OAuth clients", "clients", audit.RoleDeveloper},
 		{"Usage", "usage", audit.RoleAny},
+		{"Members", "members", audit.RoleAny},
+		{"Activity", "activity", audit.RoleAny},
 	} {
 		if d.May(t.role) {
 			to := d.path()

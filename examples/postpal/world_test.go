@@ -19,8 +19,6 @@ import (
 	"time"
 )
 
-var monday = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
-
 // world is a provider, an API and PostPal, with a browser before it.
 type world struct {
 	t                     *testing.T
@@ -29,18 +27,15 @@ type world struct {
 	key                   *ecdsa.PrivateKey
 
 	mu       sync.Mutex
-	now      time.Time
 	codes    map[string]code // the code is used once
 	serial   int
 	access   string // the one access token that is good, "" none
-	dies     time.Time
+	lifetime int    // of access tokens, in seconds; the library asks for a new one ten seconds before the end
 	refresh  string // the one refresh token that is good
 	back     bool   // the badge was taken back
 	scope    string // what was ticked; "": everything, and the answer does not say
 	nonce    string // instead of the one that was sent
 	audience string // of ID tokens, instead of PostPal
-	noRenew  bool   // no refresh tokens
-	silent   bool   // the metadata does not promise iss
 	down     bool   // the token endpoint answers 500
 	posted   []string
 	calls    int // of the API
@@ -57,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, key: key, now: monday, codes: map[string]code{}}
+	w := &world{t: t, key: key, lifetime: 900, codes: map[string]code{}}
 	w.provider = httptest.NewServer(http.HandlerFunc(w.serveProvider))
 	w.api = httptest.NewServer(http.HandlerFunc(w.serveAPI))
 	var pal http.Handler
@@ -65,7 +60,9 @@ func newWorld(t *testing.T) *world {
 	for _, server := range []*httptest.Server{w.provider, w.api, w.postal} {
 		t.Cleanup(server.Close)
 	}
-	pal = New(Config{Issuer: w.provider.URL, ClientID: clientID, API: w.api.URL + "/", URL: w.postal.URL + "/", Provider: "Acme", Now: w.clock})
+	if pal, err = New(t.Context(), Config{Issuer: w.provider.URL, ClientID: clientID, API: w.api.URL, URL: w.postal.URL, Provider: "Acme"}); err != nil {
+		t.Fatal(err)
+	}
 	w.browser = newBrowser(t)
 	return w
 }
@@ -77,12 +74,6 @@ func newBrowser(t *testing.T) *http.Client {
 		t.Fatal(err)
 	}
 	return &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
 }
 
 // change changes the world while it turns.
@@ -104,8 +95,8 @@ func (w *world) serveProvider(rw http.ResponseWriter, r *http.Request) {
 	case "/.well-known/openid-configuration":
 		writeJSON(rw, 200, map[string]any{
 			"issuer": w.provider.URL, "authorization_endpoint": w.provider.URL + "/authorize", "token_endpoint": w.provider.URL + "/token",
-			"jwks_uri": w.provider.URL + "/keys", "end_session_endpoint": w.provider.URL + "/logout?from=app",
-			"id_token_signing_alg_values_supported": []string{"ES256"}, "authorization_response_iss_parameter_supported": !w.silent,
+			"jwks_uri": w.provider.URL + "/keys", "end_session_endpoint": w.provider.URL + "/logout",
+			"id_token_signing_alg_values_supported": []string{"ES256"},
 		})
 	case "/keys":
 		writeJSON(rw, 200, map[string]any{"keys": []any{map[string]any{"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "one", "x": b64(point[1:33]), "y": b64(point[33:])}}})
@@ -149,13 +140,9 @@ func (w *world) token(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.serial++
-	w.access, w.refresh, w.dies, w.back = fmt.Sprintf("access-%d", w.serial), fmt.Sprintf("refresh-%d", w.serial), w.now.Add(15*time.Minute), false
-	out := map[string]any{"access_token": w.access, "token_type": "Bearer", "expires_in": 900}
-	if w.noRenew {
-		w.refresh = ""
-	} else {
-		out["refresh_token"] = w.refresh
-	}
+	w.access, w.refresh, w.back = fmt.Sprintf("access-%d", w.serial), fmt.Sprintf("refresh-%d", w.serial), false
+	out := map[string]any{"access_token": w.access, "token_type": "Bearer", "expires_in": w.lifetime}
+	out["refresh_token"] = w.refresh
 	if w.scope != "" {
 		out["scope"] = w.scope
 	}
@@ -173,7 +160,7 @@ func (w *world) idToken(nonce string) string {
 	if w.nonce != "" {
 		nonce = w.nonce
 	}
-	claims, _ := json.Marshal(map[string]any{"iss": w.provider.URL, "aud": audience, "sub": "user_ada", "nonce": nonce, "iat": w.now.Unix(), "exp": w.now.Add(time.Hour).Unix()})
+	claims, _ := json.Marshal(map[string]any{"iss": w.provider.URL, "aud": audience, "sub": "user_ada", "nonce": nonce, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix()})
 	text := b64([]byte(`{"alg":"ES256","kid":"one"}`)) + "." + b64(claims)
 	sum := sha256.Sum256([]byte(text))
 	r, s, err := ecdsa.Sign(rand.Reader, w.key, sum[:])
@@ -189,7 +176,7 @@ func (w *world) serveAPI(rw http.ResponseWriter, r *http.Request) {
 	w.calls++
 	needs := map[string]string{"GET /v1/me": "profile.read", "GET /v1/messages": "messages.read", "POST /v1/posts": "posts.write"}[r.Method+" "+r.URL.Path]
 	switch {
-	case w.back, w.access == "", r.Header.Get("Authorization") != "Bearer "+w.access, !w.now.Before(w.dies):
+	case w.back, w.access == "", r.Header.Get("Authorization") != "Bearer "+w.access:
 		writeJSON(rw, 401, map[string]any{"status": 401, "detail": "This badge is no good <any> more."})
 	case w.scope != "" && !strings.Contains(w.scope, needs):
 		writeJSON(rw, 403, map[string]any{"status": 403, "detail": "This needs " + needs + ", which was not ticked."})

@@ -25,7 +25,7 @@ var house = []line{
 	{prefix: "internal/", packages: "advice"},
 	// The public package.
 	{packages: "."},
-	{prefix: "examples/", packages: "weather mail postpal"},
+	{prefix: "examples/", packages: "weather mail postpal/face postpal", order: leftToRight},
 	// Actor, Reach, Event; the one guarded HTTP client.
 	{prefix: "internal/", packages: "audit outbound"},
 	{prefix: "internal/", packages: "keyring ratelimit"},

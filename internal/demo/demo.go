@@ -110,7 +110,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Ready != nil {
 		o.Ready(places)
 	}
-	postPal := postpal.New(postpal.Config{Issuer: places.Portal, ClientID: places.PostPalClient, API: places.Gateway + "/mail", URL: places.PostPal, Provider: "Acme", Now: o.Now})
+	postPal := &later{make: func(ctx context.Context) (http.Handler, error) {
+		return postpal.New(ctx, postpal.Config{Issuer: places.Portal, ClientID: places.PostPalClient, API: places.Gateway + "/mail", URL: places.PostPal, Provider: "Acme"})
+	}}
 	err = serveAll(ctx, o.Log, []site{
 		{at.main, front(s, mails)}, {at.gateway, examples(client, s, &places, o.Log)}, {at.postPal, postPal},
 	})

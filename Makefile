@@ -8,6 +8,8 @@ GO ?= go
 TOOL = $(GO) tool -modfile=tools/go.mod
 FUZZTIME ?= 20s
 KILLS ?= 200
+ROUNDS ?= 200
+GROWTH ?= 100000
 
 .PHONY: run test check bench fuzz e2e torture build clean help
 
@@ -44,8 +46,14 @@ e2e: ## run the end-to-end tests afresh
 	tools/need postgres
 	$(GO) test -count=1 -timeout 15m ./e2e/...
 
-torture: ## kill the server KILLS (200) times during traffic and compare acknowledged with counted
+torture: ## KILLS (200) kills during traffic, every race for ROUNDS (200) rounds, GROWTH (100000) tokens
+	tools/need postgres
+	@echo '== acknowledged is counted, whatever is killed'
 	$(GO) run ./e2e/torture -kills $(KILLS)
+	@echo '== one of 64 wins, in every round'
+	LANYARD_RACE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 3h -run Race ./internal/server/oauth ./internal/server/login ./internal/store/storetest
+	@echo '== no table grows with tokens'
+	LANYARD_GROWTH=$(GROWTH) $(GO) test -count=1 -timeout 3h -run TestNoTableGrows ./internal/server/oauth
 
 build: ## build bin/lanyard, one static program
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/lanyard ./cmd/lanyard

@@ -17,10 +17,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
 
-const (
-	password = "blue cabbage under 9 moons"
-	hostile  = `x"'><script>alert(1)</script><img src=x onerror=alert(1)>`
-)
+const hostile = `x"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 
 // belongings are a team with one of everything.
 type belongings struct {

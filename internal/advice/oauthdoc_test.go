@@ -22,7 +22,7 @@ the redirect URI is in doubt, they stay on a page that names ´client_id´ or ´
 | ´invalid_scope´ | 400 | wherever scopes are asked | there is no such scope, the app did not register it, it goes beyond what was allowed, or so many do not fit into one token | ask for fewer |
 | ´invalid_target´ | 400 | wherever scopes are asked | the resource is none, there are several, or the scopes are of several APIs | one API at a time, or name the ´resource´ |
 | ´access_denied´ | 400 for devices, 403 at registration | authorize, token, register | the user said no or may grant none of it; or registration is closed here | ask the user why; have an admin make the app |
-| ´login_required´ | | authorize | ´prompt=none´, and nobody is logged in | ask without ´prompt=none´ |
+| ´login_required´ | | authorize | ´prompt=none´, and nobody is logged in; or another user logged in than the one that ´id_token_hint´ or ´claims´ means | ask without ´prompt=none´; without the hint if anybody will do |
 | ´consent_required´ | | authorize | ´prompt=none´, and the user has not allowed this yet | ask without ´prompt=none´ |
 | ´unmet_authentication_requirements´ | | authorize, PAR | ´claims´ wants a login that cannot be had here | leave the essential ´acr´ out |
 | ´invalid_request_object´ | 400 | authorize, PAR | the request object is not signed by the app, is over, or says something else than the parameters | sign it anew |

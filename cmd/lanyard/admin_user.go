@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lanyard-auth/lanyard"
@@ -9,42 +11,56 @@ import (
 )
 
 func (p *program) adminCreate() *cobra.Command {
-	in := lanyard.UserInput{Admin: true}
+	var in lanyard.UserInput
 	var e entry
+	var keep bool
 	cmd := &cobra.Command{
 		Use:   "create --email EMAIL",
 		Short: "Make an admin, on the database itself",
 		Long: `Make an account that may do everything, with the password from a prompt, stdin, --from NAME or
---file PATH. It needs the database's settings and master key, and no server.`,
-		Example: "  lanyard admin create --email ada@example.com\n  lanyard admin create --email ada@example.com --from ADMIN_PASSWORD",
+--file PATH. Somebody who has an account becomes an admin, with that password, or with --keep-password their own.
+It needs the database's settings and master key, and no server.`,
+		Example: "  lanyard admin create --email ada@example.com\n  lanyard admin create --email ada@example.com --from ADMIN_PASSWORD\n  lanyard admin create --email ada@example.com --keep-password",
 		Args:    noArgument,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if in.Email == "" {
 				return usage("--email is missing: the address that the admin logs in with")
 			}
-			password, err := p.secret(e, "The admin's password")
-			if err != nil {
-				return err
-			}
-			in.Password = password.Reveal()
-			return p.onCore(cmd.Context(), func(core *server.Core) error {
-				made, err := core.Manage.CreateUser(cmd.Context(), audit.Command("admin create"), in)
+			if !keep {
+				password, err := p.secret(e, "The admin's password")
 				if err != nil {
 					return err
 				}
-				if p.asJSON() {
-					return p.json(made)
-				}
-				p.out.linef("Created the admin %s (%s).", cell(made.Email), made.ID)
-				p.out.linef("Log in at %s/login.", core.Settings.PublicURL)
-				return nil
-			})
+				in.Password = password.Reveal()
+			}
+			return p.onCore(cmd.Context(), func(core *server.Core) error { return p.makeAdmin(cmd.Context(), core, in) })
 		},
 	}
 	cmd.Flags().StringVar(&in.Email, "email", "", "the address that the admin logs in with (needed)")
 	cmd.Flags().StringVar(&in.Name, "name", "", "the admin's name")
+	cmd.Flags().BoolVar(&keep, "keep-password", false, "for somebody who has an account: ask for no password")
 	e.flags(cmd)
+	cmd.MarkFlagsMutuallyExclusive("keep-password", "from")
+	cmd.MarkFlagsMutuallyExclusive("keep-password", "file")
 	return cmd
+}
+
+func (p *program) makeAdmin(ctx context.Context, core *server.Core, in lanyard.UserInput) error {
+	admin, made, err := core.Manage.MakeAdmin(ctx, audit.Command("admin create"), in)
+	switch {
+	case err != nil:
+		return err
+	case p.asJSON():
+		return p.json(admin)
+	case made:
+		p.out.linef("Created the admin %s (%s).", cell(admin.Email), admin.ID)
+	case in.Password != "":
+		p.out.linef("Made %s (%s) an admin, with the new password.", cell(admin.Email), admin.ID)
+	default:
+		p.out.linef("Made %s (%s) an admin. The password stays.", cell(admin.Email), admin.ID)
+	}
+	p.out.linef("Log in at %s/login.", core.Settings.PublicURL)
+	return nil
 }
 
 func (p *program) adminInvite() *cobra.Command {

@@ -13,8 +13,9 @@ func (p *program) grants() *cobra.Command {
 	return parent(&cobra.Command{
 		Use:   "grants",
 		Short: "What users allowed apps",
-		Long: `A grant is what one user allowed one app. Access tokens are issued under it and die with it. Without
-server reach you see and revoke your own.`,
+		Long: `A grant is what one user allowed one app. Access tokens are issued under it and die with it. These
+commands need the scopes lanyard.grants.read and lanyard.grants.write, which admins hold. Everybody
+sees and takes back what they allowed themselves on the page /account/apps.`,
 	}, p.grantsList(), p.grantsRevoke())
 }
 

@@ -145,6 +145,9 @@ func TestAdminOnDatabase(t *testing.T) {
 	if got = command(t, nil, password, "admin", "create", "--email", "ADA@example.test"); got.code == exitDone || !strings.Contains(got.stderr, "already") {
 		t.Errorf("admin create again = %+v, want it refused", got)
 	}
+	if got = command(t, nil, "", "admin", "create", "--email", "nobody@example.test", "--keep-password"); got.code == exitDone || !strings.Contains(got.stderr, "nobody has this mail address") {
+		t.Errorf("admin create --keep-password for nobody = %+v, want it refused", got)
+	}
 	if got = command(t, nil, "", "admin", "login-link", "--email", "nobody@example.test"); got.code == exitDone || !strings.Contains(got.stderr, "nobody has this mail address") {
 		t.Errorf("admin login-link for nobody = %+v", got)
 	}

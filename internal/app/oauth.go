@@ -78,8 +78,8 @@ type OAuth struct {
 	RequestAlg      string   `json:"request_object_signing_alg,omitempty"`
 	RequestURIs     []string `json:"request_uris,omitempty"`
 	DefaultMaxAge   *int     `json:"default_max_age,omitempty"`
-	RequireAuthTime bool     `json:"require_auth_time,omitempty"`
-	DefaultACRs     []string `json:"default_acr_values,omitempty"`
+	RequireAuthTime bool     `json:"require_auth_time,omitempty"`  // every ID token of a login says auth_time
+	DefaultACRs     []string `json:"default_acr_values,omitempty"` // a wish; there is one acr here
 	InitiateURI     string   `json:"initiate_login_uri,omitempty"`
 	RequirePAR      bool     `json:"require_pushed_authorization_requests,omitempty"`
 	RequireDPoP     bool     `json:"dpop_bound_access_tokens,omitempty"`

@@ -82,19 +82,6 @@ func (k *Kit) Visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
 
 const touchEvery = 5 * time.Minute
 
-// Look is Visit for a caller that must not set a cookie.
-func (k *Kit) Look(r *http.Request) (*Visit, error) {
-	value := k.cookie(r)
-	ticket, ok := secret.TicketID(value)
-	if !ok {
-		return &Visit{}, nil
-	}
-	v := &Visit{Browser: digest(value), value: value}
-	var err error
-	v.Session, v.User, err = k.session(r.Context(), id.Of[id.Session](ticket), value)
-	return v, err
-}
-
 // session reads the session that a cookie proves, or nil.
 func (k *Kit) session(ctx context.Context, which id.Session, value string) (*session.Session, *user.User, error) {
 	s, err := k.Sessions.Session(ctx, which)

@@ -16,12 +16,8 @@ type Ask struct {
 	State        string   `json:"state,omitempty"`
 	Prompt       []string `json:"prompt,omitempty"`
 	MaxAge       *int     `json:"max_age,omitempty"` // seconds
-	ACRs         []string `json:"acr_values,omitempty"`
 	LoginHint    string   `json:"login_hint,omitempty"`
 	HintedUser   id.User  `json:"hinted_user,omitempty"` // of the id_token_hint: nobody else may answer
-	Locales      string   `json:"ui_locales,omitempty"`
-	Display      string   `json:"display,omitempty"`
-	Offline      bool     `json:"offline,omitempty"`
 }
 
 // Wants reports whether the request has a prompt value (OpenID Connect Core section 3.1.2.1).

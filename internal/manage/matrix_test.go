@@ -277,6 +277,10 @@ func matrix() map[string]row {
 		"CreateUser": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.CreateUser(ctx, as, lanyard.UserInput{Email: id.Chars(id.New[id.User]()) + "@example.test"}))
 		}},
+		"MakeAdmin": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			_, _, err := s.MakeAdmin(ctx, as, lanyard.UserInput{Email: id.Chars(id.New[id.User]()) + "@example.test", Password: goodPassword})
+			return err
+		}},
 		"User": {want: ofServer, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.User(ctx, as, of.owner))
 		}},

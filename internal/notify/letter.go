@@ -20,20 +20,17 @@ type Kind string
 const (
 	Verify          Kind = "verify"           // confirm your address
 	Reset           Kind = "reset"            // set a new password
-	Login           Kind = "login"            // sign in
 	Invite          Kind = "invite"           // by: who invites; team: into which team, may be absent
 	Invitation      Kind = "invitation"       // into a team. by: who invites; team; role: what they are to be there; all may be absent
-	Setup           Kind = "setup"            // make the first admin
 	PasswordChanged Kind = "password_changed" // when; from: the network address; both may be absent
-	NewSignIn       Kind = "new_signin"       // when, from, device; all may be absent
 	TokenExpiring   Kind = "token_expiring"   //nolint:gosec // no credential, but a kind; token: its name; days: until it ends
 	AccountExists   Kind = "account_exists"   // somebody tried to sign up with this address
 )
 
 // kinds lists every kind with how long its link works; 0 where there need be none.
 var kinds = map[Kind]time.Duration{
-	Verify: factor.LinkLife, Reset: factor.LinkLife, Login: factor.LinkLife, Invite: factor.InviteLife, Invitation: factor.InviteLife, Setup: factor.SetupLife,
-	PasswordChanged: 0, NewSignIn: 0, TokenExpiring: 0, AccountExists: 0,
+	Verify: factor.LinkLife, Reset: factor.LinkLife, Invite: factor.InviteLife, Invitation: factor.InviteLife,
+	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0,
 }
 
 // Letter is what is sealed in the outbox.

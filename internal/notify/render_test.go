@@ -23,13 +23,10 @@ const (
 // letters is a letter of every kind, in the order in which people meet them.
 func letters() []Letter {
 	all := []Letter{
-		{Kind: Setup},
 		{Kind: Invite, Data: map[string]string{"by": "Grace Hopper", "team": "Sunny & Co."}},
 		{Kind: Invitation, Data: map[string]string{"by": "Grace Hopper", "team": "Sunny & Co.", "role": "developer"}},
 		{Kind: Verify},
 		{Kind: AccountExists},
-		{Kind: Login},
-		{Kind: NewSignIn, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "device": "Firefox on Linux", "from": "192.0.2.1"}},
 		{Kind: Reset},
 		{Kind: PasswordChanged, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "from": "192.0.2.1"}},
 		{Kind: TokenExpiring, Data: map[string]string{"token": "backup script", "days": "7"}},

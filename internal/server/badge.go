@@ -127,9 +127,9 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	login.Register(mux, login.Config{
 		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Requests: s.Store, Devices: s.Store, Grants: s.Store, Logos: fetcher,
 		Signup: cmp.Or(s.Settings.Signup, "closed"), Lookups: s.lookups, Logout: s.oauth.EndSession, Now: s.opts.Now,
-		Next: func(v *browser.Visit, sealed string) (string, bool) {
+		Next: func(v *browser.Visit, sealed string) (string, id.App) {
 			next := s.oauth.OpenNext(v.Browser, sealed)
-			return next.To, next.Sure
+			return next.To, next.App
 		},
 	})
 	account.Register(mux, account.Config{

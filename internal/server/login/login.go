@@ -40,8 +40,8 @@ type Config struct {
 	// Logout ends a browser's session, tells the apps that were signed in to, and returns the addresses of those that want to
 	// be told by the browser itself. next is what the address of the page carried.
 	Logout func(r *http.Request, visit *browser.Visit) (frames []string, err error)
-	// Next reads where the browser goes after a logout, and whether the app that asked knows who is logged in.
-	Next func(visit *browser.Visit, sealed string) (to string, sure bool)
+	// Next reads where the browser goes after a logout, and which app asks for it; "" where either is not known.
+	Next func(visit *browser.Visit, sealed string) (to string, asks id.App)
 	Now  func() time.Time
 }
 

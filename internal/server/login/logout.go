@@ -13,16 +13,25 @@ func escapeQuery(text string) string { return url.QueryEscape(text) }
 // showLogout is GET /logout: a question. Leaving by a link that somebody else put on a page would be an attack.
 func (p *rooms) showLogout(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
 	next := r.URL.Query().Get("next")
+	to, asks := p.Next(visit, next)
 	if !visit.SignedIn() {
-		to, _ := p.Next(visit, next)
 		return p.signedOut(w, r, visit, to, nil)
 	}
 	view := logoutPage{Frame: p.frame(r, visit, "Sign out"), Account: visit.User.Email}
 	if next != "" {
 		view.Hidden = []page.Hidden{{Name: "after", Value: next}}
 	}
-	if to, _ := p.Next(visit, next); to != "" {
+	if to != "" {
 		view.FormAction = []string{to}
+	}
+	if asks != "" {
+		a, err := p.Verifier.Client(r.Context(), string(asks))
+		if err != nil {
+			return err
+		}
+		if view.Client, err = p.asker(r, under{app: a}); err != nil {
+			return err
+		}
 	}
 	return p.set.Render(w, r, http.StatusOK, "logout", view)
 }

@@ -64,28 +64,6 @@ func (p loginPage) Alert() *page.Alert {
 	return nil
 }
 
-// secondFactorPage is GET and POST /second-factor: field otp, button sign-in.
-type secondFactorPage struct {
-	page.Frame
-	way
-	Client *asker
-	Login  string // who is half signed in
-	Failed bool
-	Wait   string // as on loginPage
-}
-
-// Fields are the page's fields.
-func (p secondFactorPage) Fields() []page.Field {
-	field := page.Field{ID: "otp", Label: "Code from your authenticator app", Hint: "6 digits; a recovery code works too.", Complete: "one-time-code", Max: 32, Focus: true, Code: true}
-	if p.Failed {
-		field.Error = "This code is wrong or was used already. Wait for the next one."
-	}
-	if p.Wait != "" {
-		field.Error = "Too many attempts. Try again in " + p.Wait + "."
-	}
-	return []page.Field{field}
-}
-
 // signupPage is GET and POST /signup: fields name, email, password, button sign-up.
 type signupPage struct {
 	page.Frame
@@ -290,13 +268,4 @@ func (p setupPage) Fields() []page.Field {
 		mailField(p.Email, p.Errors, "You sign in with it."),
 		newPassword(p.Errors),
 	}
-}
-
-// mistakePage is an authorization or logout request that must not be answered by a redirect (RFC 6749 section 4.1.2.1). It repeats
-// nothing of the request but the name of the parameter at fault.
-type mistakePage struct {
-	page.Frame
-	Parameter string // "client_id", "redirect_uri", …
-	Text      string // what is wrong with it
-	How       string // who can mend it, and how
 }

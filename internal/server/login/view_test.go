@@ -73,21 +73,18 @@ func every(frame page.Frame, s words) map[string]visit {
 	out.Frames = []string{"https://rp.example/out?iss=a&sid=b", s.address}
 	fields := []string{`id="login"`, `name="login"`, `id="password"`, `name="password"`, `id="sign-in"`}
 	return map[string]visit{
-		"login":         {"login", loginPage{Frame: titled("Sign in"), Signup: true}, append(fields, `href="/forgot"`, `href="/signup"`, "Sign in to Acme", `autocomplete="current-password"`)},
-		"login-client":  {"login", loginPage{Frame: titled("Sign in"), way: on, Client: client, Login: s.text, Signup: true, Others: []page.Act{{URL: "/login/github", Text: "Go on with " + s.text}}}, append(fields, `name="request" value="WDJB-MJHT"`, `value="text"`, "localhost:8422", `href="/forgot?request=WDJB-MJHT"`, `src="/logos/app_1"`, "It never sees your password")},
-		"login-failed":  {"login", loginPage{Frame: titled("Sign in"), Login: s.text, Failed: true, Again: true}, append(fields, "That did not match.", `role="alert"`)},
-		"login-meant":   {"login", loginPage{Frame: titled("Sign in"), way: on, Client: client, Again: true, Meant: s.text}, append(fields, "text")},
-		"login-wait":    {"login", loginPage{Frame: titled("Sign in"), Login: s.text, Wait: s.text}, append(fields, "Too many attempts.")},
-		"second-factor": {"second-factor", secondFactorPage{Frame: titled("One more proof"), way: on, Client: client, Login: s.text}, []string{`id="otp"`, `name="otp"`, `autocomplete="one-time-code"`, `id="sign-in"`}},
-		"second-wrong":  {"second-factor", secondFactorPage{Frame: titled("One more proof"), Failed: true}, []string{`aria-invalid="true" aria-describedby="otp-error otp-hint"`}},
-		"second-wait":   {"second-factor", secondFactorPage{Frame: titled("One more proof"), Failed: true, Wait: s.text}, []string{"Too many attempts."}},
-		"signup":        {"signup", signupPage{Frame: titled("Make an account"), way: on, Client: client}, []string{`id="name"`, `id="email"`, `id="password"`, `id="sign-up"`, `minlength="8"`, `href="https://acme.example/terms"`}},
-		"signup-wrong":  {"signup", signupPage{Frame: titled("Make an account"), Name: s.text, Email: s.text, Errors: wrong}, []string{`id="password-error"`, `value="text"`}},
-		"forgot":        {"forgot", forgotPage{Frame: titled("Choose a new password"), way: on, Email: s.text}, []string{`id="email"`, `id="send-link"`, `name="request"`}},
-		"check-mail":    {"check-mail", checkMailPage{Frame: titled("Look into your mail"), way: on, Email: s.text, Lasts: "15 minutes", Back: "/forgot"}, []string{"If <b>text</b> belongs to an account", "15 minutes", `href="/forgot?request=WDJB-MJHT"`}},
-		"link-confirm":  {"link-confirm", linkConfirmPage{titled("Confirm your address"), "/links/confirm", token, s.text, "Confirm this address"}, []string{`method="post" action="/links/confirm"`, `name="token" value="thetoken"`, `id="confirm-link"`}},
-		"reset":         {"reset", resetPage{Frame: titled("Choose a new password"), Action: "/links/reset", Token: token, Email: s.text}, []string{`id="password"`, `autocomplete="new-password"`, `id="set-password"`, `value="thetoken"`}},
-		"reset-wrong":   {"reset", resetPage{Frame: titled("Choose a new password"), Action: "/links/reset", Token: token, Errors: wrong}, []string{`id="password-error"`}},
+		"login":        {"login", loginPage{Frame: titled("Sign in"), Signup: true}, append(fields, `href="/forgot"`, `href="/signup"`, "Sign in to Acme", `autocomplete="current-password"`)},
+		"login-client": {"login", loginPage{Frame: titled("Sign in"), way: on, Client: client, Login: s.text, Signup: true, Others: []page.Act{{URL: "/login/github", Text: "Go on with " + s.text}}}, append(fields, `name="request" value="WDJB-MJHT"`, `value="text"`, "localhost:8422", `href="/forgot?request=WDJB-MJHT"`, `src="/logos/app_1"`, "It never sees your password")},
+		"login-failed": {"login", loginPage{Frame: titled("Sign in"), Login: s.text, Failed: true, Again: true}, append(fields, "That did not match.", `role="alert"`)},
+		"login-meant":  {"login", loginPage{Frame: titled("Sign in"), way: on, Client: client, Again: true, Meant: s.text}, append(fields, "text")},
+		"login-wait":   {"login", loginPage{Frame: titled("Sign in"), Login: s.text, Wait: s.text}, append(fields, "Too many attempts.")},
+		"signup":       {"signup", signupPage{Frame: titled("Make an account"), way: on, Client: client}, []string{`id="name"`, `id="email"`, `id="password"`, `id="sign-up"`, `minlength="8"`, `href="https://acme.example/terms"`}},
+		"signup-wrong": {"signup", signupPage{Frame: titled("Make an account"), Name: s.text, Email: s.text, Errors: wrong}, []string{`id="password-error"`, `value="text"`}},
+		"forgot":       {"forgot", forgotPage{Frame: titled("Choose a new password"), way: on, Email: s.text}, []string{`id="email"`, `id="send-link"`, `name="request"`}},
+		"check-mail":   {"check-mail", checkMailPage{Frame: titled("Look into your mail"), way: on, Email: s.text, Lasts: "15 minutes", Back: "/forgot"}, []string{"If <b>text</b> belongs to an account", "15 minutes", `href="/forgot?request=WDJB-MJHT"`}},
+		"link-confirm": {"link-confirm", linkConfirmPage{titled("Confirm your address"), "/links/confirm", token, s.text, "Confirm this address"}, []string{`method="post" action="/links/confirm"`, `name="token" value="thetoken"`, `id="confirm-link"`}},
+		"reset":        {"reset", resetPage{Frame: titled("Choose a new password"), Action: "/links/reset", Token: token, Email: s.text}, []string{`id="password"`, `autocomplete="new-password"`, `id="set-password"`, `value="thetoken"`}},
+		"reset-wrong":  {"reset", resetPage{Frame: titled("Choose a new password"), Action: "/links/reset", Token: token, Errors: wrong}, []string{`id="password-error"`}},
 		"consent": {"consent", consentPage{Frame: to, way: on, allowance: allow, Goes: "localhost:8422"}, []string{
 			`id="scope-profile.read" checked disabled>`, `<input type="hidden" name="scope" value="profile.read">`, `id="scope-messages.read" name="scope" value="messages.read" checked>`,
 			`id="scope-posts.write" name="scope" value="posts.write">`, `<button class="btn" id="deny" name="decision" value="deny">`, `<button class="btn" id="approve" name="decision" value="approve">`,
@@ -114,8 +111,6 @@ func every(frame page.Frame, s words) map[string]visit {
 		"invitation-known":    {"invitation", invitationPage{Frame: titled("Join"), Does: signsIn, Team: s.text, Role: "billing", Email: s.text, Next: "/login?next=%2Finvitation"}, []string{`id="sign-in" href="/login?next=%2Finvitation"`, "looks after the bill"}},
 		"invitation-mismatch": {"invitation", invitationPage{Frame: titled("Join"), Does: mismatch, Team: s.text, Role: "developer", Email: s.text, Account: s.text, Next: "/login"}, []string{"You are signed in as text.", "for text alone"}},
 		"invitation-closed":   {"invitation", invitationPage{Frame: titled("Join"), Does: closed, Team: s.text, Role: "developer", Email: s.text}, []string{"does not let people make their own"}},
-		"mistake":             {"mistake", mistakePage{titled("A mistake"), "redirect_uri", s.text, s.text}, []string{"<code>redirect_uri</code>"}},
-		"mistake-app":         {"mistake", mistakePage{titled("A mistake"), "client_id", "names no app that this server knows.", "The developers of the app can mend it: its id stands in the portal."}, []string{"<code>client_id</code>"}},
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 )
 
-// ask checks everything of an authorization request but app and redirect URI.
+// ask checks everything of an authorization request but app and redirect URI. What is only a wish and cannot be granted here is
+// passed over: ui_locales, display, acr_values.
 func (s *Server) ask(ctx context.Context, a *app.App, p params, to wayBack) (*grant.Ask, error) {
 	if err := checkShape(p); err != nil {
 		return nil, err
@@ -36,11 +37,7 @@ func (s *Server) ask(ctx context.Context, a *app.App, p params, to wayBack) (*gr
 			Scopes: t.scopes, API: t.apiName(), Audience: t.audience, Nonce: p.get("nonce"), JKT: p.get("dpop_jkt"),
 			RedirectURI: to.uri, RedirectGiven: to.given, Challenge: p.get("code_challenge"),
 		},
-		ResponseMode: to.mode, State: to.state, Prompt: p.list("prompt"), ACRs: p.list("acr_values"), LoginHint: clip(p.get("login_hint"), 254),
-		Locales: clip(p.get("ui_locales"), 100), Display: clip(p.get("display"), 20),
-	}
-	if len(ask.ACRs) == 0 {
-		ask.ACRs = a.OAuth.DefaultACRs
+		ResponseMode: to.mode, State: to.state, Prompt: p.list("prompt"), LoginHint: clip(p.get("login_hint"), 254),
 	}
 	if ask.MaxAge, err = maxAge(a, p); err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 )
 
@@ -30,7 +31,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/oauth/logout?"+values.Encode(), http.StatusSeeOther)
 		return nil
 	}
-	a, hinted, err := s.logoutAsker(r, p)
+	a, err := s.logoutAsker(r, p)
 	if err != nil {
 		return s.stay(w, r, err)
 	}
@@ -53,12 +54,8 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	next := LogoutNext{To: to}
-	if visit.SignedIn() && hinted != "" && a != nil {
-		subject, err := s.subject(a, visit.User.ID)
-		if err != nil {
-			return err
-		}
-		next.Sure = subject == hinted
+	if a != nil && (to != "" || p.has("id_token_hint")) {
+		next.App = a.ID
 	}
 	sealed, err := s.sealNext(visit.Browser, next)
 	if err != nil {
@@ -70,37 +67,36 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
 
 // LogoutNext is what becomes of a browser after a logout.
 type LogoutNext struct {
-	To   string `json:"to,omitempty"`
-	Sure bool   `json:"sure,omitempty"` // the app showed that it knows who is logged in
+	To  string `json:"to,omitempty"`
+	App id.App `json:"app,omitempty"` // who asks, as far as the request shows it: it has an ID token, or the browser goes back there
 }
 
-// logoutAsker finds the app that asks, and whom it means.
-func (s *Server) logoutAsker(r *http.Request, p params) (*app.App, string, error) {
-	name, hinted := p.get("client_id"), ""
+// logoutAsker finds the app that asks, or nil.
+func (s *Server) logoutAsker(r *http.Request, p params) (*app.App, error) {
+	name := p.get("client_id")
 	if hint := p.get("id_token_hint"); hint != "" {
 		claims, err := s.readIDToken(hint)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		if name != "" && !slices.Contains(claims.Audience, name) {
-			return nil, "", fail(invalidRequest, "id_token_hint was issued to another client_id")
+			return nil, fail(invalidRequest, "id_token_hint was issued to another client_id")
 		}
 		if name == "" && len(claims.Audience) == 1 {
 			name = claims.Audience[0]
 		}
-		hinted = claims.Subject
 	}
 	if name == "" {
-		return nil, hinted, nil
+		return nil, nil //nolint:nilnil // no app asks
 	}
 	if !clientID(name) {
-		return nil, "", fail(invalidRequest, "client_id is no client's")
+		return nil, fail(invalidRequest, "client_id is no client's")
 	}
 	a, err := s.Verifier.Client(r.Context(), name)
 	if err == nil && a == nil {
 		err = fail(invalidRequest, "client_id names no client that is known here")
 	}
-	return a, hinted, err
+	return a, err
 }
 
 func nextPlace(browser []byte) keyring.Place {

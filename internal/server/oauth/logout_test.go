@@ -146,6 +146,12 @@ func TestLogoutForged(t *testing.T) {
 		t.Errorf("the app's form = %d at %s, want to be asked", p.Status, p.URL)
 	}
 	next := p.URL.Query().Get("next")
+	if !strings.Contains(p.Text(), "PostPal ( rp.test ) says you want to sign out") {
+		t.Errorf("the page does not say who asks: %s", p.Text())
+	}
+	if p := w.browser.Get("/oauth/logout?client_id=" + c.id); !p.Has("confirm-logout") || strings.Contains(p.Text(), "PostPal") {
+		t.Errorf("a link that anybody can make is said to be the app's: %s", p.Text())
+	}
 	if csp := p.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https://rp.test") {
 		t.Errorf("Content-Security-Policy = %s, want the way to the app open", csp)
 	}

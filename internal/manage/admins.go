@@ -55,5 +55,5 @@ func (s *Service) promote(ctx context.Context, actor audit.Actor, u *user.User, 
 	if err != nil || password == nil {
 		return admin, err
 	}
-	return admin, s.setPassword(ctx, actor, u, *password, "")
+	return admin, s.setPassword(ctx, actor, u, factor.NewPassword{Password: *password})
 }

@@ -20,20 +20,8 @@ const unused = ` a.origin <> '' AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.a
 // TrimApps implements app.Store. Apps that registered themselves are of one team, by whose index they are found in order.
 func (s *Store) TrimApps(ctx context.Context, before, now time.Time) error {
 	for found := trimApps; found == trimApps; {
-		var apps []id.App
-		if err := s.read("look for apps that nobody uses", func(q querier) error {
-			rows, err := q.QueryContext(ctx, `SELECT a.id FROM app a WHERE a.team_id = (SELECT t.id FROM team t WHERE t.system = 2) AND a.created_at < $1 AND`+unused+`
-				ORDER BY a.created_at, a.id LIMIT $2`, micros(before), trimApps)
-			if err != nil {
-				return err
-			}
-			return scanAll(rows, func() error {
-				var appID id.App
-				err := rows.Scan(&appID)
-				apps = append(apps, appID)
-				return err
-			})
-		}); err != nil {
+		apps, err := s.unusedApps(ctx, before)
+		if err != nil {
 			return err
 		}
 		found = len(apps)
@@ -53,6 +41,25 @@ func (s *Store) TrimApps(ctx context.Context, before, now time.Time) error {
 	return nil
 }
 
+// unusedApps finds apps to trim, the oldest first.
+func (s *Store) unusedApps(ctx context.Context, before time.Time) (apps []id.App, err error) {
+	err = s.read("look for apps that nobody uses", func(q querier) error {
+		query := `SELECT a.id FROM app a WHERE a.team_id = (SELECT t.id FROM team t WHERE t.system = 2) AND a.created_at < $1 AND` + unused + `
+			ORDER BY a.created_at, a.id LIMIT $2`
+		rows, err := q.QueryContext(ctx, query, micros(before), trimApps)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var appID id.App
+			err := rows.Scan(&appID)
+			apps = append(apps, appID)
+			return err
+		})
+	})
+	return apps, err
+}
+
 // trimApp deletes an app with its client secrets, unless somebody began to use it meanwhile: then false. The row is locked first: whoever is
 // about to allow the app something waits, or was seen.
 func trimApp(ctx context.Context, q querier, appID id.App, before time.Time) (bool, error) {
@@ -64,10 +71,10 @@ func trimApp(ctx context.Context, q querier, appID id.App, before time.Time) (bo
 	if err != nil || !still {
 		return false, err
 	}
-	const secrets = ` IN (SELECT k.id FROM api_key k WHERE k.app_id = $1)`
+	const keysOf = ` IN (SELECT k.id FROM api_key k WHERE k.app_id = $1)`
 	for _, end := range []string{
-		`DELETE FROM api_key_use WHERE key_id` + secrets,
-		`DELETE FROM api_key_version WHERE key_id` + secrets,
+		`DELETE FROM api_key_use WHERE key_id` + keysOf,
+		`DELETE FROM api_key_version WHERE key_id` + keysOf,
 		`DELETE FROM api_key WHERE app_id = $1`,
 		`DELETE FROM app WHERE id = $1`,
 	} {

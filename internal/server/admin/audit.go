@@ -137,7 +137,7 @@ func kept(ev lanyard.AuditEvent) string {
 }
 
 // verbs are the acts of audit lines as they are told.
-var verbs = map[string]string{ //nolint:gochecknoglobals // a constant table
+var verbs = map[string]string{
 	"create": "made", "update": "changed", "delete": "deleted", "put": "declared", "apply": "applied", "revoke": "revoked", "rotate": "rotated", "undo_rotation": "rotation undone",
 	"disable": "disabled", "enable": "enabled", "import": "imported", "set": "set", "remove": "removed", "end": "ended", "set_password": "given a new password", "verify": "shown to own the mail address",
 	"login_by_link": "signed in by a link", "allow": "allowed", "approve": "approved", "deny": "refused", "register": "registered",

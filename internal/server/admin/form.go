@@ -76,7 +76,7 @@ func wrong(err error, alias map[string]string, fields ...string) (page.Errs, err
 // choice is a select of words.
 func choice(id, label, chosen, hint string, options ...string) page.Field {
 	made := page.Field{ID: id, Label: label, Type: "select", Hint: hint}
-	for i := 0; i < len(options); i += 2 {
+	for i := 0; i+1 < len(options); i += 2 {
 		made.Options = append(made.Options, page.Option{Value: options[i], Text: options[i+1], Chosen: options[i] == chosen})
 	}
 	return made

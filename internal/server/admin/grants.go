@@ -143,8 +143,10 @@ func (p *rooms) grant(w http.ResponseWriter, r *http.Request, d *desk) error {
 	}
 	state := "works"
 	if g.RevokedAt.IsZero() {
-		view.Ask = &page.Ask{ID: "take-back", Text: "Take the badge back", Act: page.Act{URL: "/admin/grants/" + string(g.ID) + "/revoke", Text: "Take it back from " + name, Danger: true},
-			Warn: name + " can do nothing more for " + who + " within a second: its access tokens and refresh tokens are refused. It may ask " + who + " again."}
+		view.Ask = &page.Ask{
+			ID: "take-back", Text: "Take the badge back", Act: page.Act{URL: "/admin/grants/" + string(g.ID) + "/revoke", Text: "Take it back from " + name, Danger: true},
+			Warn: name + " can do nothing more for " + who + " within a second: its access tokens and refresh tokens are refused. It may ask " + who + " again.",
+		}
 	} else {
 		state = "taken back, " + page.Ago(p.Now(), g.RevokedAt)
 	}

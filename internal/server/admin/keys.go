@@ -43,11 +43,15 @@ func (p *rooms) keys(w http.ResponseWriter, r *http.Request, d *desk) (err error
 		one.Facts = append(one.Facts, fact{"Until", end})
 		hidden := []page.Hidden{{Name: "purpose", Value: string(k.Purpose)}, {Name: "version", Value: strconv.Itoa(k.Version)}}
 		if k.Purpose != last { // the newest of its algorithm
-			one.Asks = append(one.Asks, page.Ask{ID: "rotate-" + k.KeyID, Text: "Rotate now", Warn: "A new key is published at once and signs a day later, when every verifier has had time to fetch it. This one stays published until nothing it signed can still be good. Nothing breaks.",
-				Act: page.Act{URL: "/admin/keys/rotate", Text: "Make a new " + k.Purpose.Algorithm() + " key", Hidden: hidden}})
+			one.Asks = append(one.Asks, page.Ask{
+				ID: "rotate-" + k.KeyID, Text: "Rotate now", Warn: "A new key is published at once and signs a day later, when every verifier has had time to fetch it. This one stays published until nothing it signed can still be good. Nothing breaks.",
+				Act: page.Act{URL: "/admin/keys/rotate", Text: "Make a new " + k.Purpose.Algorithm() + " key", Hidden: hidden},
+			})
 		}
-		one.Asks = append(one.Asks, page.Ask{ID: "revoke-" + k.KeyID, Text: "Revoke", Warn: "For a key that may have been stolen: it is gone within a second, for good, and " + k.Purpose.Loss() + ". Apps get new tokens by their refresh tokens; people who are signed in at apps may have to sign in again.",
-			Act: page.Act{URL: "/admin/keys/revoke", Text: "Revoke this key", Danger: true, Hidden: hidden}})
+		one.Asks = append(one.Asks, page.Ask{
+			ID: "revoke-" + k.KeyID, Text: "Revoke", Warn: "For a key that may have been stolen: it is gone within a second, for good, and " + k.Purpose.Loss() + ". Apps get new tokens by their refresh tokens; people who are signed in at apps may have to sign in again.",
+			Act: page.Act{URL: "/admin/keys/revoke", Text: "Revoke this key", Danger: true, Hidden: hidden},
+		})
 		last = k.Purpose
 		view.Signing = append(view.Signing, one)
 	}

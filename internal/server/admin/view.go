@@ -49,7 +49,7 @@ func (p *rooms) told(r *http.Request, d *desk) (*page.Alert, error) {
 }
 
 // deeds are the acts of these pages, in the words that tell of them.
-var deeds = map[string]func(lanyard.AuditEvent) page.Alert{ //nolint:gochecknoglobals // a constant table
+var deeds = map[string]func(lanyard.AuditEvent) page.Alert{
 	"api.put": func(ev lanyard.AuditEvent) page.Alert {
 		return page.Alert{Title: "The API " + ev.Target + " is changed.", Text: page.Upper(ev.Details["changes"]) + ". Every server decides by it within a second."}
 	},

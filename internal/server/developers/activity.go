@@ -27,14 +27,30 @@ type deed struct{ Action, Text string }
 // deeds are the actions that happen in teams, in the order in which they can be chosen.
 func deeds() []deed {
 	return []deed{
-		{"app.create", "made the app"}, {"app.update", "changed the app"}, {"app.delete", "deleted the app"},
-		{"key.create", "made the key"}, {"key.rotate", "rotated the key"}, {"key.undo_rotation", "took back the rotation of the key"}, {"key.update", "changed the key"},
-		{"key.disable", "disabled the key"}, {"key.enable", "enabled the key"}, {"key.revoke", "revoked the key"}, {"key.delete", "deleted the key"}, {"key.import", "took over the key"},
-		{"team.create", "started the team"}, {"team.update", "changed the team"},
-		{"invitation.create", "invited"}, {"invitation.revoke", "took back the invitation of"}, {"member.join", "joined the team"},
-		{"member.set", "set the role of"}, {"member.remove", "removed"}, {"member.leave", "left the team"},
+		{"app.create", "made the app"},
+		{"app.update", "changed the app"},
+		{"app.delete", "deleted the app"},
+		{"key.create", "made the key"},
+		{"key.rotate", "rotated the key"},
+		{"key.undo_rotation", "took back the rotation of the key"},
+		{"key.update", "changed the key"},
+		{"key.disable", "disabled the key"},
+		{"key.enable", "enabled the key"},
+		{"key.revoke", "revoked the key"},
+		{"key.delete", "deleted the key"},
+		{"key.import", "took over the key"},
+		{"team.create", "started the team"},
+		{"team.update", "changed the team"},
+		{"invitation.create", "invited"},
+		{"invitation.revoke", "took back the invitation of"},
+		{"member.join", "joined the team"},
+		{"member.set", "set the role of"},
+		{"member.remove", "removed"},
+		{"member.leave", "left the team"},
 		{"subscription.set", "chose a plan of"},
-		{"grant.allow", "gave a badge to the app"}, {"grant.revoke", "took a badge back"}, {"family.revoke", "ended a chain of refresh tokens"},
+		{"grant.allow", "gave a badge to the app"},
+		{"grant.revoke", "took a badge back"},
+		{"family.revoke", "ended a chain of refresh tokens"},
 	}
 }
 
@@ -122,7 +138,8 @@ func (p *rooms) activityRow(ev *lanyard.AuditEvent, names map[string]string) pag
 		}
 	}
 	return page.Row{Cells: []page.Cell{
-		{Text: page.Upper(text), Note: strings.Join(notes, " · ")}, {Text: whoDid(ev.Actor, names)},
+		{Text: page.Upper(text), Note: strings.Join(notes, " · ")},
+		{Text: whoDid(ev.Actor, names)},
 		{Text: page.Ago(p.Now(), ev.At), Note: ev.At.UTC().Format("2 January 2006, 15:04 UTC")},
 	}}
 }

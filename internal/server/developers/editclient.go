@@ -50,7 +50,8 @@ func (p *rooms) editClient(w http.ResponseWriter, r *http.Request, d *desk, stat
 	view := editClientPage{
 		Room: p.room(r, d, "clients", "Change "+a.Name), Name: a.Name, To: d.path("clients", r.PathValue("app"), "edit"), Back: d.path("clients", r.PathValue("app")), Scopes: groups, Errors: wrong,
 		First: []page.Field{
-			{ID: "name", Label: "Name", Value: a.Name, Max: 100, Complete: "off", Error: wrong["name"]}, uris,
+			{ID: "name", Label: "Name", Value: a.Name, Max: 100, Complete: "off", Error: wrong["name"]},
+			uris,
 			area("post_logout_redirect_uris", "After logout", "Where people may be sent when they signed out, one a line.", a.PostLogoutRedirectURIs),
 			address("backchannel_logout_uri", "Told of logouts at", "Your server hears there when a session ends.", a.BackchannelLogoutURI),
 		},

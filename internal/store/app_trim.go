@@ -46,7 +46,7 @@ func (s *Store) unusedApps(ctx context.Context, before time.Time) (apps []id.App
 	err = s.read("look for apps that nobody uses", func(q querier) error {
 		query := `SELECT a.id FROM app a WHERE a.team_id = (SELECT t.id FROM team t WHERE t.system = 2) AND a.created_at < $1 AND` + unused + `
 			ORDER BY a.created_at, a.id LIMIT $2`
-		rows, err := q.QueryContext(ctx, query, micros(before), trimApps)
+		rows, err := q.QueryContext(ctx, query, micros(before), trimApps) //nolint:sqlclosecheck // scanAll closes them
 		if err != nil {
 			return err
 		}

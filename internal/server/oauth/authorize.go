@@ -14,22 +14,28 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
-// maxAuthorize bounds a request that is turned from a form into an address.
-const maxAuthorize = 12 << 10
+// maxAsGet bounds a form that is turned into an address, in bytes.
+const maxAsGet = 12 << 10
 
-// authorizePost is POST /oauth/authorize (OpenID Connect Core section 3.1.2.1). The form comes from the app's site, so our
-// cookie did not come with it: the same request goes on as a GET, which brings it.
-func (s *Server) authorizePost(w http.ResponseWriter, r *http.Request) error {
-	values, err := s.Kit.ReadForm(w, r)
-	if err != nil {
-		return err
+// asGet answers a form that may come from an app's site (OpenID Connect Core section 3.1.2.1, RP-Initiated Logout section 2):
+// our cookie did not come with it, so the same request goes on as a GET, which brings it. A secret that stood in the body has
+// no business here, and does not get into the address either.
+func (s *Server) asGet(path string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		values, err := s.Kit.ReadForm(w, r)
+		if err != nil {
+			return err
+		}
+		for _, name := range secretParams() {
+			values.Del(name)
+		}
+		query := values.Encode()
+		if len(query) > maxAsGet || r.URL.RawQuery != "" {
+			return s.stay(w, r, fail(invalidRequest, "the form is too long for an address, or part of it stands in the address already; a long authorization request is pushed to /oauth/par"))
+		}
+		http.Redirect(w, r, path+"?"+query, http.StatusSeeOther)
+		return nil
 	}
-	query := values.Encode()
-	if len(query) > maxAuthorize || r.URL.RawQuery != "" {
-		return s.stay(w, r, fail(invalidRequest, "the request is too long, or stands in the address and in the body; push it to /oauth/par instead"))
-	}
-	http.Redirect(w, r, "/oauth/authorize?"+query, http.StatusSeeOther)
-	return nil
 }
 
 // authorize is GET /oauth/authorize. App and redirect URI come first: as long as either is in doubt nothing is sent anywhere

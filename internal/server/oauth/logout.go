@@ -12,24 +12,12 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 )
 
-// logout is /oauth/logout (OpenID Connect RP-Initiated Logout): an app asks that the user be logged out here too. The page
+// logout is GET /oauth/logout (OpenID Connect RP-Initiated Logout): an app asks that the user be logged out here too. The page
 // /logout asks the user; where to go afterwards is sealed into its address, so that nobody but this server chose it.
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) error {
-	values := r.URL.Query()
-	if r.Method == http.MethodPost {
-		form, err := s.Kit.ReadForm(w, r)
-		if err != nil {
-			return err
-		}
-		values = form
-	}
-	p, err := newParams(values)
+	p, err := newParams(r.URL.Query())
 	if err != nil {
 		return s.stay(w, r, err)
-	}
-	if r.Method == http.MethodPost { // it comes from the app's site: our cookie comes with the next request
-		http.Redirect(w, r, "/oauth/logout?"+values.Encode(), http.StatusSeeOther)
-		return nil
 	}
 	a, err := s.logoutAsker(r, p)
 	if err != nil {

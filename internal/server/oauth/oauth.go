@@ -97,10 +97,10 @@ func Register(mux *http.ServeMux, c Config) *Server {
 	// People come here with a browser.
 	people := func(serve func(http.ResponseWriter, *http.Request) error) http.Handler { return c.Page.Handle(serve) }
 	mux.Handle("GET /oauth/authorize", people(s.authorize))
-	mux.Handle("POST /oauth/authorize", people(s.authorizePost))
+	mux.Handle("POST /oauth/authorize", people(s.asGet("/oauth/authorize")))
 	mux.Handle("GET /continue", people(s.carryOn))
 	mux.Handle("GET /oauth/logout", people(s.logout))
-	mux.Handle("POST /oauth/logout", people(s.logout))
+	mux.Handle("POST /oauth/logout", people(s.asGet("/oauth/logout")))
 
 	// Programs come here, from any origin: nothing rides on a cookie.
 	programs := func(pattern string, serve func(http.ResponseWriter, *http.Request) error) {

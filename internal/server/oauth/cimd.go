@@ -3,6 +3,7 @@ package oauth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -143,7 +144,12 @@ func (s *Server) readDocument(ctx context.Context, address string, body []byte) 
 	if reg.AuthMethod != app.AuthNone && reg.AuthMethod != app.AuthPrivateKeyJWT {
 		return nil, fail(invalidRequest, "client_id is the address of a document whose token_endpoint_auth_method needs a secret")
 	}
-	return reg, s.checkRegistration(ctx, reg)
+	err = s.checkRegistration(ctx, reg)
+	var wrong *failure
+	if errors.As(err, &wrong) {
+		err = fail(invalidRequest, "client_id is the address of a document that is not valid: %s", wrong.Detail)
+	}
+	return reg, err
 }
 
 // keepDocument makes the app of a document, or brings it up to date.

@@ -319,10 +319,14 @@ func TestClaimsRefused(t *testing.T) {
 	for _, claims := range []string{
 		"x", "null", "[]", `"name"`, "7", "{", `{"id_token":[]}`, `{"id_token":{"name":"x"}}`, `{"id_token":{"name":{"essential":"yes"}}}`, `{"id_token":{"acr":{"values":"1"}}}`,
 		`{"x":"` + strings.Repeat("x", 5000) + `"}`, `{"id_token":{"sub":{"value":"nobody"}}}`, `{"userinfo":{"sub":{"value":7}}}`,
+		`{"id_token":{},"id_token":{}}`, `{"id_token":{"name":null,"name":null}}`, `{"id_token":{"name":{"essential":true,"essential":false}}}`, `{"userinfo":{}} {}`,
 	} {
 		if got := c.login(url.Values{"claims": {claims}}); got.Get("error") != "invalid_request" {
 			t.Errorf("claims %.60s = %v, want invalid_request", claims, got)
 		}
+	}
+	if got := c.login(url.Values{"claims": {`{"ID_TOKEN":{"sub":{"value":"` + eve.ID + `"}},"Id_Token":{"acr":{"essential":true,"value":"2"}}}`}}); got.Get("code") == "" {
+		t.Errorf("claims in other case = %v, want them unknown", got)
 	}
 	for _, acr := range []string{`{"essential":true,"values":["2","3"]}`, `{"essential":true,"value":"2"}`, `{"essential":true,"value":1}`} {
 		if got := c.login(url.Values{"claims": {`{"id_token":{"acr":` + acr + `}}`}}); got.Get("error") != "unmet_authentication_requirements" {

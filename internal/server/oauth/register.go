@@ -230,6 +230,8 @@ type registration struct {
 	Statement string   `json:"software_statement,omitempty"`
 	EncAlg    string   `json:"id_token_encrypted_response_alg,omitempty"`
 	EncUser   string   `json:"userinfo_encrypted_response_alg,omitempty"`
+	EncTold   string   `json:"introspection_encrypted_response_alg,omitempty"` // RFC 9701 section 6
+	EncObject string   `json:"request_object_encryption_alg,omitempty"`
 	Responses []string `json:"response_types,omitempty"`
 	app.OAuth
 }
@@ -281,8 +283,8 @@ func (s *Server) checkRegistration(ctx context.Context, reg *registration) error
 	if reg.Statement != "" {
 		return fail("unapproved_software_statement", "software statements are not taken here")
 	}
-	if reg.EncAlg != "" || reg.EncUser != "" {
-		return fail(invalidMetadata, "encrypted answers are not made here")
+	if reg.EncAlg+reg.EncUser+reg.EncTold+reg.EncObject != "" {
+		return fail(invalidMetadata, "nothing is encrypted or decrypted here beyond TLS: leave out the members that ask for it")
 	}
 	if len(reg.GrantTypes) == 0 {
 		reg.GrantTypes = []string{app.AuthorizationCode}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/config"
@@ -116,13 +117,14 @@ func TestRegistrationRefused(t *testing.T) {
 		"no keys":              description(object{"token_endpoint_auth_method": "private_key_jwt"}),
 		"alg none":             description(object{"id_token_signed_response_alg": "none"}),
 		"alg HS256":            description(object{"id_token_signed_response_alg": "HS256"}),
-		"encrypted":            description(object{"id_token_encrypted_response_alg": "RSA-OAEP"}),
 		"software statement":   description(object{"software_statement": "eyJ.e.e"}),
 		"private key":          description(object{"jwks": object{"keys": []object{{"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA", "d": "AAAA"}}}}),
 		"symmetric key":        description(object{"jwks": object{"keys": []object{{"kty": "oct", "k": "AAAA"}}}}),
 		"keys and their place": description(object{"jwks": object{"keys": []object{}}, "jwks_uri": "https://app.example/keys"}),
 		"management scope":     description(object{"scope": "lanyard.admin"}),
 		"unknown scope":        description(object{"scope": "nothing.such"}),
+		"scope of admins":      description(object{"scope": "openid mail.rule"}),
+		"names in other case":  `{"client_name":"Inspector","Redirect_URIs":["` + callback + `"]}`,
 	}
 	for _, uri := range []string{
 		"http://app.example/done", "https://app.example/done#x", "javascript:alert(1)", "data:text/html,x", "https://*.example/done", "https://user@app.example/done",
@@ -134,6 +136,9 @@ func TestRegistrationRefused(t *testing.T) {
 		for _, address := range []string{"https://127.0.0.1/x", "https://[::1]/x", "https://169.254.169.254/latest", "https://0x7f000001/x", "https://127.1/x", "https://[::ffff:10.0.0.1]/x", "http://app.example/x", "https://localhost/x"} {
 			cases[member+" "+address] = description(object{member: address})
 		}
+	}
+	for _, member := range encryptions() {
+		cases[member] = description(object{member: "RSA-OAEP-256"})
 	}
 	for _, member := range []string{"client_uri", "policy_uri", "tos_uri"} {
 		cases[member] = description(object{member: "javascript:alert(1)"})
@@ -198,6 +203,50 @@ func TestRegisteredScopes(t *testing.T) {
 	got := c.redeem(w.browser.Press(p, "approve", nil).Away.Query().Get("code"), nil)
 	if got.text("scope") != "openid profile.read" {
 		t.Errorf("a claim of a scope that was not registered led to %s, want it left out", got.raw)
+	}
+}
+
+// encryptions are what a client says that wants to be answered in secret, or to ask so.
+func encryptions() []string {
+	return []string{"id_token_encrypted_response_alg", "userinfo_encrypted_response_alg", "introspection_encrypted_response_alg", "request_object_encryption_alg"}
+}
+
+// TestNothingIsEncrypted: neither of the servers' documents offers what is refused (OpenID Connect Discovery section 3).
+func TestNothingIsEncrypted(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	for _, path := range []string{"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"} {
+		r := call(t, http.MethodGet, w.node.URL+path, nil, nil)
+		if r.status != http.StatusOK || r.text("issuer") == "" {
+			t.Fatalf("%s = %d %s", path, r.status, r.raw)
+		}
+		for member := range r.body {
+			if strings.Contains(member, "encr") {
+				t.Errorf("%s offers %s", path, member)
+			}
+		}
+	}
+}
+
+// TestRegistrationSilence: what a client does not say has the meaning that the standard gives it, but where OAuth 2.1 leaves
+// none (RFC 7591 section 2, OpenID Connect Registration section 2).
+func TestRegistrationSilence(t *testing.T) {
+	w := newWorld(t, registrations("open"))
+	for what, tc := range map[string]struct {
+		said, want object
+	}{
+		"of nothing": {object{"token_endpoint_auth_method": nil}, object{
+			"token_endpoint_auth_method": "client_secret_basic", "grant_types": []any{"authorization_code"}, "response_types": []any{"code"}, "id_token_signed_response_alg": "RS256",
+		}},
+		"of a public one": {nil, object{"token_endpoint_auth_method": "none", "grant_types": []any{"authorization_code", "refresh_token"}, "id_token_signed_response_alg": "RS256"}},
+		"of its name":     {object{"client_name": nil}, object{"client_name": "rp.test"}},
+		"in other case":   {object{"GRANT_TYPES": []string{"client_credentials"}, "Redirect_Uris": []string{"https://evil.test"}, "CLIENT_NAME": "Bank"}, object{"client_name": "Inspector", "redirect_uris": []any{callback}}},
+	} {
+		r := describe(t, w, http.MethodPost, "/oauth/register", description(tc.said), "")
+		for member, want := range tc.want {
+			if diff := cmp.Diff(want, r.body[member]); r.status != http.StatusCreated || diff != "" {
+				t.Errorf("silence %s = %d, %s (-want +got):\n%s", what, r.status, member, diff)
+			}
+		}
 	}
 }
 
@@ -298,6 +347,7 @@ func TestDocumentRefused(t *testing.T) {
 	for what, document := range map[string]string{
 		"another's client_id": good(object{"client_id": there.URL + "/other"}), "no client_id": good(object{"client_id": nil}), "no JSON": "<html>", "twice": `{"client_id":"` + address + `","client_id":"` + address + `","redirect_uris":["` + callback + `"]}`,
 		"too long": good(object{"client_name": strings.Repeat("x", 6<<10)}), "not there": "",
+		"a member in other case": strings.Replace(good(nil), `"client_id"`, `"Client_ID"`, 1), "encrypted": good(object{"userinfo_encrypted_response_alg": "RSA-OAEP-256"}), "a scope of admins": good(object{"scope": "mail.rule"}),
 		"a secret": good(object{"client_secret": "hush"}), "a method with a secret": good(object{"token_endpoint_auth_method": "client_secret_basic"}), "a bad redirect": good(object{"redirect_uris": []string{"javascript:alert(1)"}}),
 	} {
 		body.Store(&document)
@@ -481,5 +531,49 @@ func TestDocument(t *testing.T) {
 	w.browser.Get(c.ask(nil))
 	if n := asked.Load(); n != 2 {
 		t.Errorf("the document was read %d times after its time, want twice", n)
+	}
+}
+
+// TestDocumentLife: a document counts for five minutes at the least and a day at the most, whatever its headers say.
+func TestDocumentLife(t *testing.T) {
+	for name, tc := range map[string]struct {
+		header string
+		life   time.Duration
+	}{
+		"nothing":            {"", 5 * time.Minute},
+		"no-store":           {"no-store, max-age=3600", 5 * time.Minute},
+		"no-cache":           {"max-age=3600, no-cache", 5 * time.Minute},
+		"none":               {"max-age=0", 5 * time.Minute},
+		"less than nothing":  {"max-age=-1", 5 * time.Minute},
+		"no number":          {"max-age=soon", 5 * time.Minute},
+		"an hour":            {"public, MAX-AGE=3600", time.Hour},
+		"a day":              {"max-age=86400", 24 * time.Hour},
+		"a year":             {"max-age=31536000", 24 * time.Hour},
+		"more than a number": {"max-age=99999999999999999999", 5 * time.Minute},
+	} {
+		var asked atomic.Int64
+		var address string
+		there, allow := stranger(t, func(rw http.ResponseWriter, _ *http.Request) {
+			asked.Add(1)
+			rw.Header().Set("Content-Type", "application/json")
+			if tc.header != "" {
+				rw.Header().Set("Cache-Control", tc.header)
+			}
+			_, _ = fmt.Fprintf(rw, `{"client_id":%q,"client_name":"Pal","redirect_uris":[%q]}`, address, callback)
+		})
+		address = there.URL + "/client"
+		clock := newClock()
+		w := newWorld(t, servertest.Options{Now: clock.Now, Settings: allow})
+		c := &client{w: w, id: address}
+		for i, step := range []time.Duration{0, tc.life - time.Millisecond, time.Millisecond} {
+			clock.Advance(step)
+			w.sync()
+			if p := w.browser.Get(c.ask(nil)); !p.Has("sign-in") {
+				t.Fatalf("%s: the login shows %d %s", name, p.Status, p.URL)
+			}
+			if got, want := asked.Load(), []int64{1, 1, 2}[i]; got != want {
+				t.Errorf("%s: read %d times after %v, want %d", name, got, step, want)
+			}
+		}
 	}
 }

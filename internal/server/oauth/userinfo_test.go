@@ -3,6 +3,7 @@ package oauth_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,5 +191,35 @@ func TestUserinfoOver(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.sync()
+	}
+}
+
+// TestAddressAndPhone: both scopes are known and may be asked for, by name or by claims, and tell nothing: nothing of the kind
+// is kept (OpenID Connect Core section 5.4).
+func TestAddressAndPhone(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{Type: "public"})
+	r := c.asks(url.Values{
+		"scope":  {"openid email address phone"},
+		"claims": {`{"id_token":{"address":{"essential":true},"phone_number":null},"userinfo":{"address":null,"phone_number":{"essential":true},"phone_number_verified":null}}`},
+	})
+	if r.status != 200 || r.text("scope") != "openid email address phone" {
+		t.Fatalf("a login for address and phone = %d %s, want them granted", r.status, r.raw)
+	}
+	info := w.userinfo(r.text("access_token"))
+	if diff := cmp.Diff(map[string]any{"sub": w.ada.ID, "email": "ada@demo.test", "email_verified": true}, info.body); diff != "" {
+		t.Errorf("userinfo (-want +got):\n%s", diff)
+	}
+	for name := range w.idToken(r) {
+		if strings.Contains(name, "address") || strings.Contains(name, "phone") {
+			t.Errorf("the ID token holds %s", name)
+		}
+	}
+	known := call(t, http.MethodGet, w.node.URL+"/.well-known/openid-configuration", nil, nil)
+	claims, _ := known.body["claims_supported"].([]any)
+	for _, name := range []string{"address", "phone_number", "phone_number_verified"} {
+		if slices.Contains(claims, any(name)) {
+			t.Errorf("claims_supported offers %s", name)
+		}
 	}
 }

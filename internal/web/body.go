@@ -26,17 +26,17 @@ const bodyTime = 10 * time.Second
 // An absent body is empty.
 func (k *Kit) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBody {
-		return nil, tooLong(w)
+		return nil, tooLong(w, "body", MaxBody)
 	}
 	forget := deadline(w)
-	body, err := read(r)
+	body, err := read(r, MaxBody)
 	if err != nil {
 		// The deadline stays: net/http would otherwise wait for the rest.
 		w.Header().Set("Connection", "close")
 		return nil, &fault.Error{Kind: fault.Invalid, Detail: "the body did not arrive whole and in time", Err: err}
 	}
 	if len(body) > MaxBody {
-		return nil, tooLong(w)
+		return nil, tooLong(w, "body", MaxBody)
 	}
 	forget()
 	if len(body) == 0 {
@@ -55,18 +55,18 @@ func deadline(w http.ResponseWriter) (forget func()) {
 	return func() { _ = control.SetReadDeadline(time.Time{}) }
 }
 
-func read(r *http.Request) ([]byte, error) {
-	if r.ContentLength > 0 { // at most MaxBody
+func read(r *http.Request, most int64) ([]byte, error) {
+	if r.ContentLength > 0 { // at most that, as the caller has seen
 		body := make([]byte, r.ContentLength)
 		_, err := io.ReadFull(r.Body, body)
 		return body, err
 	}
-	return io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	return io.ReadAll(io.LimitReader(r.Body, most+1))
 }
 
-func tooLong(w http.ResponseWriter) error {
+func tooLong(w http.ResponseWriter, what string, most int) error {
 	w.Header().Set("Connection", "close")
-	return fault.New(fault.Invalid, "the body is longer than %d bytes", MaxBody)
+	return fault.New(fault.Invalid, "the %s is longer than %d bytes", what, most)
 }
 
 func checkMedia(h http.Header) error {
@@ -136,29 +136,35 @@ func Field(name string) string { return Path(jsontext.Pointer("").AppendToken(na
 // MaxForm is the longest form that is read, in bytes.
 const MaxForm = 64 << 10
 
+const formType = "application/x-www-form-urlencoded"
+
 // ReadForm reads a form (application/x-www-form-urlencoded) of at most MaxForm bytes, from the body alone: what stands in
 // the query is not part of it. Anything else is a fault of kind Invalid.
 func (k *Kit) ReadForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	types := r.Header.Values("Content-Type")
 	media := ""
 	if len(types) == 1 {
-		media, _, _ = mime.ParseMediaType(types[0])
+		if media = types[0]; media != formType {
+			media, _, _ = mime.ParseMediaType(media)
+		}
 	}
-	if media != "application/x-www-form-urlencoded" {
+	if media != formType {
 		return nil, fault.Field("Content-Type", "must be application/x-www-form-urlencoded")
 	}
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, fault.Field("Content-Encoding", "must be absent: bodies are not decompressed")
 	}
+	if r.ContentLength > MaxForm {
+		return nil, tooLong(w, "form", MaxForm)
+	}
 	forget := deadline(w)
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxForm+1))
+	body, err := read(r, MaxForm)
 	if err != nil {
 		w.Header().Set("Connection", "close")
 		return nil, &fault.Error{Kind: fault.Invalid, Detail: "the body did not arrive whole and in time", Err: err}
 	}
 	if len(body) > MaxForm {
-		w.Header().Set("Connection", "close")
-		return nil, fault.New(fault.Invalid, "the form is longer than %d bytes", MaxForm)
+		return nil, tooLong(w, "form", MaxForm)
 	}
 	forget()
 	values, err := url.ParseQuery(string(body))

@@ -140,8 +140,16 @@ func TestRegistrationRefused(t *testing.T) {
 	for _, member := range encryptions() {
 		cases[member] = description(object{member: "RSA-OAEP-256"})
 	}
-	for _, member := range []string{"client_uri", "policy_uri", "tos_uri"} {
-		cases[member] = description(object{member: "javascript:alert(1)"})
+	for _, member := range []string{"client_uri", "policy_uri", "tos_uri", "frontchannel_logout_uri", "initiate_login_uri"} {
+		for _, address := range []string{"javascript:alert(1)", "//app.example/x", "data:text/html,x"} {
+			cases[member+" "+address] = description(object{member: address})
+		}
+	}
+	for _, address := range []string{"javascript:alert(1)", "http://app.example/x", "https://app.example/x#y", "//app.example/x"} {
+		cases["after a logout "+address] = description(object{"post_logout_redirect_uris": []string{"https://app.example/bye", address}})
+	}
+	for _, address := range []string{"javascript:alert(1)", "http://app.example/x", "//app.example/x", "https://127.0.0.1/x", "https://169.254.169.254/latest", "https://localhost/x"} {
+		cases["request "+address] = description(object{"request_uris": []string{address}})
 	}
 	for what, body := range cases {
 		r := describe(t, w, http.MethodPost, "/oauth/register", body, "")

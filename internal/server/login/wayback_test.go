@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lanyard-auth/lanyard/internal/browser"
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
@@ -71,6 +72,18 @@ func TestWaysBack(t *testing.T) {
 			form.Set("after", text)
 			if p := b.Post(path, form, nil); p.Away != nil || p.URL.Path != path || strings.Contains(p.Body, "evil") || strings.Contains(p.Body, `name="next"`) {
 				t.Errorf("POST %s with next=%q = %d at %s to %v, want the page without a way back", path, text, p.Status, p.URL, p.Away)
+			}
+		}
+		// The rooms send whoever is not signed in away, and name the page that was asked for.
+		for _, query := range []string{"", "done=x"} {
+			res = answered(t, &url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/developers/" + text, RawQuery: query})
+			to, err := url.Parse(res.Header.Get("Location"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			next := to.Query().Get("next")
+			if asked := to.String() != ""; asked && (to.Host != "" || to.Path != "/login" || browser.Local(next, "") != next || next != "/developers" && !strings.HasPrefix(next, "/developers/")) {
+				t.Errorf("GET /developers/%q?%s leads to %q, want the sign-in page and then the rooms", text, query, to)
 			}
 		}
 		// Nor is it a path that the server tidies up by sending the browser there.

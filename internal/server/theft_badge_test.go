@@ -272,7 +272,7 @@ func (v *victims) use(secret, code, reset string, device map[string]any) {
 	v.cookie("Ada's browser after it", v.browser)
 }
 
-// TestStolenBadges: SECURITY-CASES, promise 4: a database that is stolen while everything waits to be used, when it was used,
+// TestStolenBadges: DESIGN promise 4: a database that is stolen while everything waits to be used, when it was used,
 // or after the server's end, is read cell by cell and byte by byte, and holds no credential of people or of their apps, nor
 // any hash of one that could be computed without the pepper. The log does not either.
 func TestStolenBadges(t *testing.T) {

@@ -222,13 +222,22 @@ func TestRaceRevokeAll(t *testing.T) {
 	})
 }
 
-// TestNoTableGrows: tokens are no rows.
+// TestNoTableGrows: tokens are no rows, on either database. LANYARD_GROWTH says how many are issued, else 500, or 50 in short
+// tests.
 func TestNoTableGrows(t *testing.T) {
 	n := 500
 	if more, err := strconv.Atoi(os.Getenv("LANYARD_GROWTH")); err == nil {
 		n = more
+	} else if testing.Short() {
+		n = 50
 	}
-	w := newWorld(t, servertest.Options{})
+	t.Run("sqlite", func(t *testing.T) { issues(t, newWorld(t, servertest.Options{}), n) })
+	t.Run("postgres", func(t *testing.T) { issues(t, newWorld(t, servertest.Options{DatabaseURL: pgtest.Start(t)}), n) })
+}
+
+// issues has n access tokens issued to a program, n more by as many refreshes, and wants every table as it was.
+func issues(t *testing.T, w *world, n int) {
+	t.Helper()
 	machine := w.app(lanyard.AppInput{Name: "Machine", OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{"client_credentials"}, Scopes: []string{"files.read", "profile.read"}, RedirectURIs: []string{}}})
 	c := w.app(lanyard.AppInput{Type: "public"})
 	text := c.tokens().text("refresh_token")
@@ -251,16 +260,20 @@ func TestNoTableGrows(t *testing.T) {
 	}
 }
 
-// rowCounts counts the rows of every table, in the database's file.
+// rowCounts counts the rows of every table, past the server.
 func rowCounts(t *testing.T, w *world) map[string]int64 {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.node.Settings.DataDir, "lanyard.db")+"?mode=ro")
+	driver, address, tables := "sqlite", "file:"+filepath.Join(w.node.Settings.DataDir, "lanyard.db")+"?mode=ro", `SELECT group_concat(name, ' ') FROM sqlite_master WHERE type = 'table'`
+	if w.node.Settings.Postgres() {
+		driver, address, tables = "pgx", w.node.Settings.DatabaseURL.Reveal(), `SELECT string_agg(table_name, ' ') FROM information_schema.tables WHERE table_schema = 'public'`
+	}
+	db, err := sql.Open(driver, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	var names string
-	if err := db.QueryRow(`SELECT group_concat(name, ' ') FROM sqlite_master WHERE type = 'table'`).Scan(&names); err != nil {
+	if err := db.QueryRow(tables).Scan(&names); err != nil {
 		t.Fatal(err)
 	}
 	counts := map[string]int64{}

@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
 
@@ -279,11 +280,11 @@ func TestStolenBadges(t *testing.T) {
 	dir := t.TempDir()
 	var logged lines
 	v := newVictims(t, dir, slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	secret, code, device := v.begin()
+	ofClient, code, device := v.begin()
 	v.stolen.steal(t, dir)
 	reset := v.mail()
 	v.stolen.steal(t, dir)
-	v.use(secret, code, reset, device)
+	v.use(ofClient, code, reset, device)
 	v.stolen.steal(t, dir)
 	v.n.Stop()
 	v.stolen.steal(t, dir)
@@ -303,8 +304,8 @@ func TestStolenBadges(t *testing.T) {
 	h, plain := hunt{}, map[string][]byte{"Ada's address": []byte(v.ada.Email), "the app": []byte(v.app.ID)}
 	for what, text := range v.secrets {
 		h.secret(t, what, text)
-		if parts := strings.Split(text, "_"); len(parts) == 4 {
-			plain["the id of "+what] = []byte(parts[3][:16])
+		if c, err := secret.Parse(text); err == nil {
+			plain["the id of "+what] = []byte(c.ID)
 		} else if len(text) == 48 && !strings.Contains(what, "nobody") && !strings.Contains(what, "registration") { // those two name no row
 			plain["the id of "+what] = []byte(text[:16])
 		}

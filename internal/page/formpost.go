@@ -27,10 +27,9 @@ type formPostPage struct {
 func Posts(action string) bool { return source(action) != "" && WebLink("", action).URL != "" }
 
 // FormPost writes a page that posts fields to action, a client's redirect URI on the web: at once by a script, or by a button where
-// there is none (OAuth 2.0 Form Post Response Mode section 2). The page is stored nowhere, its form leads to action's origin alone,
-// and no script but that one line runs.
+// there is none (OAuth 2.0 Form Post Response Mode section 2). The page is stored nowhere, its form leads to the client and
+// where that leads on, and no script but that one line runs.
 func (k *Kit) FormPost(w http.ResponseWriter, r *http.Request, action string, fields url.Values) error {
-	to := source(action)
 	if !Posts(action) {
 		return fmt.Errorf("post an answer to %q: it is no address that forms can be sent to", action)
 	}
@@ -45,6 +44,6 @@ func (k *Kit) FormPost(w http.ResponseWriter, r *http.Request, action string, fi
 		}
 	}
 	sum := sha256.Sum256([]byte(send))
-	only := policy{forms: []string{to}, away: true, script: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
+	only := policy{forms: []string{way(action)}, away: true, script: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
 	return render(w, http.StatusOK, answer{k.own.pages["form-post"], view, true, only})
 }

@@ -18,7 +18,7 @@ type Frame struct {
 
 	User       *Person  // who is signed in; nil: nobody, or it does not matter here
 	Private    bool     // the page shows what is for one person or one time, and is stored nowhere; a User makes every page so
-	FormAction []string // addresses outside that a form of the page may lead to, redirects included; only their origins are told
+	FormAction []string // addresses outside that a form of the page may lead to, theirs included; only their schemes are told
 	Frames     []string // addresses the page shows in frames; the template names them, the headers admit their origins
 	Live       bool     // the page has our one script, which renews its live parts and copies what is to be copied
 

@@ -122,8 +122,8 @@ func TestRenderHeaders(t *testing.T) {
 		"private":   {Frame{Private: true}, "no-store", strings.Replace(base, "%", "", 1)},
 		"signed in": {Frame{User: &Person{Email: "ada@demo.test"}}, "no-store", strings.Replace(base, "%", "", 1)},
 		"to a client": {
-			Frame{FormAction: []string{"https://rp.example:8443/cb?x=1", "https://RP.example:8443/other", "com.example.app:/cb", "javascript:alert(1)", "https://a.example;script-src *"}},
-			"no-cache", strings.Replace(base, "%", " https://rp.example:8443 com.example.app:", 1),
+			Frame{FormAction: []string{"https://rp.example:8443/cb?x=1", "https://rp.test/other", "com.example.app:/cb", "javascript:alert(1)", "https://a.example;script-src *"}},
+			"no-cache", strings.Replace(base, "%", " https: com.example.app:", 1),
 		},
 		"frames": {Frame{Frames: []string{"https://rp.example/out?sid=1", "com.example.app:/out"}}, "no-cache", strings.Replace(base, "%", "", 1) + "; frame-src https://rp.example"},
 	} {

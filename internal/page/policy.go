@@ -46,7 +46,7 @@ func (f Frame) policy() policy {
 		p.script, p.live = "'self'", true
 	}
 	for _, address := range f.FormAction {
-		if made := source(address); made != "" && !slices.Contains(p.forms, made) {
+		if made := way(address); made != "" && !slices.Contains(p.forms, made) {
 			p.forms = append(p.forms, made)
 		}
 	}
@@ -90,6 +90,18 @@ func source(address string) string {
 		return "http:"
 	}
 	return ""
+}
+
+// way is the source of forms whose way ends at an app's address: the scheme of it. Chromium holds every redirect after a form to the
+// policy, the app's own among them, and where an app leads people from its callback is not for us to know (Content Security Policy
+// Level 3 section 4.2.4). "" for what must not be opened.
+func way(address string) string {
+	made := source(address)
+	if made == "" {
+		return ""
+	}
+	scheme, _, _ := strings.Cut(made, ":")
+	return scheme + ":"
 }
 
 // isWeb reports whether a source is one host of the web.

@@ -19,6 +19,18 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// TestWay: after a form the whole chain of redirects is held to the policy, that of the app too.
+func TestWay(t *testing.T) {
+	for address, want := range map[string]string{
+		"javascript:alert(1)": "", "https://user@rp.example/cb": "", "/path": "", "https://rp.example/cb": "https:", "http://127.0.0.1:49152/cb": "http:", "http://[::1]:8080/cb": "http:",
+		"com.example.app:/cb": "com.example.app:",
+	} {
+		if got := way(address); got != want {
+			t.Errorf("way(%q) = %q, want %q", address, got, want)
+		}
+	}
+}
+
 // Whatever an address holds, it opens no other directive.
 func FuzzSource(f *testing.F) {
 	f.Add("https://rp.example:8443/cb")

@@ -4,14 +4,16 @@ const every = 250; // milliseconds
 const left = document.getElementById("left");
 const ring = document.getElementById("ring");
 let waiting = 0;
+let leaving = false; // on the way to another page, which a reload would stop
 
 async function look() {
   clearTimeout(waiting);
-  if (document.hidden) return; // nobody looks; visibilitychange asks at once
+  if (document.hidden || leaving) return; // nobody looks; visibilitychange asks at once
   try {
     const answer = await fetch("/", { cache: "no-store", headers: { Accept: "application/json" } });
     const told = answer.headers.get("Content-Type") === "application/json"; // or nobody is signed in any more
     const badge = told ? await answer.json() : { alive: false };
+    if (leaving) return;
     if (!badge.alive) {
       location.reload();
       return;
@@ -27,5 +29,8 @@ async function look() {
 
 if (left && ring) {
   document.addEventListener("visibilitychange", look);
+  addEventListener("beforeunload", () => {
+    leaving = true;
+  });
   look();
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -87,6 +88,9 @@ func seed(ctx context.Context, service *manage.Service, places *Places, tokenLif
 	if places.PostPalClient, err = p.postPal(ctx, sunny.ID, places.PostPal); err != nil {
 		return "", err
 	}
+	if err := p.company(ctx, sunny.ID); err != nil {
+		return "", err
+	}
 	admin, err := p.systemKey(ctx, "demo admin", "lanyard.admin")
 	if err != nil {
 		return "", err
@@ -96,6 +100,48 @@ func seed(ctx context.Context, service *manage.Service, places *Places, tokenLif
 		return "", fmt.Errorf("write the admin token: %w", err)
 	}
 	return p.systemKey(ctx, "demo middleware", "lanyard.verify")
+}
+
+// company gives a team what its pages show: a colleague, an invitation that waits, and a client that keeps a secret.
+func (p planter) company(ctx context.Context, team string) error {
+	lin, err := p.user(ctx, lanyard.UserInput{Email: "lin@demo.test", Name: "Lin", Password: Password})
+	if err != nil {
+		return err
+	}
+	members, err := p.Members(ctx, p.actor, team)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(members, func(m lanyard.Member) bool { return m.UserID == lin.ID }) {
+		if _, err := p.SetMember(ctx, p.actor, team, lanyard.Member{UserID: lin.ID, Role: "developer"}); err != nil {
+			return err
+		}
+	}
+	waiting, err := p.Invitations(ctx, p.actor, team)
+	if err != nil {
+		return err
+	}
+	if len(waiting) == 0 {
+		if _, err := p.InviteToTeam(ctx, p.actor, team, lanyard.InvitationInput{Email: "grace@demo.test", Role: "billing"}); err != nil {
+			return err
+		}
+	}
+	there, err := p.Apps(ctx, p.actor, team, "Sunny website", manage.List{Limit: 1})
+	if err != nil || len(there.Items) > 0 {
+		return err
+	}
+	site, err := p.CreateApp(ctx, p.actor, lanyard.AppInput{
+		Name: "Sunny website", TeamID: team, Description: "Shows people their mail beside the weather", HomepageURL: "https://sunny.example",
+		OAuthSettings: lanyard.OAuthSettings{
+			RedirectURIs: []string{"https://sunny.example/callback", "http://127.0.0.1/callback"}, PostLogoutRedirectURIs: []string{"https://sunny.example/"},
+			Scopes: []string{"profile.read", "messages.read"},
+		},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = p.CreateSecret(ctx, p.actor, site.ID, lanyard.SecretInput{Name: "production"})
+	return err
 }
 
 func (p planter) user(ctx context.Context, in lanyard.UserInput) (lanyard.User, error) {

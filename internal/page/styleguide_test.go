@@ -45,7 +45,7 @@ func TestStyleguide(t *testing.T) {
 }
 
 // surfaces are where templates stand.
-var surfaces = []string{"templates", "templates/own", "../server/portal/templates", "../server/login/templates", "../server/account/templates", "../server/developers/templates", "../server/admin/templates"}
+var surfaces = []string{"templates", "templates/own", "../server/portal/templates", "../server/portal/templates/once", "../server/login/templates", "../server/account/templates", "../server/developers/templates", "../server/admin/templates"}
 
 // Each class that a template writes is styled, and each that is styled is written.
 func TestClasses(t *testing.T) {

@@ -31,10 +31,11 @@ func (s *Server) routes() (http.Handler, error) {
 
 	// The JSON API: /v1/… and /openapi.yaml. Its list of operations stands in package rest, one file an endpoint group.
 	decisions := &rest.Decisions{Kit: s.kit, Verifier: s.Verifier, Management: s.Management, Authenticate: s.authenticate}
-	if err := rest.Register(mux, rest.Config{
+	document, err := rest.Register(mux, rest.Config{
 		Kit: s.kit, Service: s.Manage, Authenticate: s.authenticate, Holder: s.holder, Verify: s.kit.Handle(decisions.Verify), VerifyBatch: s.kit.Handle(decisions.Batch),
 		Answers: s.Store, Seal: s.sealAnswer, Unseal: s.unsealAnswer, Next: s.Tail.Next, Now: s.opts.Now, Age: s.age,
-	}); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 
@@ -45,8 +46,10 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 
-	// Pages: /, /which, /errors/…, /assets/….
-	portal.Register(mux, portal.Config{Page: s.pages, Brand: s.brand, APIs: s.apis, PublicURL: s.Settings.PublicURL, Log: s.log})
+	// Pages: /, /which, /errors/…, /reference, /assets/….
+	if err := portal.Register(mux, portal.Config{Page: s.pages, Brand: s.brand, APIs: s.apis, Document: document, PublicURL: s.Settings.PublicURL, Log: s.log}); err != nil {
+		return nil, err
+	}
 
 	everything := s.kit.Wrap(s.kit.Mux(mux))
 	hot := s.kit.Hot(decisions.Verify)

@@ -29,6 +29,9 @@ var statuses = map[fault.Kind]int{
 	fault.Unavailable:         http.StatusServiceUnavailable,
 }
 
+// Status is the HTTP status of a kind of failure; 0: there is no such kind.
+func Status(kind fault.Kind) int { return statuses[kind] }
+
 // Retry is an error that knows when to try again; its time becomes the header Retry-After.
 type Retry interface {
 	error

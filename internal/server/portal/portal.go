@@ -1,4 +1,5 @@
-// Package portal serves the pages people open: the provider's front, which credential to take, and what each refusal means.
+// Package portal serves the pages people open: the provider's front, which credential to take, what each refusal means, and the reference
+// of the JSON API.
 //
 // How they look is package page's and the words about credentials are package advice's. It changes nothing: every page here is a GET
 // without a session.
@@ -7,6 +8,7 @@ package portal
 import (
 	"context"
 	"embed"
+	"html/template"
 	"log/slog"
 	"net/http"
 
@@ -21,27 +23,35 @@ type Config struct {
 	Page      *page.Kit                                    // nil: made of the rest
 	Brand     func(context.Context) (lanyard.Brand, error) // where it fails, a page that needs nothing else is shown without a name
 	APIs      func(context.Context) ([]lanyard.API, error) // the declared ones without Lanyard's own, in the order to show them
+	Document  []byte                                       // the OpenAPI document of the JSON API, as YAML
 	PublicURL string                                       // without a slash at its end
 	Log       *slog.Logger                                 // nil: nothing is logged
 }
 
 // Register adds every page and asset to mux. All are public.
-func Register(mux *http.ServeMux, c Config) {
+func Register(mux *http.ServeMux, c Config) error {
 	if c.Page == nil {
 		c.Page = page.New(page.Config{Web: &web.Kit{PublicURL: c.PublicURL, Log: c.Log}, Brand: c.Brand, Log: c.Log})
 	}
-	p := &portal{Config: c, pages: c.Page.Templates(templates, "templates/*.html")}
+	body, err := describe(c.Document, c.PublicURL)
+	if err != nil {
+		return err
+	}
+	p := &portal{Config: c, pages: c.Page.Templates(templates, "templates/*.html"), described: body}
 	mux.HandleFunc("GET /{$}", c.Page.Handle(p.front))
 	mux.HandleFunc("GET /which", c.Page.Handle(p.which))
+	mux.HandleFunc("GET /reference", c.Page.Handle(p.reference))
 	mux.HandleFunc("GET /errors/{$}", c.Page.Handle(p.listErrors))
 	mux.HandleFunc("GET /errors/{code}", c.Page.Handle(p.explainError))
 	mux.HandleFunc("GET /assets/{name}", c.Page.Assets())
+	return nil
 }
 
-//go:embed templates/*.html
+//go:embed templates/*.html templates/once/*.html
 var templates embed.FS
 
 type portal struct {
 	Config
-	pages *page.Set
+	pages     *page.Set
+	described template.HTML // the body of the reference
 }

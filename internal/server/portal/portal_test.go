@@ -44,7 +44,10 @@ func acme() Config {
 func server(c Config) http.Handler {
 	kit := &web.Kit{PublicURL: c.PublicURL, Log: c.Log}
 	mux := http.NewServeMux()
-	Register(mux, c)
+	c.Document = openAPI
+	if err := Register(mux, c); err != nil {
+		panic(err)
+	}
 	return kit.Wrap(kit.Mux(mux))
 }
 
@@ -105,7 +108,7 @@ func TestUnknownForPrograms(t *testing.T) {
 
 func TestOtherMethodsAreRefused(t *testing.T) {
 	h := server(acme())
-	for _, target := range []string{"/", "/which", "/errors/", "/errors/expired"} {
+	for _, target := range []string{"/", "/which", "/reference", "/errors/", "/errors/expired"} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, target, strings.NewReader("whose=public")))
 		if w.Code != http.StatusMethodNotAllowed {
@@ -181,7 +184,7 @@ func TestHeaders(t *testing.T) {
 	h := server(acme())
 	for target, wantType := range map[string]string{
 		"/": "text/html; charset=utf-8", "/which": "text/html; charset=utf-8", "/errors/": "text/html; charset=utf-8", "/errors/expired": "text/html; charset=utf-8",
-		"/errors/nope": "text/html; charset=utf-8",
+		"/errors/nope": "text/html; charset=utf-8", "/reference": "text/html; charset=utf-8",
 	} {
 		got := get(t, h, target, browser).Header()
 		for name, want := range map[string]string{

@@ -54,11 +54,11 @@ type api struct {
 	huma huma.API
 }
 
-// Register adds every route of the API to mux: those below /v1, and /openapi.yaml.
-func Register(mux *http.ServeMux, c Config) error {
+// Register adds every route of the API to mux: those below /v1, and /openapi.yaml, whose document it returns.
+func Register(mux *http.ServeMux, c Config) (document []byte, err error) {
 	if c.Kit == nil || c.Service == nil || c.Authenticate == nil || c.Verify == nil || c.VerifyBatch == nil ||
 		c.Answers == nil || c.Seal == nil || c.Unseal == nil || c.Next == nil || c.Age == nil {
-		return errors.New("rest: a field of the configuration is missing")
+		return nil, errors.New("rest: a field of the configuration is missing")
 	}
 	if c.Now == nil {
 		c.Now = time.Now //nolint:forbidigo // the clock field's zero value is the real clock
@@ -71,9 +71,8 @@ func Register(mux *http.ServeMux, c Config) error {
 	}
 	a := &api{Config: c}
 	a.routes(mux)
-	document, err := a.document()
-	if err != nil {
-		return err
+	if document, err = a.document(); err != nil {
+		return nil, err
 	}
 	// The two ways to a decision and the document itself do not pass the adapter: the first authenticate by themselves, the
 	// last is for everybody.
@@ -84,7 +83,7 @@ func Register(mux *http.ServeMux, c Config) error {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(document) // who does not read it has gone
 	})
-	return nil
+	return document, nil
 }
 
 // routes makes the huma API and registers every endpoint with it.

@@ -124,7 +124,7 @@ func newWorld(t *testing.T) *world {
 		Next:   w.tail.Next, Age: func() time.Duration { return 42 * time.Millisecond }, Now: w.clock.now, Beat: 2 * time.Millisecond,
 	}
 	mux := http.NewServeMux()
-	if err := Register(mux, w.api); err != nil {
+	if _, err := Register(mux, w.api); err != nil {
 		t.Fatal(err)
 	}
 	w.handler = kit.Wrap(kit.Mux(mux))

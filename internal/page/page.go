@@ -57,6 +57,16 @@ func (k *Kit) Handle(serve func(http.ResponseWriter, *http.Request) error) http.
 	}
 }
 
+// Lost answers where there is nothing at all: who asks for a page gets one, and everybody else a problem document.
+func (k *Kit) Lost(w http.ResponseWriter, r *http.Request, err error) {
+	if _, html := accepts(r); !html {
+		w.Header().Set("Vary", "Accept")
+		k.Web.Refuse(w, r, err)
+		return
+	}
+	k.Handle(func(http.ResponseWriter, *http.Request) error { return err })(w, r)
+}
+
 // refuse answers a program with a problem document and a person with a page that says the same.
 func (k *Kit) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Vary", "Accept")
@@ -99,7 +109,12 @@ func sentence(detail string) string {
 
 // WantsJSON reports whether a request accepts JSON and, unlike every browser, no page.
 func WantsJSON(r *http.Request) bool {
-	json, html := false, false
+	json, html := accepts(r)
+	return json && !html
+}
+
+// accepts reports what a request names in its Accept.
+func accepts(r *http.Request) (json, html bool) {
 	for _, line := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(line, ",") {
 			kind, params, err := mime.ParseMediaType(part)
@@ -113,5 +128,5 @@ func WantsJSON(r *http.Request) bool {
 			html = html || kind == "text/html"
 		}
 	}
-	return json && !html
+	return json, html
 }

@@ -51,7 +51,7 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 
-	everything := s.kit.Wrap(s.kit.Mux(mux))
+	everything := s.kit.Wrap(s.kit.Mux(mux, s.pages.Lost))
 	hot := s.kit.Hot(decisions.Verify)
 	return below(s.Settings.PublicURL, mux, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Every request of every API asks this one; it takes the shortest way.

@@ -11,11 +11,13 @@ import (
 
 // Mux serves mux, with problems in place of its plain texts for a path or method nobody serves. A path that is not in its
 // normal form (doubled slashes, dots, control characters) is not found: cleaning it up by a redirect would send a browser
-// wherever the path says (`//evil.example/`), and a reader of the path never sees two spellings of one thing.
-func (k *Kit) Mux(mux *http.ServeMux) http.Handler {
+// wherever the path says (`//evil.example/`), and a reader of the path never sees two spellings of one thing. lost answers where
+// there is nothing; Refuse of the kit does for programs.
+func (k *Kit) Mux(mux *http.ServeMux, lost func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	return k.Handle(func(w http.ResponseWriter, r *http.Request) error {
 		if !normal(r.URL.Path) {
-			return fault.New(fault.NotFound, "there is nothing at this path; it is not in its normal form")
+			lost(w, r, fault.New(fault.NotFound, "there is nothing at this path; it is not in its normal form"))
+			return nil
 		}
 		handler, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -25,7 +27,8 @@ func (k *Kit) Mux(mux *http.ServeMux) http.Handler {
 		var says verdict
 		handler.ServeHTTP(&says, r)
 		if says.status != http.StatusMethodNotAllowed {
-			return fault.New(fault.NotFound, "there is nothing at this path")
+			lost(w, r, fault.New(fault.NotFound, "there is nothing at this path"))
+			return nil
 		}
 		allow := says.Header().Get("Allow")
 		w.Header().Set("Allow", allow)

@@ -159,7 +159,7 @@ func TestTheLogHoldsNoSecrets(t *testing.T) {
 	res := httptest.NewRecorder()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/keys/{id}", func(http.ResponseWriter, *http.Request) {})
-	k.Wrap(k.Mux(mux)).ServeHTTP(res, r)
+	k.Wrap(k.Mux(mux, k.Refuse)).ServeHTTP(res, r)
 	for _, bad := range []string{"abcdefghij", "token", "Bearer", "chosen-outside"} {
 		if strings.Contains(log.String(), bad) {
 			t.Errorf("the log holds %q:\n%s", bad, log)
@@ -184,7 +184,7 @@ func TestQuietPatternsAreLoggedWhenTheyFail(t *testing.T) {
 			w.WriteHeader(503)
 		}
 	})
-	handler := k.Wrap(k.Mux(mux))
+	handler := k.Wrap(k.Mux(mux, k.Refuse))
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/verify", nil))
 	if log.Len() > 0 {
 		t.Errorf("a success was logged: %s", log)
@@ -228,7 +228,7 @@ func TestMuxRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.URL = &url.URL{Path: path}
-		k.Wrap(k.Mux(mux)).ServeHTTP(res, r)
+		k.Wrap(k.Mux(mux, k.Refuse)).ServeHTTP(res, r)
 		if res.Code != test.status {
 			t.Errorf("%s %s = %d, want %d", test.method, test.path, res.Code, test.status)
 		}

@@ -48,7 +48,7 @@ func server(c Config) http.Handler {
 	if err := Register(mux, c); err != nil {
 		panic(err)
 	}
-	return kit.Wrap(kit.Mux(mux))
+	return kit.Wrap(kit.Mux(mux, kit.Refuse))
 }
 
 func get(t testing.TB, h http.Handler, target, accept string) *httptest.ResponseRecorder {

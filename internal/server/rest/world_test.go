@@ -127,7 +127,7 @@ func newWorld(t *testing.T) *world {
 	if _, err := Register(mux, w.api); err != nil {
 		t.Fatal(err)
 	}
-	w.handler = kit.Wrap(kit.Mux(mux))
+	w.handler = kit.Wrap(kit.Mux(mux, kit.Refuse))
 	w.bearers["admin"] = audit.Command("test")
 	w.ok("PUT", "/v1/catalog", "admin", testCatalog, nil)
 	w.a, w.b = w.newSide("a"), w.newSide("b")

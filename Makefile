@@ -1,4 +1,4 @@
-# The whole habit: make run test check bench fuzz e2e. `make` alone explains each.
+# The whole habit: make run test check bench fuzz e2e torture screenshots. `make` alone explains each.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,7 +11,7 @@ KILLS ?= 200
 ROUNDS ?= 200
 GROWTH ?= 100000
 
-.PHONY: run test check bench fuzz e2e torture build clean help
+.PHONY: run test check bench fuzz e2e torture screenshots build clean help
 
 run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away directory
 	bin/lanyard demo
@@ -54,6 +54,12 @@ torture: ## KILLS (200) kills during traffic, every race for ROUNDS (200) rounds
 	LANYARD_RACE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 3h -run Race ./internal/server/oauth ./internal/server/login ./internal/store/storetest
 	@echo '== no table grows with tokens'
 	LANYARD_GROWTH=$(GROWTH) $(GO) test -count=1 -timeout 3h -run TestNoTableGrows ./internal/server/oauth
+
+screenshots: ## photograph every page in four looks into screenshots/, with contact sheets
+	tools/need postgres node npm chromium
+	rm -rf screenshots && mkdir screenshots
+	SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 -run 'TestBrowser/(story|tour)' ./e2e
+	cd e2e/browser && node contact.mjs $(CURDIR)/screenshots
 
 build: ## build bin/lanyard, one static program
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/lanyard ./cmd/lanyard

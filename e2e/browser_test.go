@@ -14,11 +14,11 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/demo"
 )
 
-// TestBrowser runs the scripts of e2e/browser against a demo: the story in Chromium, and OAuth and MCP clients that nobody
-// here wrote. They need node, npm and Chromium; make test sees to them.
+// TestBrowser runs the scripts of e2e/browser against a demo: the story, the portal and a tour of every page in Chromium, and
+// OAuth and MCP clients that nobody here wrote. They need node, npm and Chromium; make test sees to them.
 func TestBrowser(t *testing.T) {
 	modules(t)
-	for _, script := range []string{"story.mjs", "interop.mjs", "mcp.mjs"} {
+	for _, script := range []string{"story.mjs", "portal.mjs", "tour.mjs", "interop.mjs", "mcp.mjs"} {
 		t.Run(strings.TrimSuffix(script, ".mjs"), func(t *testing.T) {
 			at := startDemo(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

@@ -1,0 +1,77 @@
+// Every page of the demo in all four looks: axe finds nothing in either theme, nothing comes from elsewhere, no page and what it
+// needs weighs 100 KB, nothing is wider than a phone. With SCREENSHOTS set each is photographed, wide and narrow, light and dark.
+import { open, env, signIn, accessible, shot, equal, ok } from "./lib.mjs";
+
+const portal = env("PORTAL_URL");
+const widest = 100 * 1024; // bytes of a page with its sheets, scripts and pictures
+
+// visit looks at a page in every look.
+async function visit(page, path, name = path.replaceAll(/(_[A-Za-z0-9]{16})|[^a-z0-9]+/gi, "-").replaceAll(/-+/g, "-").replaceAll(/^-|-$/g, "") || "front") {
+  let weight = 0;
+  const waits = [];
+  const weigh = (answer) => {
+    if (new URL(answer.url()).origin !== new URL(portal).origin) throw new Error(`${path} takes ${answer.url()} from elsewhere`);
+    if (answer.status() < 300 || answer.status() >= 400) waits.push(answer.body().then((b) => (weight += b.length)).catch(() => {}));
+  };
+  page.on("response", weigh);
+  await page.goto(portal + path);
+  await page.waitForLoadState("load");
+  await Promise.all(waits);
+  page.off("response", weigh);
+  ok(weight > 0 && weight < widest, `${path} weighs ${weight} bytes, want less than ${widest}`);
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme });
+    for (const [look, width, height] of [["wide", 1280, 900], ["narrow", 390, 844]]) {
+      await page.setViewportSize({ width, height });
+      if (look === "wide") await accessible(page, `${path} in ${colorScheme}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      ok(wide <= width, `${path} is ${wide} pixels wide on ${width}`);
+      await shot(page, `${name}-${look}-${colorScheme}`);
+    }
+  }
+}
+
+// first finds the address of the first row of a list.
+async function first(page, path) {
+  await page.goto(portal + path);
+  const link = await page.locator("main table.rows tbody a, main ul.rows a").first().getAttribute("href");
+  ok(link, `${path} lists something`);
+  return link;
+}
+
+const { browser, context, faults } = await open();
+
+// tour visits pages as somebody.
+async function tour(email, paths) {
+  const own = await browser.newContext();
+  own.on("page", (page) => page.on("console", (m) => m.type() === "error" && !/status of (400|401|403|404)/.test(m.text()) && faults.push(`console: ${m.text()}`)));
+  const page = await own.newPage();
+  await (await own.newCDPSession(page)).send("Network.setCacheDisabled", { cacheDisabled: true }); // so that every page is weighed whole
+  if (email) {
+    await page.goto(`${portal}/login`);
+    await signIn(page, email);
+    await page.waitForURL("**/account**");
+  }
+  for (const path of typeof paths === "function" ? await paths(page) : paths) await visit(page, path);
+  await own.close();
+}
+
+await tour("", ["/", "/which", "/errors/", "/errors/expired", "/errors/insufficient_scope", "/errors/limited", "/login", "/signup", "/forgot", "/device", "/logout", "/outbox", "/styleguide", "/nothing", "/oauth/authorize?client_id=none"]);
+await tour("ada@demo.test", ["/", "/account", "/account/apps", "/account/tokens", "/account/tokens/new", "/account/sessions", "/account/password", "/account/profile", "/developers"]);
+await tour("dev@demo.test", async (page) => {
+  await page.goto(`${portal}/developers`);
+  const team = new URL(page.url()).pathname;
+  const app = await first(page, `${team}/apps`), key = await first(page, `${team}/keys`), client = await first(page, `${team}/clients`);
+  return [team, `${team}/apps`, `${team}/apps?q=nothing-like-it`, app, `${team}/keys`, `${team}/keys/new`, `${team}/keys/new?api=weather`, key, `${key}/edit`, `${team}/clients`, `${team}/clients/new`, client, `${client}/edit`,
+    `${team}/usage`, `${team}/members`, `${team}/activity`];
+});
+await tour("admin@demo.test", async (page) => {
+  const list = async (part) => first(page, `/admin/${part}`);
+  const api = await list("apis"), person = await list("people"), team = await list("teams");
+  return ["/admin", "/admin/apis", "/admin/apis/new", "/admin/apis/import", api, `${api}/edit`, `${api}/scope`, `${api}/operation`, `${api}/plan`, "/admin/people", "/admin/people/new", person, "/admin/teams", "/admin/teams/new", team,
+    "/admin/apps", "/admin/grants", "/admin/audit", "/admin/keys", "/admin/health", "/admin/settings", "/admin/settings/brand"];
+});
+equal(faults, [], "faults in the console");
+await context.close();
+await browser.close();
+console.log("ok tour");

@@ -20,6 +20,7 @@ type Frame struct {
 	Private    bool     // the page shows what is for one person or one time, and is stored nowhere; a User makes every page so
 	FormAction []string // addresses outside that a form of the page may lead to, theirs included; only their schemes are told
 	Frames     []string // addresses the page shows in frames; the template names them, the headers admit their origins
+	Open       bool     // the page holds no secret, also for who is signed in
 	Live       bool     // the page has our one script, which renews its live parts and copies what is to be copied
 
 	Sheet, BrandSheet, Icon, Script string // where they stand

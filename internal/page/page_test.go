@@ -156,7 +156,9 @@ func TestRenderHeaders(t *testing.T) {
 func TestLost(t *testing.T) {
 	k := New(acme())
 	for accept, want := range map[string]string{browser: "text/html", "*/*": "application/problem+json", "": "application/problem+json", "application/json": "application/problem+json"} {
-		w := ask(k, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { k.Lost(w, r, fault.New(fault.NotFound, "there is nothing at this path")) }), request(accept))
+		w := ask(k, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			k.Lost(w, r, fault.New(fault.NotFound, "there is nothing at this path"))
+		}), request(accept))
 		if w.Code != http.StatusNotFound || !strings.HasPrefix(w.Header().Get("Content-Type"), want) || !strings.Contains(strings.ToLower(w.Body.String()), "there is nothing at this path") || w.Header().Get("Vary") != "Accept" {
 			t.Errorf("Lost to %q = %d %s: %s", accept, w.Code, w.Header(), w.Body)
 		}

@@ -87,7 +87,8 @@ func (s *Set) Render(w http.ResponseWriter, r *http.Request, status int, name st
 		return fmt.Errorf("render the page %s for %s: no such page, or %T embeds no page.Frame", name, r.Pattern, data)
 	}
 	frame := holds.frame()
-	return render(w, status, answer{page, data, s.private || frame.Private || frame.User != nil, frame.policy()})
+	private := s.private || frame.Private || frame.User != nil
+	return render(w, r, status, answer{page, data, private, frame.Open || !private, frame.policy()})
 }
 
 // answer is a page with what its headers say.
@@ -95,22 +96,27 @@ type answer struct {
 	page    *template.Template
 	data    any
 	private bool
+	open    bool // holds no secret: what is compressed beside a stranger's text tells of itself by its length
 	policy  policy
 }
 
-func render(w http.ResponseWriter, status int, a answer) error {
+func render(w http.ResponseWriter, r *http.Request, status int, a answer) error {
 	var b bytes.Buffer
 	if err := a.page.ExecuteTemplate(&b, "layout", a.data); err != nil {
 		return fmt.Errorf("render the page of %T: %w", a.data, err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	h.Set("Content-Security-Policy", a.policy.text())
 	h.Set("Cache-Control", "no-cache")
 	if a.private {
 		h.Set("Cache-Control", "no-store")
 	}
+	if a.open {
+		writeOpen(w, r, status, b.Bytes(), nil)
+		return nil
+	}
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // who does not read it has gone
 	return nil

@@ -24,7 +24,9 @@ type referencePage struct {
 
 // reference serves GET /reference.
 func (p *portal) reference(w http.ResponseWriter, r *http.Request) error {
-	return p.pages.Render(w, r, http.StatusOK, "reference", referencePage{p.Page.Frame(r, "Reference", "/reference"), p.described})
+	view := referencePage{p.Page.Frame(r, "Reference", "/reference"), p.described}
+	view.Open = true
+	return p.pages.Render(w, r, http.StatusOK, "reference", view)
 }
 
 // described is the document as the body of a page.

@@ -1,0 +1,53 @@
+package page
+
+import (
+	"bytes"
+	"compress/gzip"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// squeezed is body as gzip.
+func squeezed(body []byte) []byte {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, _ = z.Write(body) // a Buffer takes everything
+	_ = z.Close()
+	return b.Bytes()
+}
+
+// takesGzip reports whether whoever asks reads gzip (RFC 9110 section 12.5.3).
+func takesGzip(r *http.Request) bool {
+	for _, line := range r.Header.Values("Accept-Encoding") {
+		for part := range strings.SplitSeq(line, ",") {
+			coding, params, _ := strings.Cut(part, ";")
+			if name := strings.TrimSpace(coding); !strings.EqualFold(name, "gzip") && !strings.EqualFold(name, "x-gzip") {
+				continue
+			}
+			if q, found := strings.CutPrefix(strings.TrimSpace(params), "q="); found {
+				weight, err := strconv.ParseFloat(q, 64)
+				return err == nil && weight > 0
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// writeOpen writes what holds no secret, so that its length may tell of its text: as gzip where that is read. short is body as gzip;
+// nil: it is made when it is needed.
+func writeOpen(w http.ResponseWriter, r *http.Request, status int, body, short []byte) {
+	h := w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	if takesGzip(r) {
+		if short == nil {
+			short = squeezed(body)
+		}
+		h.Set("Content-Encoding", "gzip")
+		body = short
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // who does not read it has gone
+}

@@ -66,6 +66,7 @@ type Store interface {
 
 // Filter narrows a list of apps. Before and BeforeID continue after the last one seen.
 type Filter struct {
+	IDs      []id.App // empty: any; else the answer is in no order, and the only page
 	Team     id.Team
 	Name     string
 	Origin   Origin // with MadeHere: every origin

@@ -26,8 +26,8 @@ var house = []line{
 	// The public package.
 	{packages: "."},
 	{prefix: "examples/", packages: "weather mail postpal/face postpal", order: leftToRight},
-	// Actor, Reach, Event; the one guarded HTTP client.
-	{prefix: "internal/", packages: "audit outbound"},
+	// Actor, Reach, Event; how a page of a list is asked for; the one guarded HTTP client.
+	{prefix: "internal/", packages: "audit listing outbound"},
 	{prefix: "internal/", packages: "keyring ratelimit"},
 	// The nouns: no SQL, no sibling.
 	{prefix: "internal/", packages: "app user team session factor upstream key grant token catalog usage billing leak outbox node"},

@@ -101,6 +101,7 @@ type Filter struct {
 	Target   string
 	Actor    string    // as Event has it
 	From, To time.Time // From is inclusive, To exclusive
+	Oldest   bool      // the oldest first
 	Before   time.Time
 	BeforeID string
 	Limit    int

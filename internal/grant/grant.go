@@ -97,6 +97,7 @@ type Issue struct {
 
 // Filter narrows a list of grants.
 type Filter struct {
+	IDs      []id.Grant // empty: any; else the answer is in no order, and the only page
 	User     id.User
 	App      id.App
 	Live     bool

@@ -33,6 +33,7 @@ func VersionSubject(key id.Key, version int) string { return string(key) + "#" +
 
 // Filter narrows a list of keys. Before and BeforeID continue after the last one seen.
 type Filter struct {
+	IDs   []id.Key // empty: any; else the answer is in no order, and the only page
 	App   id.App
 	Team  id.Team
 	Name  string

@@ -15,13 +15,14 @@ import (
 type List struct {
 	Limit  int    // 1 to 200; 0 is 50
 	Cursor string // NextCursor of the page before; "" is the first
+	Oldest bool   // of the audit log: the oldest first
 }
 
 const (
 	defaultLimit = 50
 	maxLimit     = 200
 	cursorTag    = 16
-	maxCursor    = 400
+	maxCursor    = 1000 // one that stands at a name holds it
 )
 
 func (l List) size() (int, error) {

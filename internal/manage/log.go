@@ -50,10 +50,13 @@ func (s *Service) SearchAudit(ctx context.Context, actor audit.Actor, q AuditSea
 
 // auditPage reads a page of a list of audit lines.
 func (s *Service) auditPage(ctx context.Context, reach audit.Reach, name string, q AuditSearch, list List) (lanyard.Page[lanyard.AuditEvent], error) {
+	if list.Oldest {
+		name += " from the oldest"
+	}
 	return readPage(s, list, lister[audit.Event, lanyard.AuditEvent]{
 		name: name, filters: q.filters(),
 		fetch: func(before time.Time, beforeID string, limit int) ([]audit.Event, error) {
-			return s.Log.Audit(ctx, reach, audit.Filter{Action: q.Action, Target: q.Target, Actor: q.Actor, From: q.From, To: q.To, Before: before, BeforeID: beforeID, Limit: limit})
+			return s.Log.Audit(ctx, reach, audit.Filter{Action: q.Action, Target: q.Target, Actor: q.Actor, From: q.From, To: q.To, Oldest: list.Oldest, Before: before, BeforeID: beforeID, Limit: limit})
 		},
 		place: func(ev audit.Event) (time.Time, string) { return ev.At, string(ev.ID) },
 		wire:  wireEvent,

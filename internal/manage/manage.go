@@ -44,6 +44,7 @@ type Service struct {
 	BillingStore billing.Store
 	Usage        usage.Reader
 	Log          AuditLog
+	Lists        Lists
 	Changes      ChangeLog
 
 	// What visitor badges and accounts need.

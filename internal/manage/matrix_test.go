@@ -87,6 +87,21 @@ func matrix() map[string]row {
 		"TeamsOf": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.TeamsOf(ctx, as, string(of.owner)))
 		}},
+		"FindApps": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.FindApps(ctx, as, Search{Team: of.team, Like: "x"}))
+		}},
+		"FindKeys": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.FindKeys(ctx, as, Search{Team: of.team, Like: "x"}))
+		}},
+		"FindTeams": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.FindTeams(ctx, as, Search{}))
+		}},
+		"FindPeople": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.FindPeople(ctx, as, Search{}))
+		}},
+		"FindGrants": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.FindGrants(ctx, as, Search{}))
+		}},
 		"SearchApps": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.SearchApps(ctx, as, AppSearch{Origin: "dcr"}, List{}))
 		}},
@@ -321,6 +336,9 @@ func matrix() map[string]row {
 		}},
 		"Subscribe": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Subscribe(ctx, as, of.team, "mail", "pro"))
+		}},
+		"UsageSums": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UsageSums(ctx, as, UsageQuery{GroupBy: []string{"app"}, Filter: map[string][]string{"team": {of.team}}}, true))
 		}},
 		"UsageRows": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.UsageRows(ctx, as, UsageQuery{Filter: map[string][]string{"team": {of.team}}}))

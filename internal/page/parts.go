@@ -117,6 +117,8 @@ type Table struct {
 type Head struct {
 	Text   string
 	Number bool
+	URL    string // sorts by it, or the other way round; empty: nothing does
+	Sorted string // "ascending" or "descending"; empty: the rows are not in its order
 }
 
 // Row is one line of a table: a cell a head. With a URL the whole row is the link.

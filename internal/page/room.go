@@ -1,9 +1,6 @@
 package page
 
-import (
-	"net/http"
-	"net/url"
-)
+import "net/http"
 
 // Room is a page with a navigation of its own beside it: the account, a team's desk, the administration. A page's struct embeds one
 // in place of a Frame.
@@ -40,60 +37,6 @@ type Ask struct {
 	Warn   string // what it will break, and for whom
 	Fields []Field
 	Act    Act // what is done then; its ID is not used
-}
-
-// Search narrows a list, as the partial "search" shows it: a form that only asks.
-type Search struct {
-	URL     string // the list's path
-	Label   string // what is searched, and by what: "Apps by name"
-	Query   string // what was typed; the field's name is q
-	Selects []Field
-	Hidden  []Hidden
-}
-
-// Narrowed reports whether the list shows less than there is.
-func (s Search) Narrowed() bool {
-	for _, f := range s.Selects {
-		for _, o := range f.Options {
-			if o.Chosen && o.Value != "" {
-				return true
-			}
-		}
-	}
-	return s.Query != ""
-}
-
-// Pager leads through a list that has more than a page, as the partial "pager" shows it. Both empty: there is only this page.
-type Pager struct {
-	Newest string // where the list begins; empty: this is it
-	Older  string // where it goes on; empty: it ends here
-}
-
-// NewPager makes the ways through a list at a path: query is the request's, whose parameter cursor says where it is, and next is the
-// cursor of what follows.
-func NewPager(path string, query url.Values, next string) Pager {
-	var made Pager
-	rest := url.Values{}
-	for name, values := range query {
-		if name != "cursor" && name != "done" {
-			rest[name] = values
-		}
-	}
-	if query.Get("cursor") != "" {
-		made.Newest = withQuery(path, rest)
-	}
-	if next != "" {
-		rest.Set("cursor", next)
-		made.Older = withQuery(path, rest)
-	}
-	return made
-}
-
-func withQuery(path string, query url.Values) string {
-	if len(query) == 0 {
-		return path
-	}
-	return path + "?" + query.Encode()
 }
 
 // Number is a figure with what it counts, as the partial "numbers" shows a row of them.

@@ -49,7 +49,7 @@ func styleguide(frame Frame) styleguidePage {
 			URL: "/styleguide", Label: "Keys by name", Query: "prod",
 			Selects: []Field{{ID: "state", Label: "State", Options: []Option{{Text: "Any state"}, {Value: "works", Text: "Works", Chosen: true}}}},
 		},
-		Pager: Pager{Newest: "/styleguide", Older: "/styleguide?cursor=next"},
+		Pager: Pager{First: "/styleguide", Previous: "/styleguide?cursor=before", Next: "/styleguide?cursor=next"},
 		Ask: Ask{
 			ID: "revoke", Text: "Revoke", Warn: "Every call with this key is refused from then on, by every server, within a second. There is no way back.",
 			Fields: []Field{{ID: "reason", Label: "Why", Optional: true, Max: 200}}, Act: Act{URL: "/styleguide", Text: "Revoke production", Danger: true},
@@ -109,7 +109,7 @@ func sampleTables() []Table {
 			},
 		},
 		{
-			Caption: "Keys", Heads: []Head{{Text: "Name"}, {Text: "Last used"}, {Text: "State"}},
+			Caption: "Keys", Heads: []Head{{Text: "Name", URL: "/styleguide?sort=name&order=desc", Sorted: "ascending"}, {Text: "Last used", URL: "/styleguide?sort=used&order=desc"}, {Text: "State"}},
 			Rows: []Row{
 				{Cells: []Cell{{Text: "production", Note: "key_8fK2mQz7Lr0Xc41Z"}, {Text: "2 minutes ago"}, {Text: "works", Pill: "good"}}, Act: &Act{URL: "/styleguide", Text: "Revoke", Danger: true}},
 				{Cells: []Cell{{Text: "staging"}, {Text: "yesterday"}, {Text: "ends soon", Pill: "warn"}}, Act: &Act{URL: "/styleguide", Text: "Rotate"}},

@@ -85,8 +85,8 @@ func oneApp(ctx context.Context, q querier, reach audit.Reach, appID id.App) (*a
 func (s *Store) Apps(ctx context.Context, reach audit.Reach, f app.Filter) (apps []*app.App, err error) {
 	err = s.read("list apps", func(q querier) error {
 		w := within("team_id", reach).and("deleted_at = 0").given("team_id = ?", string(f.Team)).given("name = ?", f.Name).
-			given("origin = ?", string(f.Origin)).after("created_at, id", f.Before, f.BeforeID)
-		query := `SELECT ` + appColumns + ` FROM app` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)
+			given("origin = ?", string(f.Origin)).oneOf("id", texts(f.IDs)).after("created_at, id", f.Before, f.BeforeID)
+		query := `SELECT ` + appColumns + ` FROM app` + w.newest("", len(f.IDs) > 0, f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err

@@ -28,8 +28,13 @@ func (s *Store) Audit(ctx context.Context, reach audit.Reach, f audit.Filter) (e
 		if !f.To.IsZero() {
 			w.and("at < ?", micros(f.To))
 		}
-		w.after("at, id", f.Before, f.BeforeID)
-		query := `SELECT id, at, actor, action, target, team_id, details FROM audit_event` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ` + w.arg(f.Limit)
+		order := ` ORDER BY at DESC, id DESC LIMIT `
+		if !f.Oldest {
+			w.after("at, id", f.Before, f.BeforeID)
+		} else if order = ` ORDER BY at, id LIMIT `; !f.Before.IsZero() {
+			w.and("(at, id) > (?, ?)", micros(f.Before), f.BeforeID)
+		}
+		query := `SELECT id, at, actor, action, target, team_id, details FROM audit_event` + w.String() + order + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err

@@ -181,11 +181,11 @@ func grantsWithin(reach audit.Reach, owner id.User) *where {
 // Grants implements grant.Store.
 func (s *Store) Grants(ctx context.Context, reach audit.Reach, f grant.Filter) (grants []*grant.Grant, err error) {
 	err = s.read("list grants", func(q querier) error {
-		w := grantsWithin(reach, f.User).given("g.app_id = ?", string(f.App)).after("g.created_at, g.id", f.Before, f.BeforeID)
+		w := grantsWithin(reach, f.User).given("g.app_id = ?", string(f.App)).oneOf("g.id", texts(f.IDs)).after("g.created_at, g.id", f.Before, f.BeforeID)
 		if f.Live {
 			w.and("g.revoked_at = 0")
 		}
-		rows, err := q.QueryContext(ctx, grantSelect+w.String()+` ORDER BY g.created_at DESC, g.id DESC LIMIT `+w.arg(f.Limit), w.args...)
+		rows, err := q.QueryContext(ctx, grantSelect+w.newest("g.", len(f.IDs) > 0, f.Limit), w.args...)
 		if err != nil {
 			return err
 		}

@@ -179,13 +179,14 @@ func loadVersions(ctx context.Context, q querier, keys ...*key.Key) error {
 func (s *Store) Keys(ctx context.Context, reach audit.Reach, f key.Filter) (keys []*key.Key, err error) {
 	err = s.snapshot(ctx, "list keys", func(q querier) error {
 		w := within("k.team_id", reach).and("k.deleted_at = 0 AND "+ofLivingApp).given("k.app_id = ?", string(f.App)).given("k.team_id = ?", string(f.Team)).
-			given("k.name = ?", f.Name).oneOf("k.kind", texts(f.Kinds)).after("k.created_at, k.id", f.Before, f.BeforeID)
-		order := ` ORDER BY k.created_at DESC, k.id DESC LIMIT `
-		if !f.EndsBefore.IsZero() {
+			given("k.name = ?", f.Name).oneOf("k.kind", texts(f.Kinds)).oneOf("k.id", texts(f.IDs)).after("k.created_at, k.id", f.Before, f.BeforeID)
+		var query string
+		if f.EndsBefore.IsZero() {
+			query = keySelect + w.newest("k.", len(f.IDs) > 0, f.Limit)
+		} else {
 			w.and("k.revoked_at = 0 AND k.expires_at > ? AND k.expires_at < ?", micros(f.EndsAfter), micros(f.EndsBefore))
-			order = ` ORDER BY k.expires_at, k.id LIMIT `
+			query = keySelect + w.String() + ` ORDER BY k.expires_at, k.id LIMIT ` + w.arg(f.Limit)
 		}
-		query := keySelect + w.String() + order + w.arg(f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err

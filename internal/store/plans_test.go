@@ -19,6 +19,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/listing"
 	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/pgtest"
 	"github.com/lanyard-auth/lanyard/internal/secret"
@@ -154,7 +155,7 @@ func TestListsUseIndexes(t *testing.T) {
 
 var (
 	scans = regexp.MustCompile(`SCAN [a-z_]+(\n|$)|Seq Scan`)
-	sorts = regexp.MustCompile(`TEMP B-TREE FOR ORDER BY|Sort Key: ([a-z]\.)?(created_at|expires_at|next_at|rotate_due_at|used_at|idle_at|revoked_at|until|at|start)\b`)
+	sorts = regexp.MustCompile(`TEMP B-TREE FOR ORDER BY|Sort Key: ([a-z]\.)?(\(?lower\(|email_key|created_at|expires_at|next_at|rotate_due_at|used_at|idle_at|revoked_at|until|at|start)\b`)
 )
 
 func driverOf(t *testing.T, name, dsn string) driver.Driver {
@@ -201,6 +202,7 @@ func askLists(t *testing.T, st *Store) {
 			errs = append(errs, err)
 		}
 	}
+	askFound(t, st, teamID)
 	_, err := st.Users(ctx, user.Filter{Before: now, BeforeID: "x", Limit: 50})
 	errs = append(errs, err)
 	_, err = st.Users(ctx, user.Filter{Email: "ada@example.com", Limit: 50})
@@ -234,6 +236,34 @@ func askLists(t *testing.T, st *Store) {
 	_, err = st.RegisteredTeam(ctx, now)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// askFound asks for a page amid each searched list, in each of its orders, both ways, narrowed and not.
+func askFound(t *testing.T, st *Store, teamID id.Team) {
+	t.Helper()
+	ctx := context.Background()
+	for _, of := range []listing.List{listing.Apps, listing.Keys, listing.Teams, listing.People, listing.Grants} {
+		l, err := listOf(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, reach := range []audit.Reach{audit.ServerReach(), audit.UserReach(id.New[id.User]()).As(audit.RoleDeveloper)} {
+			if of == listing.Keys && reach.Server() || of == listing.People && !reach.Server() {
+				continue // the keys of all teams are listed nowhere, and people only for who runs the server
+			}
+			for sort := range l.orders {
+				for _, like := range []string{"", "x"} {
+					q := listing.Query{Of: of, Like: like, Sort: sort, Down: sort == "created", From: &listing.Place{Number: 1, Text: "x", ID: "x"}, Limit: 50}
+					if !reach.Server() {
+						q.Team = teamID
+					}
+					if _, err := st.Find(ctx, reach, q); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
 	}
 }
 

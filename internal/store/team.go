@@ -68,8 +68,8 @@ func oneTeam(ctx context.Context, q querier, reach audit.Reach, teamID id.Team) 
 // Teams implements team.Store.
 func (s *Store) Teams(ctx context.Context, reach audit.Reach, f team.Filter) (teams []*team.Team, err error) {
 	err = s.read("list teams", func(q querier) error {
-		w := within("id", reach).given("name = ?", f.Name).after("created_at, id", f.Before, f.BeforeID)
-		query := `SELECT ` + teamColumns + ` FROM team` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)
+		w := within("id", reach).given("name = ?", f.Name).oneOf("id", texts(f.IDs)).after("created_at, id", f.Before, f.BeforeID)
+		query := `SELECT ` + teamColumns + ` FROM team` + w.newest("", len(f.IDs) > 0, f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err

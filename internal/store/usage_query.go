@@ -28,11 +28,17 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 	if _, err := usage.ParseGranularity(string(query.Granularity)); err != nil {
 		return nil, err
 	}
+	if query.Whole && len(query.GroupBy) == 0 {
+		return nil, fault.Field("group_by", "must name something")
+	}
 	if !query.From.Before(query.To) {
 		return nil, fault.Field("from", "must be before to")
 	}
 	w := within("team_id", reach).and("grain = ? AND start >= ? AND start < ?", string(query.Granularity), micros(query.From), micros(query.To))
 	columns := []string{"start"}
+	if query.Whole {
+		columns = nil
+	}
 	for _, d := range query.GroupBy {
 		column, err := dimensionColumn(d)
 		if err != nil {
@@ -54,8 +60,12 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 		limit = int64(query.Limit)
 	}
 	by := strings.Join(columns, ", ")
+	order := by
+	if query.Whole {
+		order = `SUM(count) DESC, ` + by
+	}
 	text := `SELECT ` + by + `, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT) FROM usage_rollup` + w.String() +
-		` GROUP BY ` + by + ` ORDER BY ` + by + ` LIMIT ` + w.arg(limit) + ` OFFSET ` + w.arg(query.Offset)
+		` GROUP BY ` + by + ` ORDER BY ` + order + ` LIMIT ` + w.arg(limit) + ` OFFSET ` + w.arg(query.Offset)
 	err = s.read("sum up usage", func(q querier) error {
 		rows, err := q.QueryContext(ctx, text, w.args...)
 		if err != nil {
@@ -65,6 +75,9 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 			var sum usage.Sum
 			var start int64
 			into := []any{&start}
+			if query.Whole {
+				into = nil
+			}
 			for _, d := range query.GroupBy {
 				into = append(into, dimensionOf(&sum.Row, d))
 			}

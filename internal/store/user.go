@@ -141,8 +141,8 @@ func (s *Store) UserForDecision(ctx context.Context, userID id.User) (st user.St
 // Users implements user.Store.
 func (s *Store) Users(ctx context.Context, f user.Filter) (users []*user.User, err error) {
 	err = s.read("list users", func(q querier) error {
-		w := (&where{}).given("email_key = ?", user.EmailKey(f.Email)).after("created_at, id", f.Before, f.BeforeID)
-		query := `SELECT ` + userColumns + ` FROM users` + w.String() + ` ORDER BY created_at DESC, id DESC LIMIT ` + w.arg(f.Limit)
+		w := (&where{}).given("email_key = ?", user.EmailKey(f.Email)).oneOf("id", texts(f.IDs)).after("created_at, id", f.Before, f.BeforeID)
+		query := `SELECT ` + userColumns + ` FROM users` + w.newest("", len(f.IDs) > 0, f.Limit)
 		rows, err := q.QueryContext(ctx, query, w.args...)
 		if err != nil {
 			return err

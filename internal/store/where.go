@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +51,13 @@ func (w *where) and(condition string, args ...any) *where {
 	return w
 }
 
+// clone is the same conditions, to be gone on from in another way.
+func (w *where) clone() *where {
+	made := &where{args: slices.Clone(w.args)}
+	made.text.WriteString(w.text.String())
+	return made
+}
+
 // given adds a condition about one value, unless that is "".
 func (w *where) given(condition, value string) *where {
 	if value == "" {
@@ -64,6 +72,15 @@ func (w *where) oneOf(column string, values []string) *where {
 		return w
 	}
 	return w.and(column+` IN (?`+strings.Repeat(`, ?`, len(values)-1)+`)`, anys(values)...)
+}
+
+// newest is the order of a list, and how much of it is read: the newest first, unless the rows were asked for by their ids.
+func (w *where) newest(created string, byIDs bool, limit int) string {
+	order := ``
+	if !byIDs {
+		order = ` ORDER BY ` + created + `created_at DESC, ` + created + `id DESC`
+	}
+	return w.String() + order + ` LIMIT ` + w.arg(limit)
 }
 
 // texts are words of a type of their own as plain texts.

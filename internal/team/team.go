@@ -66,6 +66,7 @@ type Store interface {
 
 // Filter narrows a list of teams. Before continues after that creation time and id.
 type Filter struct {
+	IDs      []id.Team // empty: any; else the answer is in no order, and the only page
 	Name     string
 	Before   time.Time
 	BeforeID string

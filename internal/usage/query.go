@@ -13,6 +13,7 @@ type Query struct {
 	Granularity Granularity
 	GroupBy     []Dimension
 	Filter      map[Dimension][]string
+	Whole       bool // one row for the whole time, and the most calls first
 	Offset      int // rows to skip: the order is by start, then by the dimensions grouped by
 	Limit       int // 0: all
 }

@@ -54,6 +54,7 @@ func EpochSubject(owner string, epoch int) string { return owner + "^" + strconv
 
 // Filter narrows a list of users.
 type Filter struct {
+	IDs      []id.User // empty: any; else the answer is in no order, and the only page
 	Email    string
 	Before   time.Time
 	BeforeID string

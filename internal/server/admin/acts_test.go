@@ -68,7 +68,7 @@ func TestRemovals(t *testing.T) {
 	if after := w.lines(t); after != before {
 		t.Fatal("what was only shown left a line in the audit log")
 	}
-	wantOn(t, b.Press(p, "change-yes", nil), "the API after it", "The API weather is changed.", "No operation is like that")
+	wantOn(t, b.Press(p, "change-yes", nil), "the API after it", "The API weather is changed.", "No operation yet")
 	p = b.Press(b.Get("/admin/apis/weather/scope?name=forecast.read"), "remove-scope", nil)
 	wantOn(t, p, "what the removal of a scope changes", "keys that name it keep the name")
 	wantOn(t, b.Press(p, "change-yes", nil), "the API without scopes", "No scope yet")
@@ -113,7 +113,7 @@ func TestPeople(t *testing.T) {
 	b := w.adminsees
 	wantOn(t, b.Get("/admin/people?q=ada@example.com"), "the search", "Ada", "active")
 	wantOn(t, b.Get("/admin/people?q="+w.ada.ID), "the person by id", "ada@example.com")
-	wantOn(t, b.Get("/admin/people?q=nobody@example.com"), "the search for nobody", "Nothing is like that")
+	wantOn(t, b.Get("/admin/people?q=nobody@example.com"), "the search for nobody", "Nothing matches", "Clear the search")
 	p := b.Press(b.Get("/admin/people/new"), "make-person", map[string]string{"email": "ada@example.com"})
 	if p.Status != http.StatusBadRequest || !p.Has("email-error") {
 		t.Errorf("an address twice = %d, want 400 beside it", p.Status)
@@ -161,7 +161,7 @@ func TestTeams(t *testing.T) {
 	w.wantLine(t, "team.update", w.shop.Team.ID)
 	wantOn(t, b.Get("/admin/teams?q=Sunny"), "the search", "Sunny")
 	wantOn(t, b.Get("/admin/apps?q=WeatherDashboard"), "the apps", "WeatherDashboard", "Sunny")
-	wantOn(t, b.Get("/admin/apps?origin=dcr"), "apps that registered themselves", "Nothing is like that")
+	wantOn(t, b.Get("/admin/apps?origin=dcr"), "apps that registered themselves", "Nothing matches", "Clear the search")
 }
 
 // A link that somebody made up says nothing.
@@ -181,7 +181,7 @@ func TestAudit(t *testing.T) {
 	w := newWorld(t)
 	b := w.adminsees
 	wantOn(t, b.Get("/admin/audit?action=app.create&target="+w.shop.App.ID), "the log", "The app WeatherDashboard was made.", "app.create "+w.shop.App.ID)
-	wantOn(t, b.Get("/admin/audit?actor=user_none"), "lines of nobody", "No line is like that")
+	wantOn(t, b.Get("/admin/audit?actor=user_none"), "lines of nobody", "Nothing matches")
 	if p := b.Get("/admin/audit?from=tomorrow"); p.Status != http.StatusBadRequest || !p.Has("from-error") {
 		t.Errorf("from tomorrow = %d, want 400 beside it", p.Status)
 	}

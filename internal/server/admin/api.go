@@ -22,9 +22,7 @@ type apiPage struct {
 	Facts      []fact
 	Findings   []page.Alert
 	Scopes     page.Table
-	Search     page.Search
-	Operations page.Table
-	Pager      page.Pager
+	Operations page.Listed
 	Plans      page.Table
 	Remove     page.Ask
 }
@@ -45,9 +43,7 @@ func (p *rooms) api(w http.ResponseWriter, r *http.Request, d *desk) error {
 	for _, text := range catalog.Lint(a) {
 		view.Findings = append(view.Findings, page.Alert{Tone: "warn", Title: "Look at this:", Text: text})
 	}
-	query := r.URL.Query()
-	view.Search = page.Search{URL: apiPath(a.Name), Label: "Operations by method, path or scope", Query: query.Get("q")}
-	view.Operations, view.Pager = operationTable(a, query)
+	view.Operations = operationList(a, page.NewList(apiPath(a.Name), r.URL.Query(), "Operations by method, path or scope", "path", "-cost"))
 	view.Remove = page.Ask{
 		ID: "remove-api", Text: "Remove this API", Act: page.Act{URL: view.Path("/remove"), Text: "Remove " + a.Name, Danger: true},
 		Warn: "Every call to " + titleOf(a) + " is refused within a second, whatever credential it brings. Keys and badges keep the names of its scopes, and would hold them again if an API declared them anew. What was counted stays.",
@@ -112,27 +108,37 @@ func grantable(by string) string {
 	return "everyone"
 }
 
-// operationTable lists the operations that a search finds.
-func operationTable(a lanyard.API, query url.Values) (page.Table, page.Pager) {
+// operationList lists the operations that a search finds.
+func operationList(a lanyard.API, l page.List) page.Listed {
 	made := page.Table{
-		Caption: "Operations", Heads: []page.Head{{Text: "Operation"}, {Text: "Takes"}, {Text: "Asks for"}, {Text: "Cost", Number: true}},
-		Empty: page.Empty{Title: "No operation is like that", Text: "Calls to what no operation names are refused.", Link: page.Link{Text: "Add an operation", URL: apiPath(a.Name) + "/operation"}},
+		Caption: "Operations", Heads: []page.Head{l.Head("Operation", "path"), {Text: "Takes"}, {Text: "Asks for"}, l.Head("Cost", "cost")},
+		Empty: page.Empty{Title: "No operation yet", Text: "Calls to what no operation names are refused.", Link: page.Link{Text: "Add an operation", URL: apiPath(a.Name) + "/operation"}},
 	}
+	made.Heads[3].Number = true
 	var names []string
 	for name, op := range a.Operations {
-		if holds(name+" "+strings.Join(op.Scopes, " "), query.Get("q")) {
+		if l.Search.Holds(name + " " + strings.Join(op.Scopes, " ")) {
 			names = append(names, name)
 		}
 	}
-	slices.SortFunc(names, func(x, y string) int { return cmp.Or(cmp.Compare(pathOf(x), pathOf(y)), cmp.Compare(x, y)) })
-	names, next := cut(names, query.Get("cursor"))
+	slices.SortFunc(names, func(x, y string) int {
+		if l.Down {
+			x, y = y, x
+		}
+		by := 0
+		if l.Sort == "cost" {
+			by = cmp.Compare(cost(a.Operations[x]), cost(a.Operations[y]))
+		}
+		return cmp.Or(by, cmp.Compare(pathOf(x), pathOf(y)), cmp.Compare(x, y))
+	})
+	names, pages := page.Cut(l, names, perPage)
 	for _, name := range names {
 		op := a.Operations[name]
 		made.Rows = append(made.Rows, page.Row{URL: apiPath(a.Name) + "/operation?name=" + url.QueryEscape(name), Cells: []page.Cell{
 			{Text: name, Code: true}, {Text: takes(cmp.Or(op.Takes, a.Takes))}, {Text: cmp.Or(strings.Join(op.Scopes, ", "), "no scope")}, {Text: page.Count(cost(op))},
 		}})
 	}
-	return made, page.NewPager(apiPath(a.Name), query, next)
+	return l.Show(made, pages)
 }
 
 func pathOf(operation string) string {

@@ -83,12 +83,15 @@ func (p *rooms) importAPI(w http.ResponseWriter, r *http.Request, d *desk) error
 	}
 	a.Name, a.Takes = name, cmp.Or(a.Takes, "either")
 	view := importPage{Room: p.room(r, d, "/admin/apis", "Import "+titleOf(a)), API: a, Unused: unused, Declared: string(declared), Scopes: scopeTable(a)}
-	view.Operations, _ = operationTable(a, nil)
+	view.Operations = operationList(a, page.NewList("/admin/apis/import", nil, "")).Table
 	if view.More = len(a.Operations) - len(view.Operations.Rows); view.More < 0 {
 		view.More = 0
 	}
 	for _, table := range []*page.Table{&view.Operations, &view.Scopes} {
 		table.Empty.Link = page.Link{}
+		for i := range table.Heads {
+			table.Heads[i].URL = "" // nothing to sort yet
+		}
 		for i := range table.Rows {
 			table.Rows[i].URL = "" // there is no such page yet
 		}

@@ -1,7 +1,9 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,15 +16,14 @@ import (
 // apisPage is GET /admin/apis.
 type apisPage struct {
 	page.Room
-	Search page.Search
-	Table  page.Table
-	Any    bool // there is one, whatever is searched
-	Pager  page.Pager
+	List page.Listed
 }
 
-// apis is GET /admin/apis. The catalog is one small document, so it is searched and divided here.
+// apis is GET /admin/apis. The catalog is one small document, so it is searched, sorted and divided here.
 func (p *rooms) apis(w http.ResponseWriter, r *http.Request, d *desk) (err error) {
-	view := apisPage{Room: p.room(r, d, "/admin/apis", "APIs")}
+	l := page.NewList("/admin/apis", r.URL.Query(), "APIs by name or title", "name", "-scopes", "-operations", "-plans")
+	kind := l.Narrow("takes", "What they take", "", "Take anything", "key", "Take keys", "token", "Take badges", "either", "Take either", "both", "Take both at once")
+	view := apisPage{Room: p.room(r, d, l.Path, "APIs")}
 	if view.Done, err = p.told(r, d); err != nil {
 		return err
 	}
@@ -30,53 +31,39 @@ func (p *rooms) apis(w http.ResponseWriter, r *http.Request, d *desk) (err error
 	if err != nil {
 		return err
 	}
-	query := r.URL.Query()
-	view.Any = len(all) > 0
-	view.Search = page.Search{URL: "/admin/apis", Label: "APIs by name or title", Query: query.Get("q"), Selects: []page.Field{
-		choice("takes", "What they take", query.Get("takes"), "", "", "Take anything", "key", "Take keys", "token", "Take badges", "either", "Take either", "both", "Take both at once"),
-	}}
-	var found []lanyard.API
-	for _, a := range all {
-		if holds(a.Name+" "+a.Title, query.Get("q")) && (query.Get("takes") == "" || query.Get("takes") == a.Takes) {
-			found = append(found, a)
+	all = slices.DeleteFunc(all, func(a lanyard.API) bool { return !l.Search.Holds(a.Name+" "+a.Title) || kind != "" && kind != a.Takes })
+	slices.SortStableFunc(all, func(a, b lanyard.API) int {
+		if l.Down {
+			a, b = b, a
 		}
-	}
-	found, next := cut(found, query.Get("cursor"))
-	view.Pager = page.NewPager("/admin/apis", query, next)
-	view.Table = page.Table{
-		Caption: "APIs", Heads: []page.Head{{Text: "API"}, {Text: "Takes"}, {Text: "Scopes", Number: true}, {Text: "Operations", Number: true}, {Text: "Plans", Number: true}},
+		switch l.Sort {
+		case "scopes":
+			return cmp.Compare(len(a.Scopes), len(b.Scopes))
+		case "operations":
+			return cmp.Compare(len(a.Operations), len(b.Operations))
+		case "plans":
+			return cmp.Compare(len(a.Plans), len(b.Plans))
+		}
+		return cmp.Compare(strings.ToLower(titleOf(a)), strings.ToLower(titleOf(b)))
+	})
+	found, pages := page.Cut(l, all, perPage)
+	table := page.Table{
+		Caption: "APIs", Heads: []page.Head{l.Head("API", "name"), {Text: "Takes"}, l.Head("Scopes", "scopes"), l.Head("Operations", "operations"), l.Head("Plans", "plans")},
 		Empty: page.Empty{
 			Title: "No API is declared yet", Text: "An API has a name, says which credential it takes and who may do what. Read it from its OpenAPI file, or begin with one operation for everything.",
 			Link: page.Link{Text: "Import an OpenAPI file", URL: "/admin/apis/import"},
 		},
 	}
-	if view.Any {
-		view.Table.Empty = page.Empty{Title: "No API is like that", Text: "Search for less, or for something else.", Link: page.Link{Text: "Show all APIs", URL: "/admin/apis"}}
+	for i := range table.Heads {
+		table.Heads[i].Number = i > 1
 	}
 	for _, a := range found {
-		view.Table.Rows = append(view.Table.Rows, page.Row{URL: apiPath(a.Name), Cells: []page.Cell{
+		table.Rows = append(table.Rows, page.Row{URL: apiPath(a.Name), Cells: []page.Cell{
 			{Text: titleOf(a), Note: a.Name}, {Text: takes(a.Takes)}, {Text: strconv.Itoa(len(a.Scopes))}, {Text: strconv.Itoa(len(a.Operations))}, {Text: strconv.Itoa(len(a.Plans))},
 		}})
 	}
+	view.List = l.Show(table, pages)
 	return p.set.Render(w, r, http.StatusOK, "apis", view)
-}
-
-// holds reports whether text holds what was typed, whatever the case.
-func holds(text, typed string) bool {
-	return strings.Contains(strings.ToLower(text), strings.ToLower(strings.TrimSpace(typed)))
-}
-
-// cut takes one page of a list that is at hand whole; its cursor is how many come before.
-func cut[T any](all []T, cursor string) (rows []T, next string) {
-	from, err := strconv.Atoi(cursor)
-	if err != nil || from < 0 || from > len(all) {
-		from = 0
-	}
-	rows = all[from:]
-	if len(rows) > perPage {
-		rows, next = rows[:perPage], strconv.Itoa(from+perPage)
-	}
-	return rows, next
 }
 
 func apiPath(name string) string { return "/admin/apis/" + name }

@@ -23,13 +23,15 @@ type auditPage struct {
 	Narrowed bool
 	Table    page.Table
 	Pager    page.Pager
+	Hidden   []page.Hidden
 	Exports  []page.Link
 }
 
 // audit is GET /admin/audit.
 func (p *rooms) audit(w http.ResponseWriter, r *http.Request, d *desk) error {
 	query := r.URL.Query()
-	view := auditPage{Room: p.room(r, d, "/admin/audit", "Audit log")}
+	l := page.NewList("/admin/audit", query, "", "-at")
+	view := auditPage{Room: p.room(r, d, l.Path, "Audit log"), Hidden: l.Search.Hidden}
 	search, err := auditSearch(query)
 	errs := page.Errs{}
 	if err != nil {
@@ -42,13 +44,13 @@ func (p *rooms) audit(w http.ResponseWriter, r *http.Request, d *desk) error {
 		view.Narrowed = view.Narrowed || f.Value != ""
 	}
 	view.Table = page.Table{
-		Caption: "Audit log", Heads: []page.Head{{Text: "What"}, {Text: "Who"}, {Text: "When"}},
-		Empty: page.Empty{Title: "No line is like that", Text: "Every change by a person, a key or a command leaves a line here, in the step that makes it.", Link: page.Link{Text: "Show all lines", URL: "/admin/audit"}},
+		Caption: "Audit log", Heads: []page.Head{{Text: "What"}, {Text: "Who"}, l.Head("When", "at")},
+		Empty: page.Empty{Title: "Nothing matches", Text: "Every change by a person, a key or a command leaves a line here, in the step that makes it.", Link: page.Link{Text: "Clear the search", URL: l.Path}},
 	}
 	if len(errs) > 0 {
 		return p.set.Render(w, r, http.StatusBadRequest, "audit", view)
 	}
-	found, err := p.Manage.SearchAudit(r.Context(), d.Actor, search, at(r))
+	found, err := p.Manage.SearchAudit(r.Context(), d.Actor, search, manage.List{Limit: perPage, Cursor: l.Cursor, Oldest: !l.Down})
 	if err != nil {
 		return err
 	}
@@ -60,7 +62,7 @@ func (p *rooms) audit(w http.ResponseWriter, r *http.Request, d *desk) error {
 		}
 		view.Table.Rows = append(view.Table.Rows, row)
 	}
-	view.Pager = page.NewPager("/admin/audit", query, found.NextCursor)
+	view.Pager = l.Pager(page.Pages{Next: found.NextCursor})
 	query.Del("cursor")
 	for _, format := range []struct{ name, text string }{{"csv", "Export as CSV"}, {"jsonl", "Export as JSON lines"}} {
 		query.Set("format", format.name)

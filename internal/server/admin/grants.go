@@ -8,32 +8,29 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
-	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
-// apps is GET /admin/apps: by name and origin, or an id.
+// apps is GET /admin/apps: by part of a name, or an id.
 func (p *rooms) apps(w http.ResponseWriter, r *http.Request, d *desk) error {
-	query := r.URL.Query()
-	typed := strings.TrimSpace(query.Get("q"))
-	view := listPage{
-		Room: p.room(r, d, "/admin/apps", "Apps"), Heading: "Apps", Lead: "Every team’s. An app opens at its team’s desk.",
-		Search: page.Search{URL: "/admin/apps", Label: "An app by its whole name", Query: typed, Selects: []page.Field{choice("origin", "How it came to be", query.Get("origin"), "", "", "However made", "dcr", "Registered itself", "cimd", "Known by its address")}},
-		Table: page.Table{
-			Caption: "Apps", Heads: []page.Head{{Text: "App"}, {Text: "Team"}, {Text: "Type"}, {Text: "Origin"}, {Text: "Made"}},
-			Empty: page.Empty{Title: "No app yet", Text: "An app is what calls your APIs. Teams make them under Developers.", Link: page.Link{Text: "Open Developers", URL: "/developers"}},
-		},
-	}
-	if _, err := id.Parse[id.App](typed); err == nil {
-		a, err := p.Manage.App(r.Context(), d.Actor, typed)
+	l := page.NewList("/admin/apps", r.URL.Query(), "Apps by name", "-created", "name")
+	if _, err := id.Parse[id.App](l.Search.Query); err == nil {
+		a, err := p.Manage.App(r.Context(), d.Actor, l.Search.Query)
 		if err != nil {
 			return err
 		}
 		return page.Redirect(w, r, deskOf(a))
 	}
-	found, err := p.Manage.SearchApps(r.Context(), d.Actor, manage.AppSearch{Name: typed, Origin: query.Get("origin")}, at(r))
+	l.Narrow("state", "State", "", "Any state", "works", "Works", "disabled", "Disabled")
+	l.Narrow("type", "Type", "", "Any type", "confidential", "Confidential", "public", "Public")
+	l.Narrow("origin", "How it came to be", "", "However made", "here", "Made here", "dcr", "Registered itself", "cimd", "Known by its address")
+	found, err := p.Manage.FindApps(r.Context(), d.Actor, searchOf(l))
 	if err != nil {
 		return err
+	}
+	table := page.Table{
+		Caption: "Apps", Heads: []page.Head{l.Head("App", "name"), {Text: "Team"}, {Text: "Type"}, {Text: "Origin"}, l.Head("Made", "created")},
+		Empty: page.Empty{Title: "No app yet", Text: "An app is what calls your APIs. Teams make them under Developers.", Link: page.Link{Text: "Open Developers", URL: "/developers"}},
 	}
 	known := p.names(d)
 	for _, a := range found.Items {
@@ -46,49 +43,42 @@ func (p *rooms) apps(w http.ResponseWriter, r *http.Request, d *desk) error {
 		if a.Disabled {
 			row.Cells[2] = page.Cell{Text: "disabled", Pill: "bad"}
 		}
-		view.Table.Rows = append(view.Table.Rows, row)
+		table.Rows = append(table.Rows, row)
 	}
-	return p.list(w, r, view, found.NextCursor)
+	return p.set.Render(w, r, http.StatusOK, "list", listPage{
+		Room: p.room(r, d, l.Path, "Apps"), Heading: "Apps", Lead: "Every team’s. An app opens at its team’s desk.", List: l.Show(table, pagesOf(found)),
+	})
 }
 
-// grants is GET /admin/grants: every badge that people handed out, by the person's mail address or id.
+// grants is GET /admin/grants: every badge that people handed out, by part of the person's mail address or name, or of the app's name.
 func (p *rooms) grants(w http.ResponseWriter, r *http.Request, d *desk) (err error) {
-	typed := strings.TrimSpace(r.URL.Query().Get("q"))
-	view := listPage{
-		Room: p.room(r, d, "/admin/grants", "Badges"), Heading: "Badges handed out", Lead: "Which app may act for whom. The person sees the same on their account.",
-		Search: page.Search{URL: "/admin/grants", Label: "Of whom, by their whole mail address", Query: typed},
-	}
+	l := page.NewList("/admin/grants", r.URL.Query(), "Badges by person or app", "-created")
+	l.Narrow("state", "State", "", "Any state", "works", "Works", "revoked", "Taken back")
+	view := listPage{Room: p.room(r, d, l.Path, "Badges"), Heading: "Badges handed out", Lead: "Which app may act for whom. The person sees the same on their account."}
 	if view.Done, err = p.told(r, d); err != nil {
 		return err
 	}
-	filter, nobody := manage.GrantsFilter{}, false
-	if _, err := id.Parse[id.User](typed); err == nil {
-		filter.User = typed
-	} else if typed != "" {
-		people, err := p.Manage.Users(r.Context(), d.Actor, typed, manage.List{Limit: 1})
-		if err != nil {
-			return err
-		}
-		if nobody = len(people.Items) == 0; !nobody {
-			filter.User = people.Items[0].ID
-		}
+	search := searchOf(l)
+	if _, err := id.Parse[id.User](l.Search.Query); err == nil {
+		search.Like, search.Where["user"] = "", l.Search.Query
 	}
-	var found lanyard.Page[lanyard.Grant]
-	if !nobody {
-		if found, err = p.Manage.Grants(r.Context(), d.Actor, filter, at(r)); err != nil {
-			return err
-		}
-	}
-	if view.Table, err = p.grantTable(r.Context(), d, found.Items); err != nil {
+	found, err := p.Manage.FindGrants(r.Context(), d.Actor, search)
+	if err != nil {
 		return err
 	}
-	return p.list(w, r, view, found.NextCursor)
+	table, err := p.grantTable(r.Context(), d, found.Items)
+	if err != nil {
+		return err
+	}
+	table.Heads[4] = l.Head("Allowed", "created")
+	view.List = l.Show(table, pagesOf(found))
+	return p.set.Render(w, r, http.StatusOK, "list", view)
 }
 
 // grantTable lists badges with the names of who handed them out, and to which app.
 func (p *rooms) grantTable(ctx context.Context, d *desk, found []lanyard.Grant) (page.Table, error) {
 	made := page.Table{
-		Caption: "Badges", Heads: []page.Head{{Text: "App"}, {Text: "Acts for"}, {Text: "May"}, {Text: "Last used"}},
+		Caption: "Badges", Heads: []page.Head{{Text: "App"}, {Text: "Acts for"}, {Text: "May"}, {Text: "Last used"}, {Text: "Allowed"}},
 		Empty: page.Empty{Title: "Nobody has handed out a badge", Text: "When somebody lets an app act for them, it stands here."},
 	}
 	known := p.names(d)
@@ -105,7 +95,11 @@ func (p *rooms) grantTable(ctx context.Context, d *desk, found []lanyard.Grant) 
 		if g.LastUsedAt != nil {
 			used = page.Ago(p.Now(), *g.LastUsedAt)
 		}
-		made.Rows = append(made.Rows, page.Row{URL: "/admin/grants/" + g.ID, Cells: []page.Cell{{Text: name}, {Text: who}, {Text: strings.Join(g.Scopes, ", ")}, {Text: used}}})
+		row := page.Row{URL: "/admin/grants/" + g.ID, Cells: []page.Cell{{Text: name}, {Text: who}, {Text: strings.Join(g.Scopes, ", ")}, {Text: used}, {Text: page.Ago(p.Now(), g.CreatedAt)}}}
+		if g.RevokedAt != nil {
+			row.Cells[3] = page.Cell{Text: "taken back", Pill: "plain"}
+		}
+		made.Rows = append(made.Rows, row)
 	}
 	return made, nil
 }

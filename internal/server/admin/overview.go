@@ -21,7 +21,6 @@ const (
 	endsSoon  = 30 * 24 * time.Hour
 	nodesSeen = 5 * time.Minute
 	late      = 2 * time.Second // a node that was not seen for that long decides nothing
-	maxPages  = 10              // of usage rows, for one chart
 )
 
 // overviewPage is GET /admin. Its part "calls" is alive.
@@ -61,20 +60,10 @@ func (p *rooms) overview(w http.ResponseWriter, r *http.Request, d *desk) (err e
 	return p.set.Render(w, r, http.StatusOK, "overview", view)
 }
 
-// usage reads all rows of a query, as far as there are not too many.
-func (p *rooms) usage(ctx context.Context, d *desk, q manage.UsageQuery) (rows []lanyard.UsageRow, err error) {
-	q.Limit, q.To = 200, p.Now()
-	for range maxPages {
-		found, err := p.Manage.UsageRows(ctx, d.Actor, q)
-		if err != nil {
-			return nil, err
-		}
-		if rows = append(rows, found.Items...); found.NextCursor == "" {
-			break
-		}
-		q.Cursor = found.NextCursor
-	}
-	return rows, nil
+// usage reads the rows of a query until now.
+func (p *rooms) usage(ctx context.Context, d *desk, q manage.UsageQuery) ([]lanyard.UsageRow, error) {
+	q.To = p.Now()
+	return p.Manage.UsageSums(ctx, d.Actor, q, false)
 }
 
 // allowed reports whether an outcome is a call let through.

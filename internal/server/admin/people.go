@@ -15,50 +15,38 @@ type listPage struct {
 	Heading string
 	Lead    string
 	New     page.Link // to make one; empty: they are made elsewhere
-	Search  page.Search
-	Table   page.Table
-	Pager   page.Pager
+	List    page.Listed
 }
 
-// list shows a list. next is the cursor of what follows. Where a search finds nothing that is said, and where there is nothing at all,
-// what the table's own Empty says.
-func (p *rooms) list(w http.ResponseWriter, r *http.Request, view listPage, next string) error {
-	view.Pager = page.NewPager(view.Search.URL, r.URL.Query(), next)
-	if view.Search.Narrowed() {
-		view.Table.Empty = page.Empty{Title: "Nothing is like that", Text: "Search for less, or for something else.", Link: page.Link{Text: "Show all", URL: view.Search.URL}}
-	}
-	return p.set.Render(w, r, http.StatusOK, "list", view)
-}
-
-// people is GET /admin/people: by mail address, or an id.
+// people is GET /admin/people: by part of a mail address or a name, or an id.
 func (p *rooms) people(w http.ResponseWriter, r *http.Request, d *desk) (err error) {
-	typed := strings.TrimSpace(r.URL.Query().Get("q"))
-	if _, err := id.Parse[id.User](typed); err == nil {
-		return page.Redirect(w, r, "/admin/people/"+typed)
+	l := page.NewList("/admin/people", r.URL.Query(), "People by mail address or name", "-created", "name", "mail")
+	if _, err := id.Parse[id.User](l.Search.Query); err == nil {
+		return page.Redirect(w, r, l.Path+"/"+l.Search.Query)
 	}
-	view := listPage{
-		Room: p.room(r, d, "/admin/people", "People"), Heading: "People", New: page.Link{Text: "Add somebody", URL: "/admin/people/new"},
-		Search: page.Search{URL: "/admin/people", Label: "Somebody by their whole mail address", Query: typed},
-		Table: page.Table{
-			Caption: "People", Heads: []page.Head{{Text: "Person"}, {Text: "Mail"}, {Text: "State"}, {Text: "Since"}},
-			Empty: page.Empty{Title: "Nobody is here yet", Text: "Invite somebody, or make an account for them.", Link: page.Link{Text: "Add somebody", URL: "/admin/people/new"}},
-		},
-	}
+	l.Narrow("state", "State", "", "Any state", "active", "Active", "disabled", "Disabled")
+	l.Narrow("role", "Role", "", "Everybody", "admin", "Admins", "person", "No admins")
+	view := listPage{Room: p.room(r, d, l.Path, "People"), Heading: "People", New: page.Link{Text: "Add somebody", URL: "/admin/people/new"}}
 	if view.Done, err = p.told(r, d); err != nil {
 		return err
 	}
-	found, err := p.Manage.Users(r.Context(), d.Actor, typed, at(r))
+	found, err := p.Manage.FindPeople(r.Context(), d.Actor, searchOf(l))
 	if err != nil {
 		return err
+	}
+	table := page.Table{
+		Caption: "People", Heads: []page.Head{l.Head("Person", "name"), l.Head("Mail", "mail"), {Text: "State"}, l.Head("Since", "created")},
+		Empty: page.Empty{Title: "Nobody is here yet", Text: "Invite somebody, or make an account for them.", Link: view.New},
 	}
 	for _, u := range found.Items {
 		row := page.Row{URL: "/admin/people/" + u.ID, Cells: []page.Cell{{Text: called(u)}, {Text: u.Email}, stateOf(u), {Text: page.Ago(p.Now(), u.CreatedAt)}}}
 		if u.Admin {
 			row.Cells[0].Note = "admin"
 		}
-		view.Table.Rows = append(view.Table.Rows, row)
+		table.Rows = append(table.Rows, row)
 	}
-	return p.list(w, r, view, found.NextCursor)
+	view.List = l.Show(table, pagesOf(found))
+	return p.set.Render(w, r, http.StatusOK, "list", view)
 }
 
 func stateOf(u lanyard.User) page.Cell {

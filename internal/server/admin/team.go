@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -47,7 +48,7 @@ func (p *rooms) team(w http.ResponseWriter, r *http.Request, d *desk) error {
 	if view.Members, err = p.members(r.Context(), d, t); err != nil {
 		return err
 	}
-	apps, err := p.Manage.Apps(r.Context(), d.Actor, t.ID, "", manage.List{Limit: perPage})
+	apps, err := p.Manage.Apps(r.Context(), d.Actor, t.ID, "", manage.List{Limit: 20})
 	if err != nil {
 		return err
 	}
@@ -61,21 +62,14 @@ func (p *rooms) team(w http.ResponseWriter, r *http.Request, d *desk) error {
 	return p.set.Render(w, r, http.StatusOK, "team", view)
 }
 
+// members are those whose names come first; all of them stand at the team's desk.
 func (p *rooms) members(ctx context.Context, d *desk, t lanyard.Team) (page.Table, error) {
 	made := page.Table{Caption: "Members", Heads: []page.Head{{Text: "Member"}, {Text: "Role"}}, Empty: page.Empty{Title: "Nobody is in it", Text: "Take somebody in at the team’s desk.", Link: page.Link{Text: "Open its desk", URL: "/developers/" + t.ID}}}
-	found, err := p.Manage.Members(ctx, d.Actor, t.ID)
-	if err != nil {
-		return made, err
-	}
-	known := p.names(d)
+	found, err := p.Manage.People(ctx, d.Actor, t.ID)
 	for _, m := range found[:min(len(found), perPage)] {
-		name, err := known.of(ctx, m.UserID)
-		if err != nil {
-			return made, err
-		}
-		made.Rows = append(made.Rows, page.Row{URL: "/admin/people/" + m.UserID, Cells: []page.Cell{{Text: name}, {Text: m.Role}}})
+		made.Rows = append(made.Rows, page.Row{URL: "/admin/people/" + string(m.User), Cells: []page.Cell{{Text: cmp.Or(m.Name, m.Email)}, {Text: string(m.Role)}}})
 	}
-	return made, nil
+	return made, err
 }
 
 // plansOf lists the APIs that have plans, with the team's of each.

@@ -11,31 +11,30 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
-// teams is GET /admin/teams: by name, or an id.
+// teams is GET /admin/teams: by part of a name, or an id.
 func (p *rooms) teams(w http.ResponseWriter, r *http.Request, d *desk) (err error) {
-	typed := strings.TrimSpace(r.URL.Query().Get("q"))
-	if _, err := id.Parse[id.Team](typed); err == nil {
-		return page.Redirect(w, r, "/admin/teams/"+typed)
+	l := page.NewList("/admin/teams", r.URL.Query(), "Teams by name", "-created", "name")
+	if _, err := id.Parse[id.Team](l.Search.Query); err == nil {
+		return page.Redirect(w, r, l.Path+"/"+l.Search.Query)
 	}
-	view := listPage{
-		Room: p.room(r, d, "/admin/teams", "Teams"), Heading: "Teams", New: page.Link{Text: "Make a team", URL: "/admin/teams/new"},
-		Search: page.Search{URL: "/admin/teams", Label: "A team by its whole name", Query: typed},
-		Table: page.Table{
-			Caption: "Teams", Heads: []page.Head{{Text: "Team"}, {Text: "State"}, {Text: "Since"}},
-			Empty: page.Empty{Title: "No team yet", Text: "A team owns apps and their keys, and has plans.", Link: page.Link{Text: "Make a team", URL: "/admin/teams/new"}},
-		},
-	}
+	l.Narrow("state", "State", "", "Any state", "active", "Active", "suspended", "Suspended")
+	view := listPage{Room: p.room(r, d, l.Path, "Teams"), Heading: "Teams", New: page.Link{Text: "Make a team", URL: "/admin/teams/new"}}
 	if view.Done, err = p.told(r, d); err != nil {
 		return err
 	}
-	found, err := p.Manage.Teams(r.Context(), d.Actor, typed, at(r))
+	found, err := p.Manage.FindTeams(r.Context(), d.Actor, searchOf(l))
 	if err != nil {
 		return err
 	}
-	for _, t := range found.Items {
-		view.Table.Rows = append(view.Table.Rows, page.Row{URL: "/admin/teams/" + t.ID, Cells: []page.Cell{{Text: t.Name, Note: t.ID}, teamState(t), {Text: page.Ago(p.Now(), t.CreatedAt)}}})
+	table := page.Table{
+		Caption: "Teams", Heads: []page.Head{l.Head("Team", "name"), {Text: "State"}, l.Head("Since", "created")},
+		Empty: page.Empty{Title: "No team yet", Text: "A team owns apps and their keys, and has plans.", Link: view.New},
 	}
-	return p.list(w, r, view, found.NextCursor)
+	for _, t := range found.Items {
+		table.Rows = append(table.Rows, page.Row{URL: "/admin/teams/" + t.ID, Cells: []page.Cell{{Text: t.Name, Note: t.ID}, teamState(t), {Text: page.Ago(p.Now(), t.CreatedAt)}}})
+	}
+	view.List = l.Show(table, pagesOf(found))
+	return p.set.Render(w, r, http.StatusOK, "list", view)
 }
 
 func teamState(t lanyard.Team) page.Cell {

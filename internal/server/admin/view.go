@@ -18,9 +18,14 @@ const (
 	fresh   = 5 * time.Minute // how long a page says what was done
 )
 
-// at is where in a list a request stands.
-func at(r *http.Request) manage.List {
-	return manage.List{Limit: perPage, Cursor: r.URL.Query().Get("cursor")}
+// searchOf is what a list asks for.
+func searchOf(l page.List) manage.Search {
+	return manage.Search{Like: l.Search.Query, Where: l.Where(), Sort: l.Sort, Down: l.Down, Limit: perPage, Cursor: l.Cursor}
+}
+
+// pagesOf are the pages beside a found one.
+func pagesOf[T any](found manage.Found[T]) page.Pages {
+	return page.Pages{Previous: found.Previous, Next: found.Next, Short: found.Short}
 }
 
 // done is the address of a page that says what an act did: told looks it up.

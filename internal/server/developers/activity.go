@@ -11,16 +11,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
-// activityPage is GET /developers/{team}/activity: who did what, as sentences.
-type activityPage struct {
-	page.Room
-	To     string
-	Action page.Field // a select
-	Shown  bool       // the list is narrowed
-	Table  page.Table
-	Pager  page.Pager
-}
-
 // deed is what an action of the audit log is in words: "made the app", with what it was done to after it.
 type deed struct{ Action, Text string }
 
@@ -54,11 +44,15 @@ func deeds() []deed {
 	}
 }
 
-// showActivity is GET /developers/{team}/activity.
+// showActivity is GET /developers/{team}/activity: who did what, as sentences.
 func (p *rooms) showActivity(w http.ResponseWriter, r *http.Request, d *desk) error {
-	query := r.URL.Query()
-	action := query.Get("action")
-	found, err := p.Manage.Activity(r.Context(), d.Actor, d.Team.ID, action, manage.List{Limit: 50, Cursor: query.Get("cursor")})
+	l := page.NewList(d.path("activity"), r.URL.Query(), "", "-at")
+	options := []string{"", "Everything"}
+	for _, one := range deeds() {
+		options = append(options, one.Action, page.Upper(one.Text))
+	}
+	action := l.Narrow("action", "What was done", options...)
+	found, err := p.Manage.Activity(r.Context(), d.Actor, d.Team.ID, action, manage.List{Limit: perPage, Cursor: l.Cursor, Oldest: !l.Down})
 	if err != nil {
 		return err
 	}
@@ -66,25 +60,14 @@ func (p *rooms) showActivity(w http.ResponseWriter, r *http.Request, d *desk) er
 	if err != nil {
 		return err
 	}
-	here := d.path("activity")
-	view := activityPage{
-		Room: p.room(r, d, "activity", "Activity"), To: here, Shown: action != "", Pager: page.NewPager(here, query, found.NextCursor),
-		Action: page.Field{ID: "action", Label: "What was done", Type: "select", Optional: true, Options: []page.Option{{Text: "Everything"}}},
-		Table: page.Table{
-			Caption: "What was done in the team, newest first", Heads: []page.Head{{Text: "What"}, {Text: "Who"}, {Text: "When"}},
-			Empty: page.Empty{Title: "Nothing yet", Text: "Whatever somebody does in the team stands here: keys made and revoked, people who come and go."},
-		},
-	}
-	if view.Shown {
-		view.Table.Empty = page.Empty{Title: "Nothing of this kind", Text: "Nobody did it in this team yet.", Link: page.Link{Text: "Show everything", URL: here}}
-	}
-	for _, one := range deeds() {
-		view.Action.Options = append(view.Action.Options, page.Option{Value: one.Action, Text: page.Upper(one.Text), Chosen: one.Action == action})
+	table := page.Table{
+		Caption: "What was done in the team", Heads: []page.Head{{Text: "What"}, {Text: "Who"}, l.Head("When", "at")},
+		Empty: page.Empty{Title: "Nothing yet", Text: "Whatever somebody does in the team stands here: keys made and revoked, people who come and go."},
 	}
 	for i := range found.Items {
-		view.Table.Rows = append(view.Table.Rows, p.activityRow(&found.Items[i], names))
+		table.Rows = append(table.Rows, p.activityRow(&found.Items[i], names))
 	}
-	return p.set.Render(w, r, http.StatusOK, "activity", view)
+	return p.set.Render(w, r, http.StatusOK, "list", listPage{Room: p.room(r, d, "activity", "Activity"), Heading: "Activity", List: l.Show(table, page.Pages{Next: found.NextCursor})})
 }
 
 // activityNames are what people and apps of the team are called, by id: of apps the newest, for who may see them.

@@ -6,37 +6,31 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/usage"
 )
-
-// appsPage is GET /developers/{team}/apps.
-type appsPage struct {
-	page.Room
-	Search page.Search
-	Apps   page.Table
-	Pager  page.Pager
-	New    string // where one gets a key
-}
 
 // showApps is GET /developers/{team}/apps.
 func (p *rooms) showApps(w http.ResponseWriter, r *http.Request, d *desk) error {
-	query := r.URL.Query()
-	found, err := p.Manage.Apps(r.Context(), d.Actor, d.Team.ID, query.Get("q"), manage.List{Limit: 25, Cursor: query.Get("cursor")})
+	l := page.NewList(d.path("apps"), r.URL.Query(), "Apps by name", "-created", "name")
+	l.Narrow("state", "State", "", "Any state", "works", "Works", "disabled", "Disabled")
+	found, err := p.Manage.FindApps(r.Context(), d.Actor, searchOf(d, l))
 	if err != nil {
 		return err
 	}
-	month := span{grain: spans[3].grain, bars: 1}
-	used, err := p.sums(r, d, month, "app")
-	if err != nil {
-		return err
+	ids := make([]string, len(found.Items))
+	for i := range found.Items {
+		ids[i] = found.Items[i].ID
 	}
-	made := appsPage{
-		Room: p.room(r, d, "apps", "Apps"), New: d.path("keys", "new"), Pager: page.NewPager(d.path("apps"), query, found.NextCursor),
-		Search: page.Search{URL: d.path("apps"), Label: "Apps by name", Query: query.Get("q")},
-		Apps:   page.Table{Caption: "Apps of " + d.Team.Name, Heads: []page.Head{{Text: "App"}, {Text: "What it is"}, {Text: "Made"}, {Text: "Calls this month", Number: true}}},
+	used := map[string]lanyard.UsageRow{}
+	if len(ids) > 0 {
+		if used, err = p.sums(r, d, span{grain: usage.Month, bars: 1}, "app", ids...); err != nil {
+			return err
+		}
 	}
-	made.Apps.Empty = page.Empty{Title: "No app yet", Text: "An app is what calls: a program, a site, a script. It comes with its first key.", Link: page.Link{Text: "Get a key", URL: made.New}}
-	if made.Search.Narrowed() {
-		made.Apps.Empty = page.Empty{Title: "No app is called that", Text: "Names are compared whole.", Link: page.Link{Text: "Show all apps", URL: d.path("apps")}}
+	made := listPage{Room: p.room(r, d, "apps", "Apps"), Heading: "Apps", New: page.Link{Text: "Get a key", URL: d.path("keys", "new")}}
+	table := page.Table{
+		Caption: "Apps of " + d.Team.Name, Heads: []page.Head{l.Head("App", "name"), {Text: "What it is"}, l.Head("Made", "created"), {Text: "Calls this month", Number: true}},
+		Empty: page.Empty{Title: "No app yet", Text: "An app is what calls: a program, a site, a script. It comes with its first key.", Link: made.New},
 	}
 	for i := range found.Items {
 		a := &found.Items[i]
@@ -44,12 +38,13 @@ func (p *rooms) showApps(w http.ResponseWriter, r *http.Request, d *desk) error 
 		if a.Disabled {
 			row.Cells[1] = page.Cell{Text: "disabled", Pill: "warn"}
 		}
-		made.Apps.Rows = append(made.Apps.Rows, row)
+		table.Rows = append(table.Rows, row)
 	}
-	if query.Get("done") == "deleted" {
+	made.List = l.Show(table, pagesOf(found))
+	if r.URL.Query().Get("done") == "deleted" {
 		made.Done = &page.Alert{Tone: "good", Title: "The app is deleted.", Text: "Its keys and badges are refused everywhere within a second."}
 	}
-	return p.set.Render(w, r, http.StatusOK, "apps", made)
+	return p.set.Render(w, r, http.StatusOK, "list", made)
 }
 
 // appPage is GET and POST /developers/{team}/apps/{app}: fields name, description, homepage_url, button save.
@@ -60,6 +55,7 @@ type appPage struct {
 	State   page.Cell
 	Passes  []page.Pass
 	Keys    page.Table
+	All     string // where all its keys are listed
 	New     string // where it gets another key
 	Client  string // where it is an OAuth client
 	Action  string
@@ -78,7 +74,7 @@ func (p *rooms) showApp(w http.ResponseWriter, r *http.Request, d *desk) error {
 }
 
 func (p *rooms) appPage(w http.ResponseWriter, r *http.Request, d *desk, status int, a *lanyard.App, wrong page.Errs) error {
-	found, err := p.Manage.Keys(r.Context(), d.Actor, manage.KeysFilter{App: a.ID}, manage.List{Limit: 50})
+	found, err := p.Manage.Keys(r.Context(), d.Actor, manage.KeysFilter{App: a.ID}, manage.List{Limit: 20})
 	if err != nil {
 		return err
 	}
@@ -88,7 +84,7 @@ func (p *rooms) appPage(w http.ResponseWriter, r *http.Request, d *desk, status 
 	}
 	here := d.path("apps", a.ID)
 	made := appPage{
-		Room: p.room(r, d, "apps", a.Name), Name: a.Name, ID: a.ID, New: d.path("keys", "new") + "?app=" + a.ID, Client: d.path("clients", a.ID), Action: here,
+		Room: p.room(r, d, "apps", a.Name), Name: a.Name, ID: a.ID, New: d.path("keys", "new") + "?app=" + a.ID, All: d.path("keys") + "?app=" + a.ID, Client: d.path("clients", a.ID), Action: here,
 		Keys: page.Table{Caption: "Keys of " + a.Name, Heads: []page.Head{{Text: "Key"}, {Text: "Made"}, {Text: "Last used"}, {Text: "State"}}},
 		Fields: []page.Field{
 			{ID: "name", Label: "Name", Value: a.Name, Max: 100, Complete: "off", Error: wrong["name"]},

@@ -44,24 +44,18 @@ func (p *rooms) chart(r *http.Request, d *desk, s span, filter map[string][]stri
 		narrowed[name] = values
 	}
 	counted := map[int64]page.Bar{}
-	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed, Limit: 200}
-	for {
-		found, err := p.Manage.UsageRows(r.Context(), d.Actor, q)
-		if err != nil {
-			return made, err
+	rows, err := p.Manage.UsageSums(r.Context(), d.Actor, manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed}, false)
+	if err != nil {
+		return made, err
+	}
+	for _, row := range rows {
+		bar := counted[row.Start.Unix()]
+		if row.Outcome == string(policy.Valid) {
+			bar.Allowed += row.Count
+		} else {
+			bar.Refused += row.Count
 		}
-		for _, row := range found.Items {
-			bar := counted[row.Start.Unix()]
-			if row.Outcome == string(policy.Valid) {
-				bar.Allowed += row.Count
-			} else {
-				bar.Refused += row.Count
-			}
-			counted[row.Start.Unix()] = bar
-		}
-		if q.Cursor = found.NextCursor; q.Cursor == "" {
-			break
-		}
+		counted[row.Start.Unix()] = bar
 	}
 	if len(counted) == 0 {
 		return made, nil
@@ -74,28 +68,17 @@ func (p *rooms) chart(r *http.Request, d *desk, s span, filter map[string][]stri
 	return made, nil
 }
 
-// sums counts calls over a span by a dimension, whole.
-func (p *rooms) sums(r *http.Request, d *desk, s span, dimension string) (map[string]lanyard.UsageRow, error) {
+// sums counts calls over a span by a dimension: of those with the most calls.
+func (p *rooms) sums(r *http.Request, d *desk, s span, dimension string, apps ...string) (map[string]lanyard.UsageRow, error) {
 	now := p.Now()
+	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{dimension}, Filter: map[string][]string{"team": {d.Team.ID}, "app": apps}}
+	rows, err := p.Manage.UsageSums(r.Context(), d.Actor, q, true)
+	if err != nil {
+		return nil, err
+	}
 	total := map[string]lanyard.UsageRow{}
-	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{dimension}, Filter: map[string][]string{"team": {d.Team.ID}}, Limit: 200}
-	for range maxSumPages {
-		found, err := p.Manage.UsageRows(r.Context(), d.Actor, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range found.Items {
-			name := map[string]string{"app": row.App, "key": row.Key, "operation": row.Operation, "outcome": row.Outcome, "api": row.API}[dimension]
-			sum := total[name]
-			sum.Count, sum.Units = sum.Count+row.Count, sum.Units+row.Units
-			total[name] = sum
-		}
-		if q.Cursor = found.NextCursor; q.Cursor == "" {
-			break
-		}
+	for _, row := range rows {
+		total[map[string]string{"app": row.App, "key": row.Key, "operation": row.Operation, "outcome": row.Outcome, "api": row.API}[dimension]] = row
 	}
 	return total, nil
 }
-
-// maxSumPages bounds what one page reads: 10 times 200 rows.
-const maxSumPages = 10

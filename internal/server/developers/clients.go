@@ -7,40 +7,24 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
-	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 )
 
-// clientsPage is GET /developers/{team}/clients: the team's apps, as OAuth sees them.
-type clientsPage struct {
-	page.Room
-	New    string
-	Search page.Search
-	Table  page.Table
-	Pager  page.Pager
-}
-
-// showClients is GET /developers/{team}/clients.
+// showClients is GET /developers/{team}/clients: the team's apps, as OAuth sees them.
 func (p *rooms) showClients(w http.ResponseWriter, r *http.Request, d *desk) error {
-	query := r.URL.Query()
-	found, err := p.Manage.Apps(r.Context(), d.Actor, d.Team.ID, query.Get("q"), manage.List{Limit: 50, Cursor: query.Get("cursor")})
+	l := page.NewList(d.path("clients"), r.URL.Query(), "Clients by name", "-created", "name")
+	l.Narrow("type", "Type", "", "Any type", "confidential", "Keeps a secret", "public", "Keeps no secret")
+	l.Narrow("state", "State", "", "Any state", "works", "Works", "disabled", "Disabled")
+	found, err := p.Manage.FindApps(r.Context(), d.Actor, searchOf(d, l))
 	if err != nil {
 		return err
 	}
-	here := d.path("clients")
-	view := clientsPage{
-		Room: p.room(r, d, "clients", "OAuth clients"), New: d.path("clients", "new"),
-		Search: page.Search{URL: here, Label: "Name of the app", Query: query.Get("q")}, Pager: page.NewPager(here, query, found.NextCursor),
-		Table: page.Table{
-			Caption: "The team’s apps as OAuth clients", Heads: []page.Head{{Text: "App"}, {Text: "What it is"}, {Text: "Returns to"}, {Text: "Made"}},
-			Empty: page.Empty{
-				Title: "No client yet", Text: "A client asks people for a visitor badge: what it may do for them, shown to them in words, taken back whenever they like.",
-				Link: page.Link{Text: "Make a client", URL: d.path("clients", "new")},
-			},
-		},
+	view := listPage{
+		Room: p.room(r, d, "clients", "OAuth clients"), Heading: "OAuth clients", Lead: "Apps that ask people for a visitor badge, or get one for themselves.", New: page.Link{Text: "Make a client", URL: d.path("clients", "new")},
 	}
-	if view.Search.Narrowed() {
-		view.Table.Empty = page.Empty{Title: "No app of this name", Text: "The whole name counts, with its capitals.", Link: page.Link{Text: "Show all", URL: here}}
+	table := page.Table{
+		Caption: "The team’s apps as OAuth clients", Heads: []page.Head{l.Head("App", "name"), {Text: "What it is"}, {Text: "Returns to"}, l.Head("Made", "created")},
+		Empty: page.Empty{Title: "No client yet", Text: "A client asks people for a visitor badge: what it may do for them, shown to them in words, taken back whenever they like.", Link: view.New},
 	}
 	for i := range found.Items {
 		a := &found.Items[i]
@@ -55,14 +39,18 @@ func (p *rooms) showClients(w http.ResponseWriter, r *http.Request, d *desk) err
 		if a.Disabled {
 			what = page.Cell{Text: "disabled", Pill: "bad"}
 		}
-		view.Table.Rows = append(view.Table.Rows, page.Row{URL: d.path("clients", a.ID), Cells: []page.Cell{
+		table.Rows = append(table.Rows, page.Row{URL: d.path("clients", a.ID), Cells: []page.Cell{
 			{Text: a.Name, Note: a.ClientID}, what, {Text: returns}, {Text: page.Ago(p.Now(), a.CreatedAt)},
 		}})
 	}
-	if query.Get("done") == "deleted" {
+	view.List = l.Show(table, pagesOf(found))
+	if len(table.Rows) == 0 && !l.Search.Narrowed() {
+		view.New = page.Link{} // the empty list offers it
+	}
+	if r.URL.Query().Get("done") == "deleted" {
 		view.Done = &page.Alert{Tone: "good", Title: "The app is deleted.", Text: "Its keys, secrets and badges do not work any more."}
 	}
-	return p.set.Render(w, r, http.StatusOK, "clients", view)
+	return p.set.Render(w, r, http.StatusOK, "list", view)
 }
 
 // clientKind is what somebody builds, from which follow type, grant types and proof.

@@ -104,6 +104,27 @@ func (p *rooms) room(r *http.Request, d *desk, tab, title string) page.Room {
 	return p.Page.NewRoom(r, title, "/developers", browser.Person(d.User), cmp.Or(d.Team.Name, "Developers"), here, tabs(d))
 }
 
+// listPage is a list of a team's that is searched and leafed through.
+type listPage struct {
+	page.Room
+	Heading string
+	Lead    string
+	New     page.Link // how one comes to another; its zero value: not here
+	List    page.Listed
+}
+
+const perPage = 50 // rows of a list
+
+// searchOf is what a list of the desk's team asks for.
+func searchOf(d *desk, l page.List) manage.Search {
+	return manage.Search{Team: d.Team.ID, Like: l.Search.Query, Where: l.Where(), Sort: l.Sort, Down: l.Down, Limit: perPage, Cursor: l.Cursor}
+}
+
+// pagesOf are the pages beside a found one.
+func pagesOf[T any](found manage.Found[T]) page.Pages {
+	return page.Pages{Previous: found.Previous, Next: found.Next, Short: found.Short}
+}
+
 // app reads an app of the desk's team; one of another team is not there, even if it is the asker's too.
 func (p *rooms) app(r *http.Request, d *desk, appID string) (lanyard.App, error) {
 	found, err := p.Manage.App(r.Context(), d.Actor, appID)

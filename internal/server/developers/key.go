@@ -10,7 +10,6 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
-	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
@@ -245,19 +244,21 @@ func (p *rooms) showSecret(w http.ResponseWriter, r *http.Request, d *desk, k *l
 	return p.set.Render(w, r, http.StatusOK, "secret", made)
 }
 
-// keysPage is GET /developers/{team}/keys.
-type keysPage struct {
-	page.Room
-	Search page.Search
-	Keys   page.Table
-	Pager  page.Pager
-	New    string // where one gets a key
-}
-
 // showKeys is GET /developers/{team}/keys.
 func (p *rooms) showKeys(w http.ResponseWriter, r *http.Request, d *desk) error {
 	query := r.URL.Query()
-	found, err := p.Manage.Keys(r.Context(), d.Actor, manage.KeysFilter{Team: d.Team.ID, Name: query.Get("q"), Kind: query.Get("kind")}, manage.List{Limit: 25, Cursor: query.Get("cursor")})
+	l := page.NewList(d.path("keys"), query, "Keys by name", "-created", "name")
+	l.Narrow("kind", "Kind", "", "Any kind", "key", "Secret keys", "pub", "Publishable keys", "cs", "Client secrets")
+	l.Narrow("mode", "Mode", "", "Any mode", "live", "Live", "test", "Test")
+	l.Narrow("state", "State", "", "Any state", "works", "Works", "ends", "Ends within 30 days", "disabled", "Disabled", "revoked", "Revoked", "expired", "Expired")
+	if named := query.Get("app"); named != "" {
+		of, err := p.app(r, d, named)
+		if err != nil {
+			return err
+		}
+		l.Narrow("app", "App", "", "Any app", of.ID, "Of "+of.Name)
+	}
+	found, err := p.Manage.FindKeys(r.Context(), d.Actor, searchOf(d, l))
 	if err != nil {
 		return err
 	}
@@ -269,28 +270,24 @@ func (p *rooms) showKeys(w http.ResponseWriter, r *http.Request, d *desk) error 
 	if err != nil {
 		return err
 	}
-	made := keysPage{
-		Room: p.room(r, d, "keys", "Keys"), New: d.path("keys", "new"), Pager: page.NewPager(d.path("keys"), query, found.NextCursor),
-		Search: page.Search{URL: d.path("keys"), Label: "Keys by name", Query: query.Get("q"), Selects: []page.Field{{ID: "kind", Label: "Kind", Options: []page.Option{
-			{Text: "Any kind"}, {Value: "key", Text: "Secret keys", Chosen: query.Get("kind") == "key"}, {Value: "pub", Text: "Publishable keys", Chosen: query.Get("kind") == "pub"}, {Value: "cs", Text: "Client secrets", Chosen: query.Get("kind") == "cs"},
-		}}}},
-		Keys: page.Table{Caption: "Keys of " + d.Team.Name, Heads: []page.Head{{Text: "Key"}, {Text: "App"}, {Text: "May"}, {Text: "Last used"}, {Text: "State"}}},
-	}
-	made.Keys.Empty = page.Empty{Title: "No key yet", Text: "A key is your app’s ID card: it says which app is calling. You get one in three clicks.", Link: page.Link{Text: "Get a key", URL: made.New}}
-	if made.Search.Narrowed() {
-		made.Keys.Empty = page.Empty{Title: "No key is called that", Text: "Names are compared whole.", Link: page.Link{Text: "Show all keys", URL: d.path("keys")}}
+	made := listPage{Room: p.room(r, d, "keys", "Keys"), Heading: "Keys", New: page.Link{Text: "Get a key", URL: d.path("keys", "new")}}
+	table := page.Table{
+		Caption: "Keys of " + d.Team.Name, Heads: []page.Head{l.Head("Key", "name"), {Text: "App"}, {Text: "May"}, {Text: "Last used"}, {Text: "State"}, l.Head("Made", "created")},
+		Empty: page.Empty{Title: "No key yet", Text: "A key is your app’s ID card: it says which app is calling. You get one in three clicks.", Link: made.New},
 	}
 	for i := range found.Items {
-		made.Keys.Rows = append(made.Keys.Rows, keyRow(&found.Items[i], names[found.Items[i].AppID], strings.Join(textsOf(found.Items[i].Scopes, view), ", "), d, p.Now()))
+		k := &found.Items[i]
+		table.Rows = append(table.Rows, keyRow(k, names[k.AppID], strings.Join(textsOf(k.Scopes, view), ", "), d, p.Now()))
 	}
+	made.List = l.Show(table, pagesOf(found))
 	if query.Get("done") == "before" {
 		made.Done = &page.Alert{Tone: "warn", Title: "That form was sent already.", Text: "What it made stands below. A secret is shown once: if you did not copy it, rotate the key."}
 	}
-	return p.set.Render(w, r, http.StatusOK, "keys", made)
+	return p.set.Render(w, r, http.StatusOK, "list", made)
 }
 
 func keyRow(k *lanyard.Key, appName, may string, d *desk, now time.Time) page.Row {
-	row := page.Row{URL: d.path("keys", k.ID), Cells: []page.Cell{{Text: k.Name, Note: k.Hint}, {Text: appName}, {Text: may}, {Text: lastUse(k, now)}, state(k, now)}}
+	row := page.Row{URL: d.path("keys", k.ID), Cells: []page.Cell{{Text: k.Name, Note: k.Hint}, {Text: appName}, {Text: may}, {Text: lastUse(k, now)}, state(k, now), {Text: page.Ago(now, k.CreatedAt)}}}
 	if k.Mode == string(secret.Test) {
 		row.Cells[0].Note = "test · " + k.Hint
 	}

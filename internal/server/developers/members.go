@@ -18,7 +18,9 @@ type membersPage struct {
 	page.Room
 	Team    string
 	Owner   bool // may change all this
+	Search  page.Search
 	People  []colleague
+	Pager   page.Pager
 	Invite  []page.Field
 	Invited []invited
 	To      string // where invitations are sent to
@@ -26,6 +28,7 @@ type membersPage struct {
 	Name    []page.Field
 	Leave   page.Ask
 	Last    bool // the one who looks is the last owner, who stays
+	Few     bool // so few that nobody searches
 	Closed  bool // whoever has no account makes none here
 }
 
@@ -82,14 +85,10 @@ func (p *rooms) members(w http.ResponseWriter, r *http.Request, d *desk, status 
 	names := map[string]string{}
 	mine := false
 	for i := range people {
-		c := &people[i]
-		names[string(c.User)] = called(c)
-		mine = mine || c.User == d.User.ID
-		view.People = append(view.People, p.colleague(d, c, view.Owner))
+		names[string(people[i].User)] = called(&people[i])
+		mine = mine || people[i].User == d.User.ID
 	}
-	slices.SortStableFunc(view.People, func(a, b colleague) int {
-		return strings.Compare(strings.ToLower(a.Name+a.Email), strings.ToLower(b.Name+b.Email))
-	})
+	p.colleagues(r, d, &view, people)
 	view.Last = mine && lastOwner(people, d.User.ID)
 	if mine && !view.Last {
 		view.Leave = page.Ask{
@@ -112,6 +111,32 @@ func (p *rooms) members(w http.ResponseWriter, r *http.Request, d *desk, status 
 		view.Name = []page.Field{{ID: "name", Label: "Name", Value: name, Max: 100, Complete: "off", Error: wrong["name"]}}
 	}
 	return p.set.Render(w, r, status, "members", view)
+}
+
+// colleagues puts a page of the members on the page: those of a team are few enough to be searched and sorted here.
+func (p *rooms) colleagues(r *http.Request, d *desk, view *membersPage, people []team.Colleague) {
+	l := page.NewList(d.path("members"), r.URL.Query(), "Members by name or mail address")
+	role := l.Narrow("role", "Role", "", "Any role", "owner", "Owners", "developer", "Developers", "billing", "Billing")
+	by := l.Narrow("by", "Order", "", "By name", "mail", "By mail address", "role", "By role")
+	found := slices.DeleteFunc(slices.Clone(people), func(c team.Colleague) bool {
+		return !l.Search.Holds(c.Name+" "+c.Email) || role != "" && role != string(c.Role)
+	})
+	key := func(c *team.Colleague) string {
+		text := called(c) + "\x00" + c.Email
+		switch by {
+		case "mail":
+			text = c.Email
+		case "role":
+			text = string(c.Role) + "\x00" + text
+		}
+		return strings.ToLower(text)
+	}
+	slices.SortStableFunc(found, func(a, b team.Colleague) int { return strings.Compare(key(&a), key(&b)) })
+	found, pages := page.Cut(l, found, perPage)
+	for i := range found {
+		view.People = append(view.People, p.colleague(d, &found[i], view.Owner))
+	}
+	view.Search, view.Pager, view.Few = l.Search, l.Pager(pages), len(people) < 8
 }
 
 // called is how a member is named in a sentence.

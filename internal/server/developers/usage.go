@@ -1,6 +1,8 @@
 package developers
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -20,6 +22,7 @@ type usagePage struct {
 	Numbers []page.Number
 	Chart   page.Chart
 	Table   page.Table
+	Pager   page.Pager
 	Refused page.Table
 	Plans   page.Table
 	Live    string // how often the figures are read anew, in seconds
@@ -57,7 +60,7 @@ func (p *rooms) showUsage(w http.ResponseWriter, r *http.Request, d *desk) error
 	if made.Chart, err = p.chart(r, d, shown, nil); err != nil {
 		return err
 	}
-	if made.Table, err = p.usageBy(r, d, shown, by.name, by.head); err != nil {
+	if made.Table, made.Pager, err = p.usageBy(r, d, shown, by.name, by.head); err != nil {
 		return err
 	}
 	if made.Refused, err = p.refusals(r, d, shown); err != nil {
@@ -77,44 +80,43 @@ func (p *rooms) showUsage(w http.ResponseWriter, r *http.Request, d *desk) error
 	return p.set.Render(w, r, http.StatusOK, "usage", made)
 }
 
-// usageBy is the table of a dimension, most calls first.
-func (p *rooms) usageBy(r *http.Request, d *desk, s span, dimension, head string) (page.Table, error) {
+// usageBy is the table of a dimension.
+func (p *rooms) usageBy(r *http.Request, d *desk, s span, dimension, head string) (page.Table, page.Pager, error) {
+	l := page.NewList(d.path("usage"), r.URL.Query(), "", "-calls", "-units")
 	made := page.Table{
-		Caption: "Calls by " + dimension, Heads: []page.Head{{Text: head}, {Text: "Calls", Number: true}, {Text: "Units", Number: true}},
+		Caption: "Calls by " + dimension, Heads: []page.Head{{Text: head}, l.Head("Calls", "calls"), l.Head("Units", "units")},
 		Empty: page.Empty{Title: "No call in this time", Text: "Calls show here a moment after they are made.", Link: page.Link{Text: "Get a key", URL: d.path("keys", "new")}},
 	}
+	made.Heads[1].Number, made.Heads[2].Number = true, true
 	total, err := p.sums(r, d, s, dimension)
 	if err != nil {
-		return made, err
+		return made, page.Pager{}, err
 	}
-	for _, name := range byCount(total) {
+	names, pages := page.Cut(l, inOrder(total, l), perPage)
+	for _, name := range names {
 		row := page.Row{Cells: []page.Cell{{Text: name}, {Text: page.Count(total[name].Count)}, {Text: page.Count(total[name].Units)}}}
 		if err := p.nameRow(r, d, dimension, name, &row); err != nil {
-			return made, err
+			return made, page.Pager{}, err
 		}
 		made.Rows = append(made.Rows, row)
 	}
-	return made, nil
+	return made, l.Pager(pages), nil
 }
 
-// maxNamed is how many rows of a table of usage there are.
-const maxNamed = 50
-
-func byCount(total map[string]lanyard.UsageRow) []string {
-	names := make([]string, 0, len(total))
-	for name := range total {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		if total[a].Count != total[b].Count {
-			return int(max(min(total[b].Count-total[a].Count, 1), -1))
+// inOrder are the names of what was summed up, as a list is sorted.
+func inOrder(total map[string]lanyard.UsageRow, l page.List) []string {
+	names := slices.Sorted(maps.Keys(total))
+	slices.SortStableFunc(names, func(a, b string) int {
+		by := cmp.Compare(total[a].Count, total[b].Count)
+		if l.Sort == "units" {
+			by = cmp.Compare(total[a].Units, total[b].Units)
 		}
-		if a < b {
-			return -1
+		if l.Down {
+			by = -by
 		}
-		return 1
+		return by
 	})
-	return names[:min(len(names), maxNamed)]
+	return names
 }
 
 // nameRow says what an id of a dimension is, where it still is something.
@@ -149,7 +151,7 @@ func (p *rooms) refusals(r *http.Request, d *desk, s span) (page.Table, error) {
 		return made, err
 	}
 	pages := advice.Pages()
-	for _, code := range byCount(total) {
+	for _, code := range inOrder(total, page.List{Down: true}) {
 		if code == string(policy.Valid) || code == "" {
 			continue
 		}

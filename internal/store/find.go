@@ -235,7 +235,7 @@ func (o order) at(p listing.Place) []any {
 
 // read reads the places of rows.
 func (o order) read(ctx context.Context, q querier, query string, args []any) (places []listing.Place, err error) {
-	rows, err := q.QueryContext(ctx, query, args...) //nolint:sqlclosecheck // scanAll closes them
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

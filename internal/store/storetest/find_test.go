@@ -147,7 +147,9 @@ func TestFindWithin(t *testing.T) {
 			t.Errorf("Find of nobody = %v, %v, want nothing", found.IDs, err)
 		}
 		for _, q := range []listing.Query{
-			{Of: "secrets"}, {Of: listing.Apps, Sort: "id; DROP TABLE app"}, {Of: listing.Apps, Where: map[string]string{"state": "1 = 1"}},
+			{Of: "secrets"},
+			{Of: listing.Apps, Sort: "id; DROP TABLE app"},
+			{Of: listing.Apps, Where: map[string]string{"state": "1 = 1"}},
 			{Of: listing.Teams, Where: map[string]string{"role": "admin"}},
 		} {
 			q.Limit = 5

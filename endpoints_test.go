@@ -147,6 +147,23 @@ func TestEndpoints(t *testing.T) {
 		{"GET /v1/usage/reconcile?from=2026-10-31T23%3A00%3A00Z&to=2026-12-01T00%3A00%3A00Z", func(ctx context.Context, c *Client) error {
 			return one(c.Reconcile(ctx, from, to))
 		}},
+		{`POST /v1/webhooks {"url":"https://a.test"}`, func(ctx context.Context, c *Client) error {
+			return one(c.CreateWebhook(ctx, WebhookInput{URL: "https://a.test"}))
+		}},
+		{"GET /v1/webhooks/hook_1", func(ctx context.Context, c *Client) error { return one(c.Webhook(ctx, "hook_1")) }},
+		{"GET /v1/webhooks?cursor=a+b&limit=7&team_id=team_1", func(ctx context.Context, c *Client) error {
+			return one(c.Webhooks(ctx, WebhookQuery{"team_1", page}))
+		}},
+		{`PATCH /v1/webhooks/hook_1 {"description":"Ada"}`, func(ctx context.Context, c *Client) error {
+			return one(c.UpdateWebhook(ctx, "hook_1", WebhookPatch{Description: &name}))
+		}},
+		{"DELETE /v1/webhooks/hook_1", func(ctx context.Context, c *Client) error { return c.DeleteWebhook(ctx, "hook_1") }},
+		{"POST /v1/webhooks/hook_1/rotate-secret", func(ctx context.Context, c *Client) error { return one(c.RotateWebhookSecret(ctx, "hook_1")) }},
+		{"GET /v1/webhooks/hook_1/deliveries?cursor=a+b&limit=7", func(ctx context.Context, c *Client) error {
+			return one(c.WebhookDeliveries(ctx, "hook_1", page))
+		}},
+		{"POST /v1/webhooks/hook_1/deliveries/msg_1/replay", func(ctx context.Context, c *Client) error { return one(c.ReplayWebhook(ctx, "hook_1", "msg_1")) }},
+		{"POST /v1/webhooks/hook_1/test", func(ctx context.Context, c *Client) error { return one(c.TestWebhook(ctx, "hook_1")) }},
 		{"GET /v1/audit?cursor=a+b&limit=7", func(ctx context.Context, c *Client) error { return one(c.Audit(ctx, page)) }},
 		{"GET /v1/changes?after=r7&limit=5", func(ctx context.Context, c *Client) error { return one(c.Changes(ctx, "r7", 5)) }},
 		{"GET /v1/attempts?cursor=a+b&limit=7", func(ctx context.Context, c *Client) error { return one(c.Attempts(ctx, page)) }},

@@ -25,6 +25,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
@@ -56,6 +57,11 @@ type Service struct {
 	Accounts      Accounts
 	// InvitationStore keeps who is asked into which team.
 	InvitationStore factor.InvitationStore
+
+	// WebhookStore keeps addresses that are told of events; SealSecrets and OpenSecrets hide their signing secrets in their rows.
+	WebhookStore outbox.WebhookStore
+	SealSecrets  func(hook id.Webhook, text []byte) ([]byte, error)
+	OpenSecrets  func(hook id.Webhook, sealed []byte) ([]byte, error)
 
 	// MAC is the digest that a credential is kept as, with its pepper's version (keyring.Ring.MAC). Cursors are
 	// authenticated by it too.

@@ -347,6 +347,33 @@ func matrix() map[string]row {
 			_, _, err := s.Reconcile(ctx, as, begin, begin.Add(time.Hour))
 			return err
 		}},
+		"CreateWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CreateWebhook(ctx, as, lanyard.WebhookInput{TeamID: of.team, URL: "https://app.example/hooks"}))
+		}},
+		"Webhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Webhook(ctx, as, of.hook))
+		}},
+		"Webhooks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Webhooks(ctx, as, of.team, List{}))
+		}},
+		"UpdateWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UpdateWebhook(ctx, as, of.hook, lanyard.WebhookPatch{Description: &name}))
+		}},
+		"DeleteWebhook": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.DeleteWebhook(ctx, as, of.hook))
+		}},
+		"RotateWebhookSecret": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RotateWebhookSecret(ctx, as, of.hook))
+		}},
+		"WebhookDeliveries": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.WebhookDeliveries(ctx, as, of.hook, List{}))
+		}},
+		"ReplayWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.ReplayWebhook(ctx, as, of.hook, of.message))
+		}},
+		"TestWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.TestWebhook(ctx, as, of.hook))
+		}},
 		"Audit": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.Audit(ctx, as, "", "", List{}))
 		}},
@@ -397,7 +424,7 @@ func TestMatrix(t *testing.T) {
 // withoutActor lists the acts of people who are not logged in, chores, and what is no act.
 func withoutActor() []string {
 	return []string{
-		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal",
+		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook",
 	}
 }
 
@@ -450,6 +477,10 @@ func (w *world) renewed(s side) side {
 	s.key = w.newKey(s.app, lanyard.KeyInput{}).ID
 	w.personal(&s)
 	w.invite(&s)
+	if _, err := w.svc.DeleteWebhook(w.t.Context(), w.admin, s.hook); err != nil && !fault.Is(err, fault.NotFound) {
+		w.t.Fatal(err)
+	}
+	w.hook(&s)
 	if _, err := w.svc.SetMember(w.t.Context(), w.admin, s.team, lanyard.Member{UserID: s.billing, Role: "billing"}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -466,10 +497,11 @@ func (w *world) checkNowhere(method string, r row) {
 		team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]()),
 		owner: string(id.New[id.User]()), developer: string(id.New[id.User]()), billing: string(id.New[id.User]()),
 		token: string(id.New[id.Key]()), grant: string(id.New[id.Grant]()), session: string(id.New[id.Session]()), invitation: string(id.New[id.Invitation]()),
+		hook: string(id.New[id.Webhook]()), message: string(id.New[id.Message]()),
 	}}
 	for _, text := range texts {
 		sides = append(sides, side{
-			team: text, app: text, key: text, owner: text, developer: text, billing: text, token: text, grant: text, session: text, invitation: text,
+			team: text, app: text, key: text, owner: text, developer: text, billing: text, token: text, grant: text, session: text, invitation: text, hook: text, message: text,
 		})
 	}
 	before := w.trace()
@@ -495,10 +527,10 @@ func TestForeignLooksMissing(t *testing.T) {
 		team: string(id.New[id.Team]()), app: string(id.New[id.App]()), key: string(id.New[id.Key]()),
 		token: string(id.New[id.Key]()), grant: string(id.New[id.Grant]()), session: string(id.New[id.Session]()),
 	}
-	nothing.invitation = string(id.New[id.Invitation]())
+	nothing.invitation, nothing.hook, nothing.message = string(id.New[id.Invitation]()), string(id.New[id.Webhook]()), string(id.New[id.Message]())
 	nothing.owner, nothing.developer, nothing.billing = w.b.owner, w.b.developer, w.b.billing
 	erase := func(err error, s side) string {
-		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID", s.token, "ID", s.grant, "ID", s.session, "ID", s.invitation, "ID").Replace(err.Error())
+		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID", s.token, "ID", s.grant, "ID", s.session, "ID", s.invitation, "ID", s.hook, "ID", s.message, "ID").Replace(err.Error())
 	}
 	for name, r := range matrix() {
 		if r.want != ofDevelopers && r.want != ofBilling && r.want != ofOwners {

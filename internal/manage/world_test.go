@@ -41,6 +41,7 @@ type side struct {
 	email                     string // the owner's
 	token, grant, session     string // the owner's
 	invitation                string
+	hook, message             string
 	keyActor                  audit.Actor
 }
 
@@ -111,10 +112,17 @@ func newWorld(t *testing.T) *world {
 		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, InvitationStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith,
 		Hash: w.hash, Prove: w.prove, CheckPassword: factor.Check, Letters: w.letter, Tries: ratelimit.NewMemory(begin),
 		PublicURL: "https://lanyard.example", SignupMode: "open",
+		WebhookStore: st,
+		SealSecrets:  func(hook id.Webhook, text []byte) ([]byte, error) { return ring.Seal(hookPlace(hook), text) },
+		OpenSecrets:  func(hook id.Webhook, sealed []byte) ([]byte, error) { return ring.Unseal(hookPlace(hook), sealed) },
 	}
 	w.apply(testCatalog)
 	w.a, w.b = w.newSide("a"), w.newSide("b")
 	return w
+}
+
+func hookPlace(hook id.Webhook) keyring.Place {
+	return keyring.Place{Table: "webhook", Column: "secrets", Row: string(hook)}
 }
 
 const testCatalog = `{"apis": {
@@ -170,6 +178,7 @@ func (w *world) newSide(name string) side {
 	s.email = u.Email
 	w.personal(&s)
 	w.invite(&s)
+	w.hook(&s)
 	acting := w.newKey(w.newApp(s.team), lanyard.KeyInput{})
 	s.keyActor = keyActor(acting, s.team, everyScope()...)
 	return s
@@ -214,6 +223,20 @@ func (w *world) newKey(app string, in lanyard.KeyInput) lanyard.NewKey {
 		w.t.Fatalf("CreateKey(%+v): %v", in, err)
 	}
 	return k
+}
+
+// hook gives a side a webhook with a message on its way.
+func (w *world) hook(s *side) {
+	w.t.Helper()
+	made, err := w.svc.CreateWebhook(w.t.Context(), w.admin, lanyard.WebhookInput{TeamID: s.team, URL: "https://app.example/hooks"})
+	if err != nil {
+		w.t.Fatalf("CreateWebhook: %v", err)
+	}
+	sent, err := w.svc.TestWebhook(w.t.Context(), w.admin, made.ID)
+	if err != nil {
+		w.t.Fatalf("TestWebhook: %v", err)
+	}
+	s.hook, s.message = made.ID, sent.ID
 }
 
 // subscribe gives a team a plan of the API mail.

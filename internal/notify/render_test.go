@@ -29,6 +29,7 @@ func letters() []Letter {
 		{Kind: AccountExists},
 		{Kind: Reset},
 		{Kind: PasswordChanged, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "from": "192.0.2.1"}},
+		{Kind: WebhookDisabled, Data: map[string]string{"url": "https://app.example/hooks", "why": "failing", "team": "Sunny & Co."}},
 		{Kind: TokenExpiring, Data: map[string]string{"token": "backup script", "days": "7"}},
 	}
 	for i := range all {

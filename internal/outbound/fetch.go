@@ -52,12 +52,21 @@ func (c *Client) PostJSON(ctx context.Context, address string, body []byte, head
 	return c.fetch(ctx, order{method: http.MethodPost, address: address, header: header, body: body})
 }
 
+// Tell sends JSON with further headers to somebody whose answer matters by its status, and is otherwise like Get. Of the body no more
+// than keep bytes are read, however long it is.
+func (c *Client) Tell(ctx context.Context, address string, body []byte, headers http.Header, keep int64) (*Response, error) {
+	header := headers.Clone()
+	header.Set("Content-Type", "application/json")
+	return c.fetch(ctx, order{method: http.MethodPost, address: address, header: header, body: body, most: keep, cut: true})
+}
+
 // order is one fetch.
 type order struct {
 	method, address string
 	header          http.Header
 	body            []byte
 	most            int64
+	cut             bool // a longer answer is cut off, and not refused
 }
 
 func (c *Client) fetch(ctx context.Context, o order) (*Response, error) {
@@ -97,6 +106,9 @@ func (c *Client) fetch(ctx context.Context, o order) (*Response, error) {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
 	if err != nil {
 		return nil, failed(err, t.host)
+	}
+	if o.cut {
+		body = body[:min(int64(len(body)), most)]
 	}
 	if int64(len(body)) > most {
 		return nil, fault.New(fault.Unavailable, "the host %.253s answered with more than %d bytes", t.host, most)

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
@@ -45,7 +46,9 @@ func (c *Core) accounts() {
 	hasher := c.newHasher()
 	m := c.Manage
 	m.GrantStore, m.PersonalStore, m.SessionStore, m.LinkStore, m.Passwords, m.Accounts = c.Store, c.Store, c.Store, c.Store, c.Store, c.Store
-	m.InvitationStore = c.Store
+	m.InvitationStore, m.WebhookStore = c.Store, c.Store
+	m.SealSecrets = func(hook id.Webhook, text []byte) ([]byte, error) { return c.Ring.Seal(hookPlace(hook), text) }
+	m.OpenSecrets = func(hook id.Webhook, sealed []byte) ([]byte, error) { return c.Ring.Unseal(hookPlace(hook), sealed) }
 	m.MACWith, m.CheckPassword = c.Ring.MACWith, factor.Check
 	m.Tries = ratelimit.NewMemory(c.opts.Now())
 	m.PublicURL, m.SignupMode = c.Settings.PublicURL, c.Settings.Signup
@@ -82,6 +85,10 @@ func (c *Core) letter(kind, to, name, link string, data map[string]string) (*fac
 
 func letterPlace(m id.Message) keyring.Place {
 	return keyring.Place{Table: "delivery", Column: "sealed", Row: string(m)}
+}
+
+func hookPlace(hook id.Webhook) keyring.Place {
+	return keyring.Place{Table: "webhook", Column: "secrets", Row: string(hook)}
 }
 
 // cli makes the app of the command line, if the database does not have it. It asks for whatever its user may do; what that
@@ -151,20 +158,39 @@ func build() string {
 	return "lanyard " + version + ", " + runtime.Version() + ", " + runtime.GOOS + "/" + runtime.GOARCH
 }
 
-// Deliver sends the letters and notices that are due. When it returns, what this node sends is settled.
+// Deliver sends the letters, notices and webhooks that are due. When it returns, what this node sends is settled.
 func (s *Server) Deliver(ctx context.Context) error {
+	return errors.Join(s.deliverLetters(ctx), s.deliverHooks(ctx))
+}
+
+func (s *Server) deliverLetters(ctx context.Context) error {
 	s.delivering.Lock()
 	defer s.delivering.Unlock()
 	return errors.Join(s.mails.Once(ctx), s.oauth.Deliver(ctx))
 }
 
+// deliverHooks has a turn of its own: webhooks may take long to answer, and no letter waits for them.
+func (s *Server) deliverHooks(ctx context.Context) error {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	return s.hooks.Once(ctx)
+}
+
 // deliver sends what waits to be sent, until ctx ends.
 func (s *Server) deliver(ctx context.Context) {
+	var both sync.WaitGroup
+	both.Go(func() { s.every(ctx, "letters", s.deliverLetters) })
+	both.Go(func() { s.every(ctx, "webhooks", s.deliverHooks) })
+	both.Wait()
+}
+
+// every sends again and again, until ctx ends.
+func (s *Server) every(ctx context.Context, what string, send func(context.Context) error) {
 	ticker := time.NewTicker(deliverEvery)
 	defer ticker.Stop()
 	for {
-		if err := s.Deliver(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("letters could not be delivered; they are tried again", "error", err)
+		if err := send(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn(what+" could not be delivered; they are tried again", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -191,6 +217,15 @@ func (s *Server) newMails() (*notify.Runner, error) {
 		Queue: s.Store, Sender: sender, Brand: s.brand, Now: s.opts.Now, Log: s.log,
 		Open: func(m id.Message, sealed []byte) ([]byte, error) { return s.Ring.Unseal(letterPlace(m), sealed) },
 	}, nil
+}
+
+// newHooks is who tells webhooks. It fetches by itself, so that slow ones take no turn from logins.
+func (s *Server) newHooks() (*notify.Hooks, error) {
+	client, err := outbound.New(outbound.Options{Allow: s.Settings.OutboundAllow, CAFile: s.Settings.OutboundCAFile, Timeout: notify.HookTimeout})
+	if err != nil {
+		return nil, err
+	}
+	return &notify.Hooks{Queue: s.Store, Open: s.Manage.OpenSecrets, Tell: client.Tell, Warn: s.Manage.WarnWebhook, Now: s.opts.Now, Log: s.log}, nil
 }
 
 // prefixFor is how long a prefix read is taken for the current one.

@@ -43,6 +43,7 @@ const (
 	keepReplies   = 10 * time.Minute
 	keepNewcomers = 7 * 24 * time.Hour // clients that registered themselves and were never allowed anything
 	forgetNodes   = 24 * time.Hour
+	keepWebhooks  = 30 * 24 * time.Hour // what was told, and what came of it
 	chores        = time.Minute
 	writeAttempts = 5 * time.Second
 
@@ -67,7 +68,9 @@ type Server struct {
 	pages      *page.Kit
 	oauth      *oauth.Server
 	mails      *notify.Runner
-	delivering sync.Mutex // one round of Deliver at a time
+	hooks      *notify.Hooks
+	delivering sync.Mutex // one round of letters at a time
+	telling    sync.Mutex // and one of webhooks
 	lastPrefix atomic.Pointer[readPrefix]
 }
 
@@ -136,6 +139,9 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	core.Manage.Flush, core.Manage.Wait = s.flush, s.Tail.Wait
 	s.kit = &web.Kit{PublicURL: settings.PublicURL, Proxies: settings.TrustedProxies, Quiet: quiet, Log: s.log, Now: now}
 	if s.mails, err = s.newMails(); err != nil {
+		return nil, err
+	}
+	if s.hooks, err = s.newHooks(); err != nil {
 		return nil, err
 	}
 	if s.handler, err = s.routes(); err != nil { //nolint:contextcheck // handlers have contexts of their own
@@ -255,6 +261,7 @@ func (s *Server) chores(ctx context.Context) {
 			"forget what was issued":  func() error { return s.Store.TrimGrants(ctx, now) },
 			"forget unused clients":   func() error { return s.Store.TrimApps(ctx, now.Add(-keepNewcomers), now) },
 			"forget old sessions":     func() error { return s.Store.TrimSessions(ctx, now) },
+			"forget old webhooks":     func() error { return s.Store.TrimWebhooks(ctx, now.Add(-keepWebhooks)) },
 			"forget old links":        func() error { return s.Store.TrimLinks(ctx, now) },
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
 			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },

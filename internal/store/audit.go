@@ -8,6 +8,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 )
 
+// writeAudit writes a line of the log, and tells whoever wants to hear of it.
 func writeAudit(ctx context.Context, q querier, ev audit.Event) error {
 	details, err := json.Marshal(ev.Details)
 	if err != nil {
@@ -15,7 +16,10 @@ func writeAudit(ctx context.Context, q querier, ev audit.Event) error {
 	}
 	_, err = q.ExecContext(ctx, `INSERT INTO audit_event (id, at, actor, action, target, team_id, details) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		string(ev.ID), micros(ev.At), ev.Actor, ev.Action, ev.Target, string(ev.Team), string(details))
-	return err
+	if err != nil {
+		return err
+	}
+	return tellOfAct(ctx, q, ev)
 }
 
 // Audit lists the log, newest first.

@@ -28,7 +28,7 @@ const (
 // backedUp are the tables of a backup, each after those it refers to.
 var backedUp = []string{
 	"setting", "keyring", "revocation", "audit_event", "outbox",
-	"users", "password", "team", "member", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
+	"users", "password", "team", "member", "webhook", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
 	"api", "scope", "subscription",
 	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt",
 	"change_entry", "change_head",
@@ -39,7 +39,7 @@ var backedUp = []string{
 var perishable = []string{"answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device"}
 
 // Left out too, but kept as they are by a restoration: node, the servers that run; link, invitation and seen_once, since what was used
-// once stays used; delivery and logout_notice, what is on its way to somebody.
+// once stays used; delivery, logout_notice, webhook_delivery and webhook_attempt, what is on its way to somebody.
 
 // Summary says what a backup holds.
 type Summary struct {

@@ -350,7 +350,12 @@ func (s *Store) RotationsDue(ctx context.Context, now time.Time) (told int, err 
 			if err != nil {
 				return err
 			}
-			told += int(n)
+			if told += int(n); n == 0 {
+				continue
+			}
+			if err := tell(ctx, q, m); err != nil {
+				return err
+			}
 		}
 		w := (&where{}).and("rotate_due_at > 0 AND rotate_due_at <= ?", micros(now)).oneOf("id", keys)
 		_, err = q.ExecContext(ctx, `UPDATE api_key SET rotate_due_at = 0`+w.String(), w.args...)
@@ -380,7 +385,7 @@ func rotationsDue(ctx context.Context, q querier, now time.Time) (due []outbox.M
 			return nil
 		}
 		body, err := encode(map[string]any{
-			"key_id": keyID, "app_id": appID, "name": name, "kind": kind, "version": version.Int64, "due_at": moment(dueAt).Format(time.RFC3339),
+			"id": keyID, "team_id": string(teamID), "key_id": keyID, "app_id": appID, "name": name, "kind": kind, "version": version.Int64, "due_at": moment(dueAt).Format(time.RFC3339),
 		})
 		due = append(due, outbox.Message{
 			ID: id.New[id.Message](), Kind: outbox.KeyRotationDue, Subject: fmt.Sprintf("%s#%d", keyID, version.Int64), Team: teamID, Body: body, CreatedAt: now,

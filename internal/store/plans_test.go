@@ -213,6 +213,12 @@ func askLists(t *testing.T, st *Store) {
 		_, err = st.Waiting(ctx, kind, 50)
 		errs = append(errs, err)
 	}
+	for _, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(teamID)} {
+		for _, of := range []id.Team{"", teamID} {
+			_, err = st.Webhooks(ctx, reach, outbox.WebhookFilter{Team: of, Before: now, BeforeID: "x", Limit: 50})
+			errs = append(errs, err)
+		}
+	}
 	_, err = st.Outbox(ctx, 50)
 	errs = append(errs, err)
 	_, err = st.ChangesAfter(ctx, 5, 50)
@@ -308,6 +314,19 @@ func takeSteps(t *testing.T, st *Store) {
 	errs = append(errs, wanted(err))
 	own := &team.Team{ID: id.New[id.Team](), Name: "team", CreatedAt: now}
 	_, err = st.CreateTeam(ctx, own, u.ID, event())
+	hook := &outbox.Endpoint{ID: id.New[id.Webhook](), Team: own.ID, Secrets: []byte("sealed"), CreatedAt: now}
+	d := &outbox.Delivery{ID: id.New[id.Message](), Webhook: hook.ID, Kind: outbox.Ping, CreatedAt: now}
+	errs = append(errs, err, st.CreateWebhook(ctx, hook, 9, event()), st.SendWebhook(ctx, audit.ServerReach(), d, event()))
+	due, err := st.ClaimWebhooks(ctx, now, time.Minute, 50)
+	errs = append(errs, err, st.ReleaseWebhooks(ctx, now, due...), st.WebhookTried(ctx, outbox.Outcome{ID: d.ID, Webhook: hook.ID, Attempt: outbox.Attempt{At: now}, Stop: outbox.Gone, Event: event()}))
+	_, err = st.Deliveries(ctx, audit.ServerReach(), hook.ID, now, "x", 50)
+	errs = append(errs, err)
+	_, err = st.Deliveries(ctx, audit.ServerReach(), hook.ID, time.Time{}, "", 50)
+	errs = append(errs, err)
+	_, err = st.UpdateWebhook(ctx, audit.ServerReach(), hook.ID, event(), func(e *outbox.Endpoint) error { e.DisabledAt = time.Time{}; return nil })
+	errs = append(errs, err)
+	_, err = st.SendAgain(ctx, audit.ServerReach(), hook.ID, d.ID, event())
+	errs = append(errs, err, st.TrimWebhooks(ctx, now))
 	i := &factor.Invitation{ID: id.New[id.Invitation](), Team: own.ID, Role: audit.RoleBilling, Digest: []byte("digest"), ExpiresAt: now.Add(time.Hour)}
 	errs = append(errs, err, st.CreateInvitation(ctx, audit.ServerReach(), i, nil, event()))
 	_, err = st.Invitations(ctx, audit.ServerReach(), own.ID, 50)

@@ -26,6 +26,7 @@ const restoreRows = 500
 //
 //   - revocations made since, of keys and of single versions, of personal tokens, grants and chains of refresh tokens, and all
 //     that nodes remember as revoked; epochs do not go back;
+//   - webhooks that were disabled or deleted since, and their newest secrets;
 //   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
 //   - the audit log: the backup's lines and the database's;
@@ -68,7 +69,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
 	"answer", "setting", "keyring", "outbox", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
-	"app", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
+	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
 	"usage_segment", "usage_charge", "usage_rollup", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
 

@@ -46,6 +46,7 @@ func (a *api) frame() *huma.OpenAPI {
 			{Name: "catalog", Description: "Protected APIs with their scopes, operations and plans"},
 			{Name: "billing", Description: "Which team has which plan"},
 			{Name: "usage", Description: "Counted calls"},
+			{Name: "webhooks", Description: "Addresses that are told of a team's events"},
 			{Name: "logs", Description: "What was done, what changed, and what was refused"},
 		},
 	}

@@ -113,6 +113,7 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addCatalog()
 	a.addBilling()
 	a.addUsage()
+	a.addWebhooks()
 	a.addAudit()
 	a.addChanges()
 	a.addAttempts()

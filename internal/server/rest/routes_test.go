@@ -78,6 +78,16 @@ var needs = map[string]string{
 	"GET /v1/attempts":        "lanyard.audit.read",
 	"GET /v1/changes":         "lanyard.changes.read",
 
+	"POST /v1/webhooks":                                  "lanyard.apps.write",
+	"GET /v1/webhooks":                                   "lanyard.apps.read",
+	"GET /v1/webhooks/{id}":                              "lanyard.apps.read",
+	"PATCH /v1/webhooks/{id}":                            "lanyard.apps.write",
+	"DELETE /v1/webhooks/{id}":                           "lanyard.apps.write",
+	"POST /v1/webhooks/{id}/rotate-secret":               "lanyard.apps.write",
+	"GET /v1/webhooks/{id}/deliveries":                   "lanyard.apps.read",
+	"POST /v1/webhooks/{id}/deliveries/{message}/replay": "lanyard.apps.write",
+	"POST /v1/webhooks/{id}/test":                        "lanyard.apps.write",
+
 	"POST /v1/verify":       "lanyard.verify",
 	"POST /v1/verify/batch": "lanyard.verify",
 }
@@ -96,6 +106,8 @@ var bodies = map[string]string{
 	"PUT /v1/teams/{id}/members/{user}":      `{"role":"developer"}`,
 	"POST /v1/teams/{id}/invitations":        `{"email":"new@example.test","role":"billing"}`,
 	"POST /v1/users":                         `{"email":"new@example.test"}`,
+	"POST /v1/webhooks":                      `{"url":"https://app.example/hooks"}`,
+	"PATCH /v1/webhooks/{id}":                `{"disabled":false}`,
 	"PATCH /v1/users/{id}":                   `{"name":"other"}`,
 	"PUT /v1/apis/{name}":                    `{}`,
 	"PUT /v1/catalog":                        `{}`,
@@ -128,8 +140,10 @@ func (s side) fill(route string) (method, path, body string) {
 		what = s.team
 	case strings.HasPrefix(path, "/v1/users"):
 		what = s.user
+	case strings.HasPrefix(path, "/v1/webhooks"):
+		what = s.hook
 	}
-	put := strings.NewReplacer("{id}", what, "{name}", "weather", "{api}", "weather", "{user}", s.user, "{invitation}", "inv_0000000000000000", "{app}", s.app)
+	put := strings.NewReplacer("{id}", what, "{name}", "weather", "{api}", "weather", "{user}", s.user, "{invitation}", "inv_0000000000000000", "{message}", "msg_0000000000000000", "{app}", s.app)
 	body = put.Replace(bodies[route])
 	if path == "/v1/usage/reconcile" {
 		path += "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"
@@ -240,13 +254,13 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		}
 		w.refused(route+" of another team", res, http.StatusNotFound, "not_found")
 		for _, nonsense := range []string{"nonsense", "..%2f..", strings.Repeat("x", 5000), "key_0000000000000000", "%27%20OR%201=1--"} {
-			made := strings.NewReplacer(w.b.key, nonsense, w.b.app, nonsense, w.b.team, nonsense, w.b.user, nonsense).Replace(path)
+			made := strings.NewReplacer(w.b.key, nonsense, w.b.app, nonsense, w.b.team, nonsense, w.b.user, nonsense, w.b.hook, nonsense).Replace(path)
 			w.refused(route+" of "+nonsense[:min(len(nonsense), 20)], w.do(method, made, "a", body), http.StatusNotFound, "not_found")
 		}
 	}
 	// In bodies and filters as well.
 	w.refused("an app in another team", w.do("POST", "/v1/apps", "a", `{"name":"x","team_id":"`+w.b.team+`"}`), http.StatusNotFound, "not_found")
-	for _, path := range []string{"/v1/apps?team_id=" + w.b.team, "/v1/keys?team_id=" + w.b.team, "/v1/keys?app_id=" + w.b.app} {
+	for _, path := range []string{"/v1/apps?team_id=" + w.b.team, "/v1/keys?team_id=" + w.b.team, "/v1/keys?app_id=" + w.b.app, "/v1/webhooks?team_id=" + w.b.team} {
 		if res := w.do("GET", path, "a", ""); res.Code != 404 && !strings.Contains(res.Body.String(), `"items":[]`) {
 			t.Errorf("GET %s = %d %s, want nothing of another team's", path, res.Code, res.Body)
 		}

@@ -44,7 +44,7 @@ type world struct {
 }
 
 // side is one team with what it owns.
-type side struct{ team, user, app, key string }
+type side struct{ team, user, app, key, hook string }
 
 type clock struct {
 	mu sync.Mutex
@@ -110,6 +110,13 @@ func newWorld(t *testing.T) *world {
 		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, InvitationStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith, Tries: ratelimit.NewMemory(w.clock.now()),
 		CheckPassword: factor.Check, Hash: func(_ context.Context, user id.User, _ string) (factor.Password, error) {
 			return factor.Password{User: user, Hash: "made", Pepper: 1}, nil
+		},
+		WebhookStore: st,
+		SealSecrets: func(hook id.Webhook, text []byte) ([]byte, error) {
+			return ring.Seal(keyring.Place{Table: "webhook", Column: "secrets", Row: string(hook)}, text)
+		},
+		OpenSecrets: func(hook id.Webhook, sealed []byte) ([]byte, error) {
+			return ring.Unseal(keyring.Place{Table: "webhook", Column: "secrets", Row: string(hook)}, sealed)
 		},
 	}
 	place := func(row string) keyring.Place { return keyring.Place{Table: "answer", Column: "reply", Row: row} }
@@ -180,6 +187,8 @@ func (w *world) newSide(name string) side {
 	s.app = made.ID
 	w.ok("POST", "/v1/apps/"+s.app+"/keys", "admin", `{"name":"key"}`, &made)
 	s.key = made.ID
+	w.ok("POST", "/v1/webhooks", "admin", `{"url":"https://app.example/hooks","team_id":"`+s.team+`"}`, &made)
+	s.hook = made.ID
 	w.bearer(name, audit.Actor{App: id.App(s.app), Team: id.Team(s.team), Reach: audit.TeamReach(id.Team(s.team)), Scopes: everyScope("")})
 	return s
 }

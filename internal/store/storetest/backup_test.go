@@ -51,6 +51,7 @@ func full(t *testing.T, db database) *world {
 	must(t, second(st.SetPassword(ctx, aPassword(w.owner, "hash", t0))))
 	must(t, second(st.CreatePersonal(ctx, aPersonal(w.owner), event("personal.create"))))
 	rawFamily(t, db, rawGrant(t, db, w.owner, w.ourApp, w.ours))
+	newHook(t, st, w.ours)
 	return w
 }
 
@@ -180,7 +181,7 @@ func everyTable(t *testing.T, db database) []string {
 	}
 	return slices.DeleteFunc(texts(t, db.raw(t), query), func(name string) bool {
 		return slices.Contains([]string{
-			"node", "answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device", "link", "invitation", "seen_once", "delivery", "logout_notice", "goose_db_version",
+			"node", "answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device", "link", "invitation", "seen_once", "delivery", "logout_notice", "webhook_delivery", "webhook_attempt", "goose_db_version",
 		}, name)
 	})
 }

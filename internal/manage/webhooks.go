@@ -73,19 +73,21 @@ func (s *Service) describe(e *outbox.Endpoint, address, description *string, eve
 		return err
 	}
 	e.Events = nil
-	for i, name := range distinct(*events) {
+	for i, name := range *events {
 		if !slices.ContainsFunc(outbox.Events(), func(known outbox.Event) bool { return string(known.Kind) == name }) {
 			return fault.Field(fmt.Sprintf("events[%d]", i), "there is no event %.60q", secret.Redact(name))
 		}
-		e.Events = append(e.Events, outbox.Kind(name))
+		if kind := outbox.Kind(name); !slices.Contains(e.Events, kind) {
+			e.Events = append(e.Events, kind)
+		}
 	}
 	return nil
 }
 
 // checkWebhookURL refuses what is never called. Where the name leads is looked at again each time it is called.
 func (s *Service) checkWebhookURL(address string) error {
-	if len(address) > maxWebhookURL {
-		return fault.Field("url", "must have at most %d characters", maxWebhookURL)
+	if address == "" || len(address) > maxWebhookURL {
+		return fault.Field("url", "must have 1 to %d characters", maxWebhookURL)
 	}
 	if err := checkText("url", address, maxWebhookURL); err != nil {
 		return err

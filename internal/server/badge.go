@@ -190,7 +190,7 @@ func (s *Server) every(ctx context.Context, what string, send func(context.Conte
 	defer ticker.Stop()
 	for {
 		if err := send(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn(what+" could not be delivered; they are tried again", "error", err)
+			s.log.Warn("something could not be delivered; it is tried again", "what", what, "error", err)
 		}
 		select {
 		case <-ctx.Done():

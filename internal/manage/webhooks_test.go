@@ -1,0 +1,119 @@
+package manage
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
+)
+
+func TestWebhookRefuses(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("x", maxDescription+1)
+	w.svc.CheckFetch = func(address string) error {
+		if !strings.HasPrefix(address, "https://") {
+			return fault.New(fault.Invalid, "must be https")
+		}
+		return nil
+	}
+	for _, tt := range []struct {
+		in    lanyard.WebhookInput
+		field string
+	}{
+		{lanyard.WebhookInput{URL: "http://app.example"}, "url"},
+		{lanyard.WebhookInput{URL: ""}, "url"},
+		{lanyard.WebhookInput{URL: "https://app.example/" + strings.Repeat("a", maxWebhookURL)}, "url"},
+		{lanyard.WebhookInput{URL: "https://app.example/\x00"}, "url"},
+		{lanyard.WebhookInput{URL: "https://app.example", Description: long}, "description"},
+		{lanyard.WebhookInput{URL: "https://app.example", Events: []string{"key.created", "key.eaten"}}, "events[1]"},
+		{lanyard.WebhookInput{URL: "https://app.example", Events: []string{"webhook.test"}}, "events[0]"},
+		{lanyard.WebhookInput{URL: "https://app.example", Events: make([]string, maxEvents+1)}, "events"},
+	} {
+		tt.in.TeamID = w.a.team
+		_, err := w.svc.CreateWebhook(t.Context(), w.admin, tt.in)
+		wantFault(t, "CreateWebhook of "+tt.field, err, fault.Invalid, tt.field)
+		_, err = w.svc.UpdateWebhook(t.Context(), w.admin, w.a.hook, lanyard.WebhookPatch{URL: &tt.in.URL, Description: &tt.in.Description, Events: &tt.in.Events})
+		wantFault(t, "UpdateWebhook of "+tt.field, err, fault.Invalid, tt.field)
+	}
+	for n := 1; n < maxWebhooks; n++ {
+		if _, err := w.svc.CreateWebhook(t.Context(), w.admin, lanyard.WebhookInput{TeamID: w.a.team, URL: "https://app.example"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := w.svc.CreateWebhook(t.Context(), w.admin, lanyard.WebhookInput{TeamID: w.a.team, URL: "https://app.example"})
+	wantFault(t, "one webhook too many", err, fault.Conflict, "")
+	off := true
+	if _, err := w.svc.UpdateWebhook(t.Context(), w.admin, w.a.hook, lanyard.WebhookPatch{Disabled: &off}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.svc.TestWebhook(t.Context(), w.admin, w.a.hook)
+	wantFault(t, "TestWebhook of one disabled", err, fault.Conflict, "")
+	_, err = w.svc.ReplayWebhook(t.Context(), w.admin, w.a.hook, w.a.message)
+	wantFault(t, "ReplayWebhook of one disabled", err, fault.Conflict, "")
+	// Another endpoint's message is not there.
+	_, err = w.svc.ReplayWebhook(t.Context(), w.admin, w.b.hook, w.a.message)
+	wantFault(t, "ReplayWebhook of another's message", err, fault.NotFound, "")
+}
+
+// The signing secret is in the answer that makes it, sealed in its row, and nowhere else.
+func TestWebhookSecret(t *testing.T) {
+	w := newWorld(t)
+	made, err := w.svc.CreateWebhook(t.Context(), w.admin, lanyard.WebhookInput{TeamID: w.a.team, URL: "https://app.example/hooks", Description: "pager"})
+	if err != nil || !strings.HasPrefix(made.Secret, "whsec_") {
+		t.Fatalf("CreateWebhook = %v", err)
+	}
+	rotated, err := w.svc.RotateWebhookSecret(t.Context(), w.admin, made.ID)
+	if err != nil || rotated.Secret == made.Secret || rotated.OldSecretUntil == nil {
+		t.Fatalf("RotateWebhookSecret = %+v, %v", rotated.Webhook, err)
+	}
+	e, err := w.store.Webhook(t.Context(), w.admin.Reach, id.Webhook(made.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := w.svc.OpenSecrets(e.ID, e.Secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if current, former := outbox.SplitSecrets(opened); current.Reveal() != rotated.Secret || former.Reveal() != made.Secret {
+		t.Error("the row does not hold the new secret and the former")
+	}
+	if _, err := w.svc.OpenSecrets(id.Webhook(w.a.hook), e.Secrets); err == nil {
+		t.Error("the secrets open in another's row")
+	}
+	for _, ev := range []string{w.lastEvent().Action, w.lastEvent().Details["url"]} {
+		if strings.Contains(ev, "whsec") {
+			t.Errorf("the audit log holds a secret: %s", ev)
+		}
+	}
+	w.clock.advance(25 * time.Hour)
+	if shown, err := w.svc.Webhook(t.Context(), w.admin, made.ID); err != nil || shown.OldSecretUntil != nil || shown.Description != "pager" {
+		t.Errorf("Webhook after a day = %+v, %v, want the former secret gone", shown, err)
+	}
+}
+
+// Owners whose accounts work are written to, and nobody else.
+func TestWarnWebhook(t *testing.T) {
+	w := newWorld(t)
+	e, err := w.store.Webhook(t.Context(), w.admin.Reach, id.Webhook(w.a.hook))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mails, err := w.svc.WarnWebhook(t.Context(), e, outbox.Gone)
+	if err != nil || len(mails) != 1 {
+		t.Fatalf("WarnWebhook = %d mails, %v, want one to the owner", len(mails), err)
+	}
+	if m := w.lastMail("webhook_disabled"); m.to != w.a.email || !strings.Contains(m.link, w.a.team+"/webhooks/"+w.a.hook) {
+		t.Errorf("the mail goes to %s with %s", m.to, m.link)
+	}
+	off := true
+	if _, err := w.svc.UpdateUser(t.Context(), w.admin, w.a.owner, lanyard.UserPatch{Disabled: &off}); err != nil {
+		t.Fatal(err)
+	}
+	if mails, err := w.svc.WarnWebhook(t.Context(), e, outbox.Failing); err != nil || len(mails) != 0 {
+		t.Errorf("WarnWebhook of a disabled owner = %d mails, %v, want none", len(mails), err)
+	}
+}

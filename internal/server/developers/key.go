@@ -46,6 +46,10 @@ func (p *rooms) showKey(w http.ResponseWriter, r *http.Request, d *desk) error {
 	if err != nil {
 		return err
 	}
+	if k.Kind == string(secret.Client) { // it calls no API; it stands with its client
+		http.Redirect(w, r, d.path("clients", k.AppID), http.StatusSeeOther)
+		return nil
+	}
 	owner, err := p.app(r, d, k.AppID)
 	if err != nil {
 		return err

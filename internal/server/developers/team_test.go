@@ -414,6 +414,9 @@ func TestClientSecrets(t *testing.T) {
 		}
 	}
 
+	if p := alice.Get("/developers/" + y.a.team + "/keys/" + y.a.key); p.URL.Path != at {
+		t.Errorf("a client's secret stands at %s (%d), want it with its client", p.URL, p.Status)
+	}
 	page = alice.Get(at)
 	rotated := alice.Press(page, "rotate-"+y.a.key, map[string]string{"overlap": "day"})
 	if next := secretIn(rotated); next == "" || next == text || !strings.Contains(rotated.Text(), "24 hours") {

@@ -1,5 +1,6 @@
 // Every page of the demo in all four looks: axe finds nothing in either theme, nothing comes from elsewhere, no page with what
-// it needs weighs 100 KB, nothing is wider than a phone. With SCREENSHOTS set each is photographed, wide and narrow, light and dark.
+// it needs weighs 100 KB, nothing is wider than a phone, moves while it loads, or is reached by the keyboard without showing it.
+// With SCREENSHOTS set each is photographed, wide and narrow, light and dark.
 import { open, env, signIn, accessible, shot, equal, ok } from "./lib.mjs";
 
 const portal = env("PORTAL_URL");
@@ -12,6 +13,10 @@ async function visit(page, path, name = path.replaceAll(/(_[A-Za-z0-9]{16})|[^a-
   await page.goto(portal + path);
   await page.waitForLoadState("networkidle");
   ok(weight > 0 && weight < heaviest, `${path} weighs ${weight} bytes, want less than ${heaviest}`);
+  const shifted = await page.evaluate(() => window.shifted);
+  ok(shifted < 0.01, `${path} shifts its layout by ${shifted} while it loads`);
+  const unseen = await page.evaluate(unfocused);
+  equal(unseen, [], `${path}: what the keyboard reaches without a mark, or not in its order`);
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
     for (const [look, width, height] of [["wide", 1280, 900], ["narrow", 390, 844]]) {
@@ -22,6 +27,28 @@ async function visit(page, path, name = path.replaceAll(/(_[A-Za-z0-9]{16})|[^a-
       await shot(page, `${name}-${look}-${colorScheme}`);
     }
   }
+}
+
+// shifts adds up how far a page moves under its reader (Cumulative Layout Shift).
+function shifts() {
+  window.shifted = 0;
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  }).observe({ type: "layout-shift", buffered: true });
+}
+
+// unfocused lists what can have the focus and does not show it, or jumps the queue.
+function unfocused() {
+  const found = [];
+  for (const e of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]")) {
+    if (!e.checkVisibility() || e.disabled || e.tabIndex < 0) continue;
+    e.focus({ focusVisible: true, preventScroll: true });
+    const marks = [getComputedStyle(e), getComputedStyle(e, "::after"), e.closest("label") && getComputedStyle(e.closest("label"))]; // a row, a box with its words
+    const seen = marks.some((m) => m && m.outlineStyle !== "none" && m.outlineWidth !== "0px");
+    if (document.activeElement !== e || !seen || e.tabIndex > 0) found.push(e.outerHTML.slice(0, 120));
+  }
+  document.activeElement.blur();
+  return found;
 }
 
 // first finds the address of the first row of a list.
@@ -38,6 +65,7 @@ const { browser, context, faults } = await open();
 async function tour(email, paths) {
   const own = await browser.newContext();
   own.on("page", (page) => page.on("console", (m) => m.type() === "error" && !/status of (400|401|403|404)/.test(m.text()) && faults.push(`console: ${m.text()}`)));
+  await own.addInitScript(shifts);
   const page = await own.newPage();
   const network = await own.newCDPSession(page);
   await network.send("Network.enable");

@@ -104,6 +104,18 @@ func (s *Service) ApplyCatalog(ctx context.Context, actor audit.Actor, in lanyar
 	})
 }
 
+// SetBrand replaces the whole brand: what is empty is as on a server without one. Faults name their field below brand. It needs
+// lanyard.catalog.write.
+func (s *Service) SetBrand(ctx context.Context, actor audit.Actor, brand lanyard.Brand, dryRun bool) (lanyard.CatalogDiff, error) {
+	if err := s.mayOnServer(actor, catalogWrite); err != nil {
+		return lanyard.CatalogDiff{}, err
+	}
+	return s.changeCatalog(ctx, actor, "catalog.apply", "catalog", dryRun, func(before catalog.State) (catalog.State, error) {
+		before.Brand = lanyard.Brand{}
+		return catalog.Merge(before, lanyard.Catalog{Brand: &brand})
+	})
+}
+
 // PutAPI replaces one API, or makes it. Faults name their place in the API. It needs lanyard.catalog.write.
 func (s *Service) PutAPI(ctx context.Context, actor audit.Actor, name string, a lanyard.API, dryRun bool) (lanyard.CatalogDiff, error) {
 	if err := s.mayOnServer(actor, catalogWrite); err != nil {

@@ -113,6 +113,21 @@ func TestPutAPI(t *testing.T) {
 	}
 }
 
+// TestSetBrand: what is emptied is gone, unlike in a file that does not name it.
+func TestSetBrand(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.svc.SetBrand(t.Context(), w.admin, lanyard.Brand{Name: "Acme", Color: "reddish"}, false)
+	wantFault(t, "SetBrand", err, fault.Invalid, "brand.color")
+	for _, brand := range []lanyard.Brand{{Name: "Acme", Color: "#cc2200", Support: "help@acme.example"}, {Name: "Acme"}, {}} {
+		if diff, err := w.svc.SetBrand(t.Context(), w.admin, brand, false); err != nil || diff.Revision == "" {
+			t.Fatalf("SetBrand = %+v, %v, want a revision", diff, err)
+		}
+		if found, err := w.svc.Catalog(t.Context(), w.admin); err != nil || *found.Brand != brand || len(found.APIs) == 0 {
+			t.Errorf("the catalog has the brand %+v and %d APIs, %v; want %+v", found.Brand, len(found.APIs), err, brand)
+		}
+	}
+}
+
 func TestUpstreamsAreForCatalogReaders(t *testing.T) {
 	w := newWorld(t)
 	for _, name := range []string{"nothing", "lanyard", "", "x\x00y", strings.Repeat("a", 5000)} {

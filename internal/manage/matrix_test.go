@@ -328,6 +328,9 @@ func matrix() map[string]row {
 			}
 			return errOnly(s.DeleteAPI(ctx, as, "extra"))
 		}},
+		"SetBrand": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.SetBrand(ctx, as, lanyard.Brand{Name: "Acme"}, true))
+		}},
 		"ApplyCatalog": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.ApplyCatalog(ctx, as, lanyard.Catalog{}, false))
 		}},

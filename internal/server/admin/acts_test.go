@@ -247,5 +247,9 @@ func TestHealthAndSettings(t *testing.T) {
 		t.Error("a brand that was only tried on is worn elsewhere")
 	}
 	wantOn(t, b.Press(p, "save-brand", nil), "the saved brand", "The brand is saved.", "#cc2200")
+	p = b.Press(b.Press(b.Get("/admin/settings/brand"), "preview-brand", map[string]string{"color": ""}), "save-brand", nil)
+	if strings.Contains(p.Body, "#cc2200") {
+		t.Error("a colour that was emptied is still there")
+	}
 	w.wantLine(t, "catalog.apply", "catalog")
 }

@@ -61,7 +61,7 @@ func (p *rooms) editBrand(w http.ResponseWriter, r *http.Request, d *desk) error
 func (p *rooms) saveBrand(w http.ResponseWriter, r *http.Request, d *desk) error {
 	view := brandPage{Room: p.room(r, d, "/admin/settings", "Brand"), Brand: brandIn(r.PostForm), Preview: true}
 	save := r.PostForm.Get("act") == "save"
-	_, err := p.Manage.ApplyCatalog(r.Context(), d.Actor, lanyard.Catalog{Brand: &view.Brand}, !save)
+	_, err := p.Manage.SetBrand(r.Context(), d.Actor, view.Brand, !save)
 	if err != nil {
 		if view.Errors, err = wrong(err, nil, "name", "color", "logo", "support", "terms", "privacy", "key_prefix"); err != nil {
 			return err

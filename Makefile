@@ -20,7 +20,7 @@ run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away
 test: ## run every test, on real databases and in a real browser
 	tools/need postgres node npm chromium
 	$(TOOL) gitleaks version > /dev/null
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 20m ./...
 
 check: ## lint, races, tidy modules, generated files
 	tools/need gcc postgres node npm chromium

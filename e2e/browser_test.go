@@ -2,8 +2,12 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,27 +15,74 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/demo"
+	"github.com/lanyard-auth/lanyard/internal/server"
 )
 
 // TestBrowser runs the scripts of e2e/browser against a demo: the story, the portal and a tour of every page in Chromium, and
 // OAuth and MCP clients that nobody here wrote. They need node, npm and Chromium; make test sees to them.
 func TestBrowser(t *testing.T) {
 	modules(t)
-	for _, script := range []string{"story.mjs", "portal.mjs", "tour.mjs", "interop.mjs", "mcp.mjs"} {
-		t.Run(strings.TrimSuffix(script, ".mjs"), func(t *testing.T) {
+	for _, script := range []string{"story", "portal", "tour", "interop", "mcp"} {
+		t.Run(script, func(t *testing.T) {
 			at := startDemo(t)
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, "node", script)
-			cmd.Dir = "browser"
-			cmd.Env = append(os.Environ(),
-				"PORTAL_URL="+at.Portal, "GATEWAY_URL="+at.Gateway, "POSTPAL_URL="+at.PostPal, "DEMO_PASSWORD="+demo.Password, "ADMIN_TOKEN_FILE="+at.TokenFile)
-			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "ok "+strings.TrimSuffix(script, ".mjs")) {
-				t.Fatalf("node %s: %v\n%s", script, err, out)
-			}
+			walk(t, script, "PORTAL_URL="+at.Portal, "GATEWAY_URL="+at.Gateway, "POSTPAL_URL="+at.PostPal, "DEMO_PASSWORD="+demo.Password, "ADMIN_TOKEN_FILE="+at.TokenFile)
 		})
 	}
+	t.Run("setup", func(t *testing.T) {
+		portal, link := startServer(t)
+		walk(t, "setup", "PORTAL_URL="+portal, "SETUP_URL="+link)
+	})
+}
+
+// walk runs a script of e2e/browser.
+func walk(t *testing.T, script string, env ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "node", script+".mjs")
+	cmd.Dir = "browser"
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "ok "+script) {
+		t.Fatalf("node %s.mjs: %v\n%s", script, err, out)
+	}
+}
+
+// startServer runs a new server until the test ends, and returns its address and the link that makes its first admin.
+func startServer(t *testing.T) (portal, link string) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	portal = fmt.Sprintf("http://localhost:%d", l.Addr().(*net.TCPAddr).Port)
+	dir := t.TempDir()
+	settings, err := config.Load(config.Source{Dir: dir, Getenv: func(name string) string {
+		return map[string]string{"LANYARD_DATA_DIR": dir, "LANYARD_PUBLIC_URL": portal}[name]
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.WithoutCancel(t.Context())
+	s, err := server.New(ctx, settings, server.Options{Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if link, err = s.FirstAdmin(ctx); err != nil || link == "" {
+		t.Fatalf("FirstAdmin = %q, %v; want a link", link, err)
+	}
+	stop := s.Start(ctx)
+	srv := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(l) }()
+	t.Cleanup(func() {
+		if err := errors.Join(srv.Close(), stop()); err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+		<-ended
+	})
+	return portal, link
 }
 
 // modules brings the npm packages that package-lock.json names.

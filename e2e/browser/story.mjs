@@ -1,6 +1,6 @@
 // The story of the demo: Ada signs in to PostPal, leaves "post for you" unticked, reads her profile, cannot post, takes the
 // badge back, and PostPal turns red within a second.
-// In all four looks: light and dark, wide and narrow.
+// In all four looks: light and dark, wide and narrow. In the last an operator takes it back.
 import { open, env, signIn, accessible, shot, equal, ok } from "./lib.mjs";
 
 const postpal = env("POSTPAL_URL"), portal = env("PORTAL_URL");
@@ -12,6 +12,7 @@ const every = 250; // in which PostPal asks (examples/postpal/face/static/badge.
 
 for (const { name, ...look } of looks) {
   const { browser, context, faults } = await open(look);
+  const byOperator = name === "narrow-dark"; // who takes the badge back at the end: an admin, else Ada
   const page = await context.newPage();
   await page.goto(postpal);
   await accessible(page, "PostPal before");
@@ -66,27 +67,32 @@ for (const { name, ...look } of looks) {
   await accessible(account, "the apps with access");
   await shot(account, `account-apps-${name}`);
   const red = page.waitForSelector("#badge.gone", { timeout: 5000 }).then(() => Date.now());
-  await account.click("[id^=take-back-]");
-  await account.waitForSelector("#taken");
+  if (byOperator) {
+    const own = await browser.newContext(look);
+    const admin = await own.newPage();
+    await admin.goto(`${portal}/admin/grants`);
+    await signIn(admin, "admin@demo.test");
+    await admin.click("table.rows tbody tr:not(:has-text('taken back')) a:has-text('PostPal')");
+    await admin.click("#take-back");
+    await accessible(admin, "asking an operator once");
+    await shot(admin, `admin-take-back-${name}`);
+    await admin.click("#take-back-yes");
+    await admin.waitForSelector("text=The badge is taken back");
+    await shot(admin, `admin-taken-${name}`);
+  } else {
+    await account.click("[id^=take-back-]");
+    await account.waitForSelector("#taken");
+  }
   const answered = Date.now();
   const late = (await red) - answered;
   ok(late <= within + every, `PostPal turned red ${late} ms after the page had answered, want ${within} and the ${every} after which it asks`);
   ok(/taken back/i.test(await page.textContent("#badge")), "the badge is stamped");
-  const told = await account.textContent("#taken");
-  ok(/millisecond/.test(told), `the page says in how many milliseconds it was everywhere, not: ${told}`);
-  await shot(account, `account-taken-${name}`);
+  if (!byOperator) {
+    const told = await account.textContent("#taken");
+    ok(/millisecond/.test(told), `the page says in how many milliseconds it was everywhere, not: ${told}`);
+    await shot(account, `account-taken-${name}`);
+  }
   await shot(page, `postpal-red-${name}`);
-
-  for (const path of ["", "/tokens", "/tokens/new", "/sessions", "/password", "/profile"]) {
-    await account.goto(`${portal}/account${path}`);
-    await accessible(account, `/account${path}`);
-    await shot(account, `account${path.replaceAll("/", "-")}-${name}`);
-  }
-  for (const path of ["/", "/which", "/signup", "/forgot", "/device", "/logout", "/outbox", "/styleguide", "/oauth/authorize?client_id=none"]) {
-    await account.goto(portal + path);
-    await accessible(account, path);
-    await shot(account, `page${path.replaceAll(/[^a-z]/g, "-")}-${name}`);
-  }
   equal(faults, [], "faults in the console");
   await browser.close();
 }

@@ -1,4 +1,4 @@
-// Package developers serves /developers: what a team does for itself. Its apps and their keys, OAuth clients, usage, members.
+// Package developers serves /developers: what a team does for itself. Its apps and their keys, OAuth clients, usage, members, webhooks.
 //
 // Every page stands under its team, /developers/team_…/, and shows nothing of another one: whatever id an address holds, a thing of
 // another team is not there. The acts are package manage's, with the rights of the person who is signed in; a page only leaves out
@@ -73,6 +73,19 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 		"POST /developers/{team}/clients/{app}/secrets/{key}/revoke": p.revokeSecret,
 		"POST /developers/{team}/clients/{app}/delete":               p.deleteClient,
 
+		"GET /developers/{team}/webhooks":                              p.showHooks,
+		"GET /developers/{team}/webhooks/new":                          p.showNewHook,
+		"POST /developers/{team}/webhooks/new":                         p.makeHook,
+		"GET /developers/{team}/webhooks/{hook}":                       p.showHook,
+		"GET /developers/{team}/webhooks/{hook}/edit":                  p.showEditHook,
+		"POST /developers/{team}/webhooks/{hook}/edit":                 p.saveHook,
+		"POST /developers/{team}/webhooks/{hook}/test":                 p.hookAct("tested", p.testHook),
+		"POST /developers/{team}/webhooks/{hook}/deliveries/{message}": p.hookAct("again", p.replayHook),
+		"POST /developers/{team}/webhooks/{hook}/disable":              p.hookAct("disabled", p.switchHook(true)),
+		"POST /developers/{team}/webhooks/{hook}/enable":               p.hookAct("enabled", p.switchHook(false)),
+		"POST /developers/{team}/webhooks/{hook}/rotate":               p.rotateHook,
+		"POST /developers/{team}/webhooks/{hook}/delete":               p.deleteHook,
+
 		"GET /developers/{team}/activity": p.showActivity,
 	}
 }
@@ -93,6 +106,7 @@ func tabs(d *desk) []page.Tab {
 		{"OAuth clients", "clients", audit.RoleDeveloper},
 		{"Usage", "usage", audit.RoleAny},
 		{"Members", "members", audit.RoleAny},
+		{"Webhooks", "webhooks", audit.RoleDeveloper},
 		{"Activity", "activity", audit.RoleAny},
 	} {
 		if d.May(t.role) {

@@ -22,6 +22,7 @@ const hostile = `x"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 // belongings are a team with one of everything.
 type belongings struct {
 	team, app, key, invitation, user string
+	hook, message                    string
 }
 
 // yard is a server with two teams of Alice's and one that she is not in.
@@ -91,7 +92,15 @@ func (y *yard) team(name, owner string) (made belongings) {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	return belongings{team: t.ID, app: a.ID, key: k.ID, invitation: i.ID}
+	hook, err := m.CreateWebhook(ctx, operator, lanyard.WebhookInput{TeamID: t.ID, URL: "https://app.example/hooks?a=1&b=%3Cscript%3E", Description: hostile})
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	sent, err := m.TestWebhook(ctx, operator, hook.ID)
+	if err != nil {
+		y.t.Fatal(err)
+	}
+	return belongings{team: t.ID, app: a.ID, key: k.ID, invitation: i.ID, hook: hook.ID, message: sent.ID}
 }
 
 // as is a browser in which somebody is signed in.
@@ -126,7 +135,7 @@ func (y *yard) lines(team string) int {
 // fill puts ids into a pattern; whatever else it names is x.
 func fill(pattern, team string, of belongings) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
-	path = strings.NewReplacer("{team}", team, "{app}", of.app, "{key}", of.key, "{invitation}", of.invitation, "{user}", of.user).Replace(path)
+	path = strings.NewReplacer("{team}", team, "{app}", of.app, "{key}", of.key, "{invitation}", of.invitation, "{user}", of.user, "{hook}", of.hook, "{message}", of.message).Replace(path)
 	return method, regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, "x")
 }
 
@@ -159,7 +168,7 @@ func TestNothingOfAnotherTeam(t *testing.T) {
 		if p := send(alice, method, path, fields(y.c)); p.Status != http.StatusNotFound {
 			t.Errorf("%s of a team that is not one's own = %d, want 404", pattern, p.Status)
 		}
-		if !regexp.MustCompile(`\{(app|key|invitation|user)\}`).MatchString(pattern) {
+		if !regexp.MustCompile(`\{(app|key|invitation|user|hook)\}`).MatchString(pattern) {
 			continue
 		}
 		method, path = fill(pattern, y.a.team, y.b)
@@ -226,6 +235,7 @@ func TestTeamPages(t *testing.T) {
 		b := y.as(name)
 		for path, opens := range map[string]string{
 			"/members": "alice dora bill", "/activity": "alice dora bill", "/activity?action=key.create": "alice dora bill", "/activity?action=nothing": "alice dora bill",
+			"/webhooks": "alice dora", "/webhooks/new": "alice dora", "/webhooks/" + y.a.hook: "alice dora", "/webhooks/" + y.a.hook + "/edit": "alice dora",
 			"/clients": "alice dora", "/clients?q=nothing": "alice dora", "/clients/new": "alice dora", "/clients/" + y.a.app: "alice dora", "/clients/" + y.a.app + "/edit": "alice dora",
 		} {
 			p := b.Get("/developers/" + y.a.team + path)

@@ -4,13 +4,31 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
 // Person is how the top of a page names a user.
 func Person(u *user.User) page.Person {
 	return page.Person{Name: u.Name, Email: u.Email, Admin: u.Admin}
+}
+
+// Recognise says who is signed in in the browser that asks, or nil. Unlike Visit it leaves everything as it was: a page that is
+// everybody's gives nobody a cookie, and looking at it keeps no session alive.
+func (k *Kit) Recognise(r *http.Request) (*page.Person, error) {
+	value := k.cookie(r)
+	ticket, ok := secret.TicketID(value)
+	if !ok {
+		return nil, nil //nolint:nilnil // nobody
+	}
+	s, u, err := k.session(r.Context(), id.Of[id.Session](ticket), value)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	who := Person(u)
+	return &who, nil
 }
 
 // Enter is the way into every page for people who are signed in: it refuses a form that another site sent, finds out who asks, and

@@ -2,6 +2,7 @@ package developers
 
 import (
 	"net/http"
+	"net/url"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -16,6 +17,8 @@ import (
 type startPage struct {
 	page.Room
 	Name   string
+	Get    bool   // a key is what they came for
+	API    string // of the key; empty: one that is chosen then
 	Errors page.Errs
 }
 
@@ -32,16 +35,42 @@ func (p *rooms) enter(w http.ResponseWriter, r *http.Request, d *desk) error {
 	return page.Redirect(w, r, "/developers/"+d.Mine[0].Team.ID)
 }
 
+// goForKey is GET /developers/get-key: the way from a page that knows of no team to a key, of the API that the query names or of one to
+// be chosen.
+func (p *rooms) goForKey(w http.ResponseWriter, r *http.Request, d *desk) error {
+	api := r.URL.Query().Get("api")
+	if len(d.Mine) == 0 {
+		return p.set.Render(w, r, http.StatusOK, "start", startPage{Room: p.room(r, d, "", "Start a team"), Name: browser.Person(d.User).Called() + "’s team", Get: true, API: api})
+	}
+	for _, m := range d.Mine {
+		if m.Role == audit.RoleOwner || m.Role == audit.RoleDeveloper {
+			return page.Redirect(w, r, "/developers/"+m.Team.ID+newKeyPath(api))
+		}
+	}
+	return page.Redirect(w, r, "/developers/"+d.Mine[0].Team.ID)
+}
+
+// newKeyPath is that of the form that makes a key for an API, below a team's.
+func newKeyPath(api string) string {
+	if api == "" {
+		return "/keys/new"
+	}
+	return "/keys/new?" + url.Values{"api": {api}}.Encode()
+}
+
 // start is POST /developers: a team of one's own.
 func (p *rooms) start(w http.ResponseWriter, r *http.Request, d *desk) error {
-	name := r.PostForm.Get("name")
+	name, get, api := r.PostForm.Get("name"), r.PostForm.Has("get"), r.PostForm.Get("api")
 	made, err := p.Manage.StartTeam(r.Context(), d.Actor, name)
 	if err != nil {
 		wrong, err := page.Beside(err, map[string]string{"name": "name"})
 		if err != nil {
 			return err
 		}
-		return p.set.Render(w, r, http.StatusBadRequest, "start", startPage{Room: p.room(r, d, "", "Start a team"), Name: name, Errors: wrong})
+		return p.set.Render(w, r, http.StatusBadRequest, "start", startPage{Room: p.room(r, d, "", "Start a team"), Name: name, Get: get, API: api, Errors: wrong})
+	}
+	if get {
+		return page.Redirect(w, r, "/developers/"+made.ID+newKeyPath(api))
 	}
 	return page.Redirect(w, r, "/developers/"+made.ID)
 }

@@ -42,7 +42,7 @@ func (p *portal) explainError(w http.ResponseWriter, r *http.Request) error {
 	if page.WantsJSON(r) {
 		return writeJSON(w, errorJSON{text.Code, text.Title, text.Sentence, text.Who, text.How, text.Example, text.Also})
 	}
-	view := errorPage{Frame: p.Page.Frame(r, text.Title, "/errors/"), Text: text}
+	view := errorPage{Frame: p.frame(w, r, text.Title, "/errors/"), Text: text}
 	if code := policy.Code(text.Code); slices.Contains(policy.Codes(), code) {
 		view.Status = code.HTTPStatus()
 	}
@@ -77,7 +77,7 @@ type errorGroup struct {
 
 // listErrors serves GET /errors/.
 func (p *portal) listErrors(w http.ResponseWriter, r *http.Request) error {
-	return p.pages.Render(w, r, http.StatusOK, "errors", errorsPage{p.Page.Frame(r, "Errors", "/errors/"), groupErrors(advice.Pages())})
+	return p.pages.Render(w, r, http.StatusOK, "errors", errorsPage{p.frame(w, r, "Errors", "/errors/"), groupErrors(advice.Pages())})
 }
 
 // groupErrors puts every text into the group of who can mend it, first things first.

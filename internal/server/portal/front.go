@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"github.com/lanyard-auth/lanyard"
@@ -15,10 +16,17 @@ type frontPage struct {
 	page.Frame
 	Key, Token page.Pass // the two things a call may carry
 	APIs       []apiCard
+	Signup     bool // accounts may be made here by oneself
 }
 
+// getKey is where one gets a key: it asks who one is, which API, and makes it.
+const getKey = "/developers/get-key"
+
 // NoAPIs stands where no API is declared.
-func (frontPage) NoAPIs() page.Empty {
+func (p frontPage) NoAPIs() page.Empty {
+	if p.User != nil && p.User.Admin {
+		return page.Empty{Title: "No API is declared yet", Text: "Describe yours in a minute, or try with an example.", Link: page.Link{Text: "Set up an API", URL: "/setup"}}
+	}
 	return page.Empty{
 		Title: "No API is declared yet", Text: "APIs, their scopes and plans are written in lanyard.yaml. If you run this server, the next command is:",
 		Command: "lanyard apply -f lanyard.yaml", Note: "Add --dry-run to see first what it would change.",
@@ -30,6 +38,7 @@ type apiCard struct {
 	Name   string // as it is addressed
 	Title  string
 	Takes  takes
+	Get    string   // where one gets a key for it; empty: it takes none
 	Differ string   // how many operations take something else; empty: none
 	Lets   []string // what its scopes let an app do
 	More   int      // how many scopes are left out of Lets
@@ -47,7 +56,7 @@ func (p *portal) front(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("list the APIs for the front: %w", err)
 	}
-	view := frontPage{Frame: p.Page.Frame(r, "", "/")}
+	view := frontPage{Frame: p.frame(w, r, "", "/"), Signup: p.Signup}
 	view.Title = "Build with " + view.Face.Name
 	view.Key, view.Token = samples(advice.Table())
 	for _, api := range declared {
@@ -64,11 +73,15 @@ func newAPICard(api lanyard.API) apiCard {
 	if card.Title == "" {
 		card.Title = page.Upper(api.Name)
 	}
-	differ := 0
+	differ, keys := 0, card.Takes.Card
 	for _, operation := range api.Operations {
 		if operation.Takes != "" && inWords(operation.Takes) != card.Takes {
 			differ++
+			keys = keys || inWords(operation.Takes).Card
 		}
+	}
+	if keys {
+		card.Get = getKey + "?api=" + url.QueryEscape(api.Name)
 	}
 	switch differ {
 	case 0:

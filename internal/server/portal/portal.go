@@ -2,7 +2,7 @@
 // of the JSON API.
 //
 // How they look is package page's and the words about credentials are package advice's. It changes nothing: every page here is a GET
-// without a session.
+// that needs no session. Whoever is signed in is named at the top, and then the page is stored nowhere.
 package portal
 
 import (
@@ -25,6 +25,8 @@ type Config struct {
 	APIs      func(context.Context) ([]lanyard.API, error) // the declared ones without Lanyard's own, in the order to show them
 	Document  []byte                                       // the OpenAPI document of the JSON API, as YAML
 	PublicURL string                                       // without a slash at its end
+	Who       func(*http.Request) (*page.Person, error)    // who is signed in, or nil; it gives nobody a cookie. nil: nobody ever is
+	Signup    bool                                         // accounts may be made here by oneself
 	Log       *slog.Logger                                 // nil: nothing is logged
 }
 
@@ -54,4 +56,20 @@ type portal struct {
 	Config
 	pages     *page.Set
 	described template.HTML // the body of the reference
+}
+
+// frame begins a page. Whoever asks is named at its top; where that cannot be found out now, nobody is: the page that explains an
+// outage must be there during it.
+func (p *portal) frame(w http.ResponseWriter, r *http.Request, title, here string) page.Frame {
+	made := p.Page.Frame(r, title, here)
+	w.Header().Add("Vary", "Cookie")
+	if p.Who == nil {
+		return made
+	}
+	who, err := p.Who(r)
+	if err != nil && r.Context().Err() == nil {
+		p.Page.Log.WarnContext(r.Context(), "page shown without who asks", "pattern", r.Pattern, "error", err)
+	}
+	made.User = who
+	return made
 }

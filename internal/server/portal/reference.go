@@ -24,7 +24,7 @@ type referencePage struct {
 
 // reference serves GET /reference.
 func (p *portal) reference(w http.ResponseWriter, r *http.Request) error {
-	view := referencePage{p.Page.Frame(r, "Reference", "/reference"), p.described}
+	view := referencePage{p.frame(w, r, "Reference", "/reference"), p.described}
 	view.Open = true
 	return p.pages.Render(w, r, http.StatusOK, "reference", view)
 }

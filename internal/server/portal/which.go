@@ -49,7 +49,7 @@ type outcome struct {
 func (p *portal) which(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	given := advice.Answers{Whose: query.Get("whose"), Where: query.Get("where"), Leak: query.Get("leak")}
-	view := whichPage{Frame: p.Page.Frame(r, "Which do I need?", "/which"), Table: compare(advice.Table()), All: outcomes()}
+	view := whichPage{Frame: p.frame(w, r, "Which do I need?", "/which"), Table: compare(advice.Table()), All: outcomes()}
 	for i, value := range []string{given.Whose, given.Where, given.Leak} {
 		view.Questions = append(view.Questions, question{advice.Questions()[i], value})
 	}

@@ -91,7 +91,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	mails := &notify.Memory{}
-	s, err := server.New(ctx, settings, server.Options{Log: o.Log, Now: o.Now, Sender: mails})
+	gateway := http.NewServeMux() // filled once there is a server to guard what stands behind it
+	s, err := server.New(ctx, settings, server.Options{Log: o.Log, Now: o.Now, Sender: mails, Gateway: &server.Gateway{URL: places.Gateway, Handler: gateway}})
 	if err != nil {
 		return err
 	}
@@ -104,6 +105,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, stop())
 	}
+	addExamples(gateway, client, s, &places, o.Log)
 	if err := o.tell(&places); err != nil {
 		return errors.Join(err, stop())
 	}
@@ -114,7 +116,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return postpal.New(ctx, postpal.Config{Issuer: places.Portal, ClientID: places.PostPalClient, API: places.Gateway + "/mail", URL: places.PostPal, Provider: "Acme"})
 	}}
 	err = serveAll(ctx, o.Log, []site{
-		{at.main, front(s, mails)}, {at.gateway, examples(client, s, &places, o.Log)}, {at.postPal, postPal},
+		{at.main, front(s, mails)}, {at.gateway, gateway}, {at.postPal, postPal},
 	})
 	return errors.Join(err, stop())
 }
@@ -150,10 +152,9 @@ func front(s *server.Server, mails *notify.Memory) http.Handler {
 	return mux
 }
 
-// examples are the example APIs, each behind the middleware. The path below the mount is what the catalog knows. Before mail
+// addExamples adds the example APIs, each behind the middleware. The path below the mount is what the catalog knows. Before mail
 // stands where it says who guards it (RFC 9728).
-func examples(client *lanyard.Client, s *server.Server, at *Places, log *slog.Logger) http.Handler {
-	mux := http.NewServeMux()
+func addExamples(mux *http.ServeMux, client *lanyard.Client, s *server.Server, at *Places, log *slog.Logger) {
 	resource := at.Gateway + "/mail"
 	metadata := at.Gateway + "/.well-known/oauth-protected-resource/mail"
 	guarded := func(name string, api http.Handler, opts ...lanyard.Option) {
@@ -167,7 +168,6 @@ func examples(client *lanyard.Client, s *server.Server, at *Places, log *slog.Lo
 	})
 	mux.Handle("/.well-known/oauth-protected-resource/mail", told)
 	mux.Handle("/.well-known/oauth-protected-resource", told)
-	return mux
 }
 
 // people tells the mail API who its users are.

@@ -29,6 +29,11 @@ func (k *Kit) NewRoom(r *http.Request, title, here string, who Person, label, ta
 	return made
 }
 
+// SetupSteps are the steps of setting up a server, of which now is under way: 0, 1 or 2.
+func SetupSteps(now int) Steps {
+	return Steps{Label: "Setting up", Texts: []string{"You", "Your API", "First call"}, Now: now}
+}
+
 // Ask is an act that breaks something: the button opens what it will break and asks once, as the partial "ask" shows it. It needs no
 // script.
 type Ask struct {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/browser"
@@ -114,17 +115,21 @@ func (c *Core) cli(ctx context.Context) error {
 	return err
 }
 
+// browsers is how the pages know who asks.
+func (s *Server) browsers() *browser.Kit {
+	return &browser.Kit{
+		Web: s.kit, Sessions: s.Store, Users: s.Store, MAC: s.Ring.MAC, MACWith: s.Ring.MACWith, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://"),
+		Now: s.opts.Now, Random: s.opts.Random, Claims: s.Store,
+	}
+}
+
 // badge wires the visitor badge: the authorization server, the pages of the way in, the account.
-func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
+func (s *Server) badge(mux *http.ServeMux, pages *page.Kit, browsers *browser.Kit, gateway *Gateway) error {
 	fetcher, err := outbound.New(outbound.Options{Allow: s.Settings.OutboundAllow, CAFile: s.Settings.OutboundCAFile})
 	if err != nil {
 		return err
 	}
 	s.Manage.CheckFetch = fetcher.CheckURL
-	browsers := &browser.Kit{
-		Web: s.kit, Sessions: s.Store, Users: s.Store, MAC: s.Ring.MAC, MACWith: s.Ring.MACWith, Secure: strings.HasPrefix(s.Settings.PublicURL, "https://"),
-		Now: s.opts.Now, Random: s.opts.Random, Claims: s.Store,
-	}
 	gate := &signin.Gate{Users: s.Store, Passwords: s.Store, Hasher: s.hasher, Limits: ratelimit.NewMemory(s.opts.Now()), Now: s.opts.Now}
 	s.oauth = oauth.Register(mux, oauth.Config{
 		Issuer: s.Settings.PublicURL, Kit: s.kit, Page: pages, Browser: browsers, Verifier: s.Verifier, Ring: s.Ring, Minter: s.minter, Outbound: fetcher, Gate: gate,
@@ -142,9 +147,16 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit) error {
 	account.Register(mux, account.Config{
 		Page: pages, Kit: s.kit, Browser: browsers, Gate: gate, Accounts: s.Manage, Verifier: s.Verifier, Grants: s.Store, Now: s.opts.Now,
 	})
-	developers.Register(mux, developers.Config{Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Now: s.opts.Now})
+	developers.Register(mux, developers.Config{
+		Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Sync: s.Tail.Sync, PublicURL: s.Settings.PublicURL, Gateway: gateway.URL, Calls: gateway.Handler, Client: s.kit.Client, Now: s.opts.Now,
+	})
+	var example *lanyard.API
+	if s.opts.Gateway == nil {
+		weather := s.example()
+		example = &weather
+	}
 	admin.Register(mux, admin.Config{
-		Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Ring: s.Ring, Server: s.Store, Settings: s.Settings, Ready: s.Ready, Build: build(), Now: s.opts.Now,
+		Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Ring: s.Ring, Server: s.Store, Settings: s.Settings, Ready: s.Ready, Build: build(), Example: example, Now: s.opts.Now,
 	})
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/page"
@@ -42,12 +43,20 @@ func (s *Server) routes() (http.Handler, error) {
 	s.pages = page.New(page.Config{Web: s.kit, Brand: s.brand, Log: s.log})
 	// The authorization server: /oauth/…, /.well-known/…, /continue. The pages of the way in: /login, /consent, /device, /logout,
 	// /signup, /forgot, /link, /invitation, /setup. A person's own: /account/….
-	if err := s.badge(mux, s.pages); err != nil {
+	browsers, gateway := s.browsers(), s.opts.Gateway
+	if gateway == nil {
+		here := s.examples()
+		mux.Handle(examplesPath+"/", http.StripPrefix(examplesPath, here.Handler))
+		gateway = &here
+	}
+	if err := s.badge(mux, s.pages, browsers, gateway); err != nil {
 		return nil, err
 	}
 
 	// Pages: /, /which, /errors/…, /reference, /assets/….
-	if err := portal.Register(mux, portal.Config{Page: s.pages, Brand: s.brand, APIs: s.apis, Document: document, PublicURL: s.Settings.PublicURL, Log: s.log}); err != nil {
+	if err := portal.Register(mux, portal.Config{
+		Page: s.pages, Brand: s.brand, APIs: s.apis, Document: document, PublicURL: s.Settings.PublicURL, Who: browsers.Recognise, Signup: s.Settings.Signup == config.Open, Log: s.log,
+	}); err != nil {
 		return nil, err
 	}
 

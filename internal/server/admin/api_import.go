@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"net/http"
@@ -16,6 +15,8 @@ import (
 // importPage shows what an OpenAPI file would declare: button declare-import.
 type importPage struct {
 	page.Room
+	Steps      *page.Steps
+	Action     string // what declares it
 	API        lanyard.API
 	Unused     []string
 	Operations page.Table
@@ -43,12 +44,29 @@ func (p *rooms) importForm(r *http.Request, d *desk, name, text string, errs pag
 	}
 }
 
+// importing is a way on which an OpenAPI file is read.
+type importing struct {
+	form     func(page.Errs) formPage // shows the form anew, with what is wrong with it
+	steps    *page.Steps
+	upstream string              // instead of the file's; empty: that one
+	done     func(string) string // where an API leads that is declared
+}
+
 // importAPI is POST /admin/apis/import: first what the file would declare, then, with what was shown, the declaration.
 func (p *rooms) importAPI(w http.ResponseWriter, r *http.Request, d *desk) error {
+	return p.readImport(w, r, d, importing{
+		form: func(errs page.Errs) formPage {
+			return p.importForm(r, d, strings.TrimSpace(r.PostForm.Get("name")), r.PostForm.Get("text"), errs)
+		},
+		done: func(name string) string { return done(apiPath(name), "api.put", name) },
+	})
+}
+
+func (p *rooms) readImport(w http.ResponseWriter, r *http.Request, d *desk, on importing) error {
 	form := r.PostForm
 	name := strings.TrimSpace(form.Get("name"))
 	if form.Get("declared") != "" {
-		return p.declareImport(w, r, d, name, form.Get("declared"))
+		return p.declareImport(w, r, d, name, on)
 	}
 	refuse := func(refused error, field string) error {
 		errs, err := wrong(refused, nil, "name")
@@ -58,7 +76,7 @@ func (p *rooms) importAPI(w http.ResponseWriter, r *http.Request, d *desk) error
 		if text := errs[""]; text != "" {
 			errs = page.Errs{field: text}
 		}
-		return p.form(w, r, p.importForm(r, d, name, form.Get("text"), errs))
+		return p.form(w, r, on.form(errs))
 	}
 	from, document := "file", form.Get("file")
 	if document == "" {
@@ -74,6 +92,7 @@ func (p *rooms) importAPI(w http.ResponseWriter, r *http.Request, d *desk) error
 	if err != nil {
 		return refuse(err, from)
 	}
+	a.Upstream = cmp.Or(on.upstream, a.Upstream)
 	if _, err := p.Manage.PutAPI(r.Context(), d.Actor, name, a, true); err != nil {
 		return refuse(err, from)
 	}
@@ -82,7 +101,7 @@ func (p *rooms) importAPI(w http.ResponseWriter, r *http.Request, d *desk) error
 		return err
 	}
 	a.Name, a.Takes = name, cmp.Or(a.Takes, "either")
-	view := importPage{Room: p.room(r, d, "/admin/apis", "Import "+titleOf(a)), API: a, Unused: unused, Declared: string(declared), Scopes: scopeTable(a)}
+	view := importPage{Room: p.room(r, d, "/admin/apis", "Import "+titleOf(a)), Steps: on.steps, Action: r.URL.Path, API: a, Unused: unused, Declared: string(declared), Scopes: scopeTable(a)}
 	view.Operations = operationList(a, page.NewList("/admin/apis/import", nil, "")).Table
 	if view.More = len(a.Operations) - len(view.Operations.Rows); view.More < 0 {
 		view.More = 0
@@ -100,9 +119,9 @@ func (p *rooms) importAPI(w http.ResponseWriter, r *http.Request, d *desk) error
 }
 
 // declareImport declares what was shown.
-func (p *rooms) declareImport(w http.ResponseWriter, r *http.Request, d *desk, name, declared string) error {
+func (p *rooms) declareImport(w http.ResponseWriter, r *http.Request, d *desk, name string, on importing) error {
 	var a lanyard.API
-	dec := json.NewDecoder(bytes.NewReader([]byte(declared)))
+	dec := json.NewDecoder(strings.NewReader(r.PostForm.Get("declared")))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&a); err != nil {
 		return fault.New(fault.Invalid, "what the page showed did not come back whole: import the file once more")
@@ -112,7 +131,7 @@ func (p *rooms) declareImport(w http.ResponseWriter, r *http.Request, d *desk, n
 		if err != nil {
 			return err
 		}
-		return p.form(w, r, p.importForm(r, d, name, "", errs))
+		return p.form(w, r, on.form(errs))
 	}
-	return page.Redirect(w, r, done(apiPath(name), "api.put", name))
+	return page.Redirect(w, r, on.done(name))
 }

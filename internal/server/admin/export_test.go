@@ -7,5 +7,5 @@ import (
 
 // Patterns are all routes of the administration.
 func Patterns() []string {
-	return append(slices.Sorted(maps.Keys((&rooms{}).routes())), "POST /admin/apis/import")
+	return append(slices.Sorted(maps.Keys((&rooms{}).routes())), "POST /admin/apis/import", "POST /setup/api")
 }

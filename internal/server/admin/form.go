@@ -15,6 +15,7 @@ import (
 // formPage is a form: to make a thing, or to change one.
 type formPage struct {
 	page.Room
+	Steps   *page.Steps // of the way the form is on; nil: it is on none
 	Heading string
 	Lead    string
 	Back    page.Link
@@ -23,8 +24,10 @@ type formPage struct {
 	Fields  []page.Field
 	Groups  []group
 	Hidden  []page.Hidden
-	Button  string // a verb and what it makes
-	ID      string // of the button
+	Button  string    // a verb and what it makes
+	ID      string    // of the button
+	Other   *page.Act // another way on
+	Skip    page.Link // how to go on without it
 	Remove  *page.Act
 	Errors  page.Errs
 }

@@ -26,6 +26,7 @@ const (
 // overviewPage is GET /admin. Its part "calls" is alive.
 type overviewPage struct {
 	page.Room
+	Begin   *page.Empty // stands where no API is declared; nil: one is
 	Numbers []page.Number
 	Chart   page.Chart
 	Denials page.Table
@@ -39,6 +40,13 @@ type overviewPage struct {
 func (p *rooms) overview(w http.ResponseWriter, r *http.Request, d *desk) (err error) {
 	view := overviewPage{Room: p.room(r, d, "/admin", "Overview")}
 	ctx := r.Context()
+	there, err := p.Manage.APIs(ctx, d.Actor)
+	if err != nil {
+		return err
+	}
+	if len(there) == 0 {
+		view.Begin = &page.Empty{Title: "No API is declared yet", Text: "Describe yours, or try with an example. Then a first call is a minute away.", Link: page.Link{Text: "Set up an API", URL: "/setup/api"}}
+	}
 	month, err := p.usage(ctx, d, manage.UsageQuery{Granularity: "month", GroupBy: []string{"outcome"}})
 	if err != nil {
 		return err

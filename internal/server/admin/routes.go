@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/browser"
 	"github.com/lanyard-auth/lanyard/internal/config"
@@ -26,7 +27,7 @@ import (
 //go:embed templates/*.html
 var templates embed.FS
 
-// Config is what the pages need. Every field is needed.
+// Config is what the pages need. Every field but Example is needed.
 type Config struct {
 	Page     *page.Kit
 	Browser  *browser.Kit
@@ -37,6 +38,7 @@ type Config struct {
 	Settings config.Settings
 	Ready    func(context.Context) error // why this node should get no requests
 	Build    string                      // which program runs: "v1.2.0 go1.26 linux/amd64"
+	Example  *lanyard.API                // an API that this server answers itself, for trying it; nil: there is none
 	Now      func() time.Time
 }
 
@@ -71,13 +73,15 @@ func Register(mux *http.ServeMux, c Config) {
 		mux.Handle(pattern, p.handle(serve, c.Browser.Enter))
 	}
 	// A document may be larger than a form.
+	mux.Handle("POST /setup/api", p.handle(p.setUpAPI, c.Browser.EnterUpload))
 	mux.Handle("POST /admin/apis/import", p.handle(p.importAPI, c.Browser.EnterUpload))
 }
 
 // routes are the pages, by their patterns.
 func (p *rooms) routes() map[string]serve {
 	return map[string]serve{
-		"GET /admin": p.overview,
+		"GET /admin":     p.overview,
+		"GET /setup/api": p.showSetup,
 
 		"GET /admin/apis":                          p.apis,
 		"POST /admin/apis":                         p.declareAPI,

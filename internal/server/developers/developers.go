@@ -2,7 +2,9 @@ package developers
 
 import (
 	"cmp"
+	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -22,7 +24,13 @@ type Config struct {
 	Browser  *browser.Kit
 	Manage   *manage.Service // its Wait may be nil
 	Verifier *verify.Verifier
-	Now      func() time.Time
+
+	Sync      func(context.Context) error    // waits until this node has applied what is written
+	PublicURL string                         // without a slash at its end
+	Gateway   string                         // answers the calls of APIs whose identifier lies below it
+	Calls     http.Handler                   // the same in this process; it sees paths below Gateway
+	Client    func(*http.Request) netip.Addr // from where a request comes
+	Now       func() time.Time
 }
 
 type rooms struct {

@@ -27,9 +27,13 @@ func Register(mux *http.ServeMux, c Config) {
 // routes are the pages, by pattern.
 func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *desk) error {
 	return map[string]func(http.ResponseWriter, *http.Request, *desk) error{
-		"GET /developers":        p.enter,
-		"POST /developers":       p.start,
-		"GET /developers/{team}": p.overview,
+		"GET /setup/call":  p.showSetup,
+		"POST /setup/call": p.setUp,
+
+		"GET /developers":         p.enter,
+		"POST /developers":        p.start,
+		"GET /developers/get-key": p.goForKey,
+		"GET /developers/{team}":  p.overview,
 
 		"GET /developers/{team}/apps":                p.showApps,
 		"GET /developers/{team}/apps/{app}":          p.showApp,

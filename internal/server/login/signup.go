@@ -186,8 +186,11 @@ func (p *rooms) useLink(w http.ResponseWriter, r *http.Request, visit *browser.V
 	return p.goOn(w, r, to)
 }
 
-// showSetup is GET /setup: the setup link from the console, while there is no admin.
+// showSetup is GET /setup: the setup link from the console, while there is no admin. Without the link it is the way on for who is one.
 func (p *rooms) showSetup(w http.ResponseWriter, r *http.Request, visit *browser.Visit) error {
+	if !r.URL.Query().Has("t") {
+		return page.Redirect(w, r, "/setup/api")
+	}
 	text := r.URL.Query().Get("t")
 	l, err := p.Accounts.LinkState(r.Context(), text, visit.Browser)
 	if err != nil {
@@ -215,5 +218,5 @@ func (p *rooms) setup(w http.ResponseWriter, r *http.Request, visit *browser.Vis
 	if err := p.Browser.Begin(w, r, visit, admin, browser.ACRPassword, "pwd"); err != nil {
 		return err
 	}
-	return p.goOn(w, r, way{Next: "/account"})
+	return p.goOn(w, r, way{Next: "/setup/api"})
 }

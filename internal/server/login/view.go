@@ -261,6 +261,9 @@ type setupPage struct {
 	Errors      errs
 }
 
+// Steps say what follows.
+func (setupPage) Steps() page.Steps { return page.SetupSteps(0) }
+
 // Fields are the page's fields.
 func (p setupPage) Fields() []page.Field {
 	return []page.Field{

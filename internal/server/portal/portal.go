@@ -8,7 +8,6 @@ package portal
 import (
 	"context"
 	"embed"
-	"html/template"
 	"log/slog"
 	"net/http"
 
@@ -35,14 +34,15 @@ func Register(mux *http.ServeMux, c Config) error {
 	if c.Page == nil {
 		c.Page = page.New(page.Config{Web: &web.Kit{PublicURL: c.PublicURL, Log: c.Log}, Brand: c.Brand, Log: c.Log})
 	}
-	body, err := describe(c.Document, c.PublicURL)
+	operations, objects, err := describe(c.Document, c.PublicURL)
 	if err != nil {
 		return err
 	}
-	p := &portal{Config: c, pages: c.Page.Templates(templates, "templates/*.html"), described: body}
+	p := &portal{Config: c, pages: c.Page.Templates(templates, "templates/*.html")}
 	mux.HandleFunc("GET /{$}", c.Page.Handle(p.front))
 	mux.HandleFunc("GET /which", c.Page.Handle(p.which))
-	mux.HandleFunc("GET /reference", c.Page.Handle(p.reference))
+	mux.HandleFunc("GET /reference", c.Page.Handle(p.reference("Reference", operations)))
+	mux.HandleFunc("GET /reference/objects", c.Page.Handle(p.reference("Objects", objects)))
 	mux.HandleFunc("GET /errors/{$}", c.Page.Handle(p.listErrors))
 	mux.HandleFunc("GET /errors/{code}", c.Page.Handle(p.explainError))
 	mux.HandleFunc("GET /assets/{name}", c.Page.Assets())
@@ -54,8 +54,7 @@ var templates embed.FS
 
 type portal struct {
 	Config
-	pages     *page.Set
-	described template.HTML // the body of the reference
+	pages *page.Set
 }
 
 // frame begins a page. Whoever asks is named at its top; where that cannot be found out now, nobody is: the page that explains an

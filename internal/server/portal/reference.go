@@ -22,11 +22,13 @@ type referencePage struct {
 	Body template.HTML
 }
 
-// reference serves GET /reference.
-func (p *portal) reference(w http.ResponseWriter, r *http.Request) error {
-	view := referencePage{p.frame(w, r, "Reference", "/reference"), p.described}
-	view.Open = true
-	return p.pages.Render(w, r, http.StatusOK, "reference", view)
+// reference serves GET /reference, and its objects' page.
+func (p *portal) reference(title string, body template.HTML) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		view := referencePage{p.frame(w, r, title, "/reference"), body}
+		view.Open = true
+		return p.pages.Render(w, r, http.StatusOK, "reference", view)
+	}
 }
 
 // described is the document as the body of a page.
@@ -87,19 +89,22 @@ type describedError struct {
 	Text   advice.Text
 }
 
-// describe writes the body of the reference.
-func describe(text []byte, publicURL string) (template.HTML, error) {
+// describe writes the bodies of the reference and of its objects' page.
+func describe(text []byte, publicURL string) (operations, objects template.HTML, err error) {
 	doc, err := readDocument(text)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	funcs := template.FuncMap{"marked": marked, "paragraphs": paragraphs}
-	made := template.Must(template.New("reference.html").Funcs(funcs).ParseFS(templates, "templates/once/reference.html"))
-	var b bytes.Buffer
-	if err := made.Execute(&b, doc.describe(publicURL)); err != nil {
-		return "", fmt.Errorf("write the reference: %w", err)
+	made := template.Must(template.New("").Funcs(template.FuncMap{"marked": marked, "paragraphs": paragraphs}).ParseFS(templates, "templates/once/*.html"))
+	all, bodies := doc.describe(publicURL), [2]template.HTML{}
+	for i, name := range []string{"reference.html", "objects.html"} {
+		var b bytes.Buffer
+		if err := made.ExecuteTemplate(&b, name, all); err != nil {
+			return "", "", fmt.Errorf("write the reference: %w", err)
+		}
+		bodies[i] = template.HTML(b.String()) //nolint:gosec // html/template has just made it
 	}
-	return template.HTML(b.String()), nil //nolint:gosec // html/template has just made it
+	return bodies[0], bodies[1], nil
 }
 
 func (d document) describe(publicURL string) described {

@@ -41,12 +41,13 @@ func TestReferenceHoldsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := get(t, server(acme()), "/reference", browser)
-	body := w.Body.String()
+	body, objects := w.Body.String(), get(t, server(acme()), "/reference/objects", browser).Body.String()
 	pagetest.Keep(t, page.New(page.Config{}).Assets(), "portal-reference", body)
 	if w.Code != http.StatusOK {
 		t.Fatalf("GET /reference = %d %s", w.Code, body)
 	}
-	text := pagetest.Plain(body)
+	both := body + objects
+	text := pagetest.Plain(both)
 	count := 0
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
@@ -75,7 +76,7 @@ func TestReferenceHoldsAll(t *testing.T) {
 	}
 	for name, s := range doc.Components.Schemas {
 		for field, what := range s.Properties {
-			if !strings.Contains(body, "<code>"+field+"</code>") || !strings.Contains(text, strings.ReplaceAll(what.Description, "`", "")) {
+			if !strings.Contains(both, "<code>"+field+"</code>") || !strings.Contains(text, strings.ReplaceAll(what.Description, "`", "")) {
 				t.Errorf("the reference lacks the field %s of %s", field, name)
 			}
 		}
@@ -88,7 +89,12 @@ func TestReferenceHoldsAll(t *testing.T) {
 	if !strings.Contains(body, `href="/openapi.yaml"`) {
 		t.Error("the reference does not lead to the document")
 	}
-	for _, fault := range pagetest.Faults(body) {
+	for _, m := range regexp.MustCompile(`href="/reference/objects#([^"]*)"`).FindAllStringSubmatch(both, -1) {
+		if !strings.Contains(objects, `<section id="`+m[1]+`"`) {
+			t.Errorf("the reference leads to the object %s, which is not there", m[1])
+		}
+	}
+	for _, fault := range append(pagetest.Faults(body), pagetest.Faults(objects)...) {
 		t.Error(fault)
 	}
 }
@@ -138,7 +144,7 @@ func TestReferenceExamples(t *testing.T) {
 // A document is ours, but its words are text all the same.
 func TestReferenceEscapes(t *testing.T) {
 	const attack = `</code><script>alert(1)</script>`
-	body, err := describe([]byte(`{info: {description: "`+attack+`"}, tags: [{name: x, description: "`+attack+`"}], paths: {"/v1/a": {get: {operationId: "a", summary: "`+attack+`", tags: [x],
+	body, _, err := describe([]byte(`{info: {description: "`+attack+`"}, tags: [{name: x, description: "`+attack+`"}], paths: {"/v1/a": {get: {operationId: "a", summary: "`+attack+`", tags: [x],
 		parameters: [{name: "`+attack+`", in: query, required: true, description: "`+attack+`"}], responses: {"200": {}}}}}}`), "https://id.test")
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,9 @@ import (
 )
 
 // public are the pages that name whoever is signed in.
-func public() []string { return []string{"/", "/which", "/errors/", "/errors/expired", "/reference"} }
+func public() []string {
+	return []string{"/", "/which", "/errors/", "/errors/expired", "/reference", "/reference/objects"}
+}
 
 // The pages that explain an outage must be there during it, and then they are everybody's.
 func TestPagesOutliveTheSession(t *testing.T) {

@@ -39,8 +39,8 @@ await page.waitForSelector("text=Waiting for your first call");
 
 // The line that is shown is the one that is called.
 const line = await page.textContent("pre code[data-copy='the command']");
-const [, header, value] = /-H '([^:]+): ([^']+)'/.exec(line) || [];
-const [, address] = /'(http[^']+)'/.exec(line.replace(/-H '[^']*'/g, "")) || [];
+const [, header, value] = /-H "([^:]+): ([^"]+)"/.exec(line) || [];
+const [, address] = / "(http[^"]+)"/.exec(line) || [];
 ok(header && address, `the line has a header and an address: ${line.replaceAll(secret, "…")}`);
 const answer = await fetch(address, { headers: { [header]: value } });
 equal(answer.status, 200, "the first call");
@@ -53,7 +53,7 @@ ok(!(await page.content()).includes(secret), "the secret is not shown again by a
 await page.goto(`${portal}/admin`);
 await page.waitForSelector("#main svg rect", { timeout: 15000 });
 await look("the overview after setting up");
-ok((await page.textContent("body")).includes("Weather"), "the API stands there, or its app");
+ok((await page.textContent("body")).includes("First call"), "the app of the first call stands there");
 
 equal(faults, [], "faults in the console");
 await browser.close();

@@ -81,14 +81,14 @@ async function tour(email, paths) {
   await own.close();
 }
 
-await tour("", ["/", "/which", "/reference", "/errors/", "/errors/expired", "/errors/insufficient_scope", "/login", "/signup", "/forgot", "/device", "/logout", "/outbox", "/styleguide", "/nothing", "/oauth/authorize?client_id=none"]);
+await tour("", ["/", "/which", "/reference", "/reference/objects", "/errors/", "/errors/expired", "/errors/insufficient_scope", "/login", "/signup", "/forgot", "/device", "/logout", "/outbox", "/styleguide", "/nothing", "/oauth/authorize?client_id=none"]);
 await tour("ada@demo.test", ["/", "/account", "/account/apps", "/account/tokens", "/account/tokens/new", "/account/sessions", "/account/password", "/account/profile", "/developers"]);
 await tour("dev@demo.test", async (page) => {
   await page.goto(`${portal}/developers`);
   const team = new URL(page.url()).pathname;
   const app = await first(page, `${team}/apps`), key = await first(page, `${team}/keys`), client = await first(page, `${team}/clients`);
   return [team, `${team}/apps`, `${team}/apps?q=nothing-like-it`, app, `${team}/keys`, `${team}/keys/new`, `${team}/keys/new?api=weather`, key, `${key}/edit`, `${team}/clients`, `${team}/clients/new`, client, `${client}/edit`,
-    `${team}/usage`, `${team}/members`, `${team}/activity`];
+    `${team}/usage`, `${team}/members`, `${team}/webhooks`, `${team}/webhooks/new`, `${team}/activity`];
 });
 await tour("admin@demo.test", async (page) => {
   const list = async (part) => first(page, `/admin/${part}`);

@@ -35,6 +35,7 @@ type secretPage struct {
 	Secret page.Secret
 	Pass   page.Pass
 	Calls  calls
+	Try    string // where the call can be made from the page, with the secret as a field of the form
 	First  firstCallPart
 	Key    page.Link
 	Note   string
@@ -229,7 +230,7 @@ func (p *rooms) rotateKey(w http.ResponseWriter, r *http.Request, d *desk) error
 
 // showSecret shows what was made, once.
 func (p *rooms) showSecret(w http.ResponseWriter, r *http.Request, d *desk, k *lanyard.Key, appName string, text secret.Secret, title string) error {
-	made := secretPage{Room: p.room(r, d, "keys", title), Title: title, Key: page.Link{Text: "See the key", URL: d.path("keys", k.ID)}}
+	made := secretPage{Room: p.room(r, d, "keys", title), Title: title, Try: d.path("try"), Key: page.Link{Text: "See the key", URL: d.path("keys", k.ID)}}
 	made.Secret = page.Secret{ID: "secret", Label: "Your API key", Value: text}
 	if v := overlap(k); v != nil {
 		made.Note = "The old secret works on and ends " + page.Ahead(p.Now(), *v.OverlapUntil) + ". Until then you can undo this."

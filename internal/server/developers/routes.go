@@ -55,6 +55,9 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 		"POST /developers/{team}/keys/{key}/enable":    p.act("enabled", p.enableKey),
 		"POST /developers/{team}/keys/{key}/revoke":    p.act("revoked", p.revokeKey),
 
+		"GET /developers/{team}/try":  p.showTry,
+		"POST /developers/{team}/try": p.try,
+
 		"GET /developers/{team}/usage": p.showUsage,
 
 		"GET /developers/{team}/members":                          p.showMembers,
@@ -108,6 +111,7 @@ func tabs(d *desk) []page.Tab {
 		{"Apps", "apps", audit.RoleDeveloper},
 		{"Keys", "keys", audit.RoleDeveloper},
 		{"OAuth clients", "clients", audit.RoleDeveloper},
+		{"Try it", "try", audit.RoleDeveloper},
 		{"Usage", "usage", audit.RoleAny},
 		{"Members", "members", audit.RoleAny},
 		{"Webhooks", "webhooks", audit.RoleDeveloper},

@@ -14,8 +14,9 @@ import (
 
 // calls make a first call with a key that stands in an environment variable, in several languages.
 type calls struct {
-	Curl    string
-	Samples []sample
+	Curl           string
+	Samples        []sample
+	API, Operation string // what they call
 }
 
 // sample is a first call in one language.
@@ -28,8 +29,10 @@ func firstCall(k *lanyard.Key, view *verify.CatalogView, name string) calls {
 		if api == nil || !strings.HasPrefix(api.Policy.Identifier, "http") {
 			continue
 		}
-		if method, path := entrance(api, k); method != "" {
-			return callsOf(method, strings.TrimSuffix(api.Policy.Identifier, "/")+path, name)
+		if method, path, operation := entrance(api, k); method != "" {
+			made := callsOf(method, strings.TrimSuffix(api.Policy.Identifier, "/")+path, name)
+			made.API, made.Operation = api.Policy.Name, operation
+			return made
 		}
 	}
 	return calls{}
@@ -38,7 +41,7 @@ func firstCall(k *lanyard.Key, view *verify.CatalogView, name string) calls {
 // verifying asks for a decision about a key, with the key itself: where nobody here answers calls of an API, that is what whoever guards
 // it does. The key holds lanyard.verify for it.
 func verifying(publicURL string, api *catalog.Compiled, k *lanyard.Key, text secret.Secret) string {
-	method, path := entrance(api, k)
+	method, path, _ := entrance(api, k)
 	if method == "" {
 		method, path = "GET", "/"
 	}
@@ -47,7 +50,7 @@ func verifying(publicURL string, api *catalog.Compiled, k *lanyard.Key, text sec
 }
 
 // entrance is the method and path to try first: a GET without parameters, if there is one, else what comes nearest to it.
-func entrance(api *catalog.Compiled, k *lanyard.Key) (method, path string) {
+func entrance(api *catalog.Compiled, k *lanyard.Key) (method, path, operation string) {
 	best := 4
 	for _, name := range slices.Sorted(maps.Keys(api.Spec.Operations)) {
 		op := api.Spec.Operations[name]
@@ -63,13 +66,13 @@ func entrance(api *catalog.Compiled, k *lanyard.Key) (method, path string) {
 			rank++
 		}
 		if rank < best {
-			best, method, path = rank, m, example(template)
+			best, method, path, operation = rank, m, example(template), name
 		}
 	}
 	if method == "ANY" {
 		method = "GET"
 	}
-	return method, path
+	return method, path, operation
 }
 
 // takesKey reports whether an API key alone opens an operation, or an API where nothing is said of the operation.

@@ -132,7 +132,7 @@ func (p *rooms) setUp(w http.ResponseWriter, r *http.Request, d *desk) error {
 		Frame: p.setupFrame(r, d, "First call"), Steps: page.SetupSteps(2), Name: titleOf(api), Answers: here, Curl: verifying(p.PublicURL, api, &made.Key, text),
 		Secret: page.Secret{ID: "secret", Label: "A test key of " + titleOf(api), Value: text},
 	}
-	if method, path := entrance(api, &made.Key); here && method != "" {
+	if method, path, _ := entrance(api, &made.Key); here && method != "" {
 		view.Curl = strings.Replace(callsOf(method, strings.TrimSuffix(api.Policy.Identifier, "/")+path, "KEY").Curl, "$KEY", text.Reveal(), 1)
 	}
 	if view.First, err = p.firstCall(r, d, &made.Key); err != nil {

@@ -16,7 +16,7 @@ type State struct {
 	Brand lanyard.Brand
 	APIs  map[string]lanyard.API // by name, normalised (Normalise)
 
-	// Subscribers counts the teams that chose a plan, by API and plan: a plan in use cannot be taken away.
+	// Subscribers counts the teams that chose a plan, by API and plan: a plan in use cannot be taken away. Only UpdateCatalog counts them.
 	Subscribers map[string]map[string]int
 }
 

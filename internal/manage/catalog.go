@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -165,17 +166,16 @@ func (s *Service) changeCatalog(ctx context.Context, actor audit.Actor, action, 
 		*state = after
 		return nil
 	}
-	if dryRun {
-		state, err := s.CatalogStore.Catalog(ctx)
-		if err != nil {
-			return lanyard.CatalogDiff{}, err
+	shown := errors.New("only shown")
+	rev, err := s.CatalogStore.UpdateCatalog(ctx, actor.New(s.now(), action, target, "", said), func(state *catalog.State) error {
+		if err := step(state); err != nil || !dryRun {
+			return err
 		}
-		if err := step(&state); err != nil {
-			return lanyard.CatalogDiff{}, err
-		}
+		return shown // so that nothing is written
+	})
+	if errors.Is(err, shown) {
 		return answer, nil
 	}
-	rev, err := s.CatalogStore.UpdateCatalog(ctx, actor.New(s.now(), action, target, "", said), step)
 	if err != nil {
 		return lanyard.CatalogDiff{}, err
 	}

@@ -150,8 +150,7 @@ func (s *Server) unsealAnswer(key string, sealed []byte) ([]byte, error) {
 }
 
 func (s *Server) brand(ctx context.Context) (lanyard.Brand, error) {
-	state, err := s.Store.Catalog(ctx)
-	return state.Brand, err
+	return s.Store.Brand(ctx)
 }
 
 func (s *Server) apis(ctx context.Context) ([]lanyard.API, error) {

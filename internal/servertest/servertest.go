@@ -31,6 +31,7 @@ type Options struct {
 	Now         func() time.Time
 	Log         *slog.Logger
 	Settings    func(*config.Settings) // last changes
+	Before      func(*server.Server)   // called before it runs
 }
 
 // Node is one running server.
@@ -103,6 +104,9 @@ func TryStart(tb testing.TB, o Options) (*Node, error) {
 	s, err := server.New(tb.Context(), n.Settings, server.Options{Now: o.Now, Log: o.Log, Sender: n.Mails})
 	if err != nil {
 		return nil, errors.Join(err, n.http.Listener.Close())
+	}
+	if o.Before != nil {
+		o.Before(s)
 	}
 	n.Server = s
 	n.stop = s.Start(context.WithoutCancel(tb.Context()))

@@ -52,19 +52,15 @@ func lockCatalog(ctx context.Context, q querier) error {
 }
 
 func loadCatalog(ctx context.Context, q querier) (state catalog.State, err error) {
-	state = catalog.State{APIs: map[string]lanyard.API{}, Subscribers: map[string]map[string]int{}}
-	var brand string
-	if err := q.QueryRowContext(ctx, `SELECT value FROM setting WHERE name = 'brand'`).Scan(&brand); err != nil {
-		return state, err
-	}
-	if err := decode(brand, &state.Brand); err != nil {
+	state = catalog.State{APIs: map[string]lanyard.API{}}
+	if state.Brand, err = loadBrand(ctx, q); err != nil {
 		return state, err
 	}
 	apis, err := q.QueryContext(ctx, `SELECT name, spec FROM api`) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return state, err
 	}
-	if err := scanAll(apis, func() error {
+	return state, scanAll(apis, func() error {
 		var name, spec string
 		var a lanyard.API
 		if err := apis.Scan(&name, &spec); err != nil {
@@ -73,14 +69,34 @@ func loadCatalog(ctx context.Context, q querier) (state catalog.State, err error
 		err := decode(spec, &a)
 		state.APIs[name] = a
 		return err
-	}); err != nil {
-		return state, err
+	})
+}
+
+// Brand reads the provider's face alone: every page wears it.
+func (s *Store) Brand(ctx context.Context) (brand lanyard.Brand, err error) {
+	err = s.read("read the brand", func(q querier) error {
+		brand, err = loadBrand(ctx, q)
+		return err
+	})
+	return brand, err
+}
+
+func loadBrand(ctx context.Context, q querier) (brand lanyard.Brand, err error) {
+	var text string
+	if err := q.QueryRowContext(ctx, `SELECT value FROM setting WHERE name = 'brand'`).Scan(&text); err != nil {
+		return brand, err
 	}
+	return brand, decode(text, &brand)
+}
+
+// countSubscribers reads the whole table of subscriptions: who changes the catalog waits for it, and nobody else.
+func countSubscribers(ctx context.Context, q querier, state *catalog.State) error {
+	state.Subscribers = map[string]map[string]int{}
 	subscribers, err := q.QueryContext(ctx, `SELECT api, plan, COUNT(*) FROM subscription GROUP BY api, plan`) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
-		return state, err
+		return err
 	}
-	return state, scanAll(subscribers, func() error {
+	return scanAll(subscribers, func() error {
 		var api, plan string
 		var n int
 		if err := subscribers.Scan(&api, &plan, &n); err != nil {
@@ -123,6 +139,9 @@ func (s *Store) UpdateCatalog(ctx context.Context, ev audit.Event, alter func(*c
 		}
 		state, err := loadCatalog(ctx, q)
 		if err != nil {
+			return err
+		}
+		if err := countSubscribers(ctx, q, &state); err != nil {
 			return err
 		}
 		before, err := textOf(&state) // now: alter may reach into the maps

@@ -15,11 +15,14 @@ import (
 // list is how a list is kept: the table, and what may be asked of its rows. In all of it the row is x.
 type list struct {
 	table  string
-	team   string                       // the column of the team; "": rows belong to none, and only who reaches the server sees them
-	always string                       // what every row of the list is; "": anything
-	like   string                       // whether a row is called like ?, as often as that stands there
-	where  map[string]map[string]string // conditions by what is asked and its values, ? being the time; under "" one about the value
-	orders map[string]string            // what rows are ordered by. Each has an index, with the id behind it; and one behind the team
+	team   string // the column of the team; "": rows belong to none, and only who reaches the server sees them
+	always string // what every row of the list is; "": anything
+	like   string // whether a row is called like ?, as often as that stands there
+	// where are conditions by what is asked and its values, ? being the time; under "" one about the value. + 0 and || '' hide the
+	// indexes of other orders from the planner: by one of them it would have to sort.
+	where map[string]map[string]string
+	// orders are what rows are ordered by. Each has an index with the id behind it, and one like it behind the team.
+	orders map[string]string
 }
 
 // named is the order by name. Both engines compare the letters that LOWER knows; what a search types goes through the same.
@@ -33,7 +36,7 @@ func listOf(of listing.List) (list, error) {
 			table: `app`, team: `x.team_id`, always: `x.deleted_at = 0`, like: named + ` LIKE ?`, orders: orders,
 			where: map[string]map[string]string{
 				"state":  {"works": `x.disabled_at = 0`, "disabled": `x.disabled_at > 0`},
-				"origin": {"here": `x.origin = ''`, "dcr": `x.origin = 'dcr'`, "cimd": `x.origin = 'cimd'`},
+				"origin": {"here": `x.origin || '' = ''`, "dcr": `x.origin || '' = 'dcr'`, "cimd": `x.origin || '' = 'cimd'`},
 				"type":   {"confidential": `x.type = 'confidential'`, "public": `x.type = 'public'`},
 			},
 		}, nil
@@ -42,13 +45,13 @@ func listOf(of listing.List) (list, error) {
 			table: `api_key`, team: `x.team_id`, like: named + ` LIKE ?`, orders: orders,
 			always: `x.deleted_at = 0 AND EXISTS (SELECT 1 FROM app a WHERE a.id = x.app_id AND a.deleted_at = 0)`,
 			where: map[string]map[string]string{
-				"app":  {"": `x.app_id = ?`},
+				"app":  {"": `x.app_id || '' = ?`},
 				"kind": {"key": `x.kind = 'key'`, "pub": `x.kind = 'pub'`, "cs": `x.kind = 'cs'`},
 				"mode": {"live": `x.mode = 'live'`, "test": `x.mode = 'test'`},
 				"state": {
 					"works":    `x.revoked_at = 0 AND x.disabled_at = 0 AND (x.expires_at = 0 OR x.expires_at > ?)`,
-					"ends":     `x.revoked_at = 0 AND x.disabled_at = 0 AND x.expires_at > ? AND x.expires_at - ? < 2592000000000`, // 30 days
-					"disabled": `x.revoked_at = 0 AND x.disabled_at > 0`, "revoked": `x.revoked_at > 0`, "expired": `x.expires_at > 0 AND x.expires_at <= ?`,
+					"ends":     `x.revoked_at = 0 AND x.disabled_at = 0 AND x.expires_at + 0 > ? AND x.expires_at - ? < 2592000000000`, // 30 days
+					"disabled": `x.revoked_at = 0 AND x.disabled_at > 0`, "revoked": `x.revoked_at > 0`, "expired": `x.expires_at + 0 > 0 AND x.expires_at + 0 <= ?`,
 				},
 			},
 		}, nil

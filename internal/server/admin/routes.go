@@ -8,7 +8,9 @@ package admin
 import (
 	"context"
 	"embed"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
@@ -75,6 +77,11 @@ func Register(mux *http.ServeMux, c Config) {
 	// A document may be larger than a form.
 	mux.Handle("POST /setup/api", p.handle(p.setUpAPI, c.Browser.EnterUpload))
 	mux.Handle("POST /admin/apis/import", p.handle(p.importAPI, c.Browser.EnterUpload))
+}
+
+// Patterns lists every route, for whoever walks them all.
+func Patterns() []string {
+	return append(slices.Sorted(maps.Keys((&rooms{}).routes())), "POST /admin/apis/import", "POST /setup/api")
 }
 
 // routes are the pages, by their patterns.

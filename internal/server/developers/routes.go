@@ -7,7 +7,9 @@ package developers
 
 import (
 	"embed"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/page"
@@ -23,6 +25,9 @@ func Register(mux *http.ServeMux, c Config) {
 		mux.Handle(pattern, p.handle(serve))
 	}
 }
+
+// Patterns lists every route, for whoever walks them all.
+func Patterns() []string { return slices.Sorted(maps.Keys((&rooms{}).routes())) }
 
 // routes are the pages, by pattern.
 func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *desk) error {

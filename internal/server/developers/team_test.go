@@ -160,7 +160,7 @@ func TestNothingOfAnotherTeam(t *testing.T) {
 	y := newYard(t)
 	alice := y.as("alice")
 	before := y.lines(y.b.team) + y.lines(y.c.team)
-	for _, pattern := range developers.Routes() {
+	for _, pattern := range developers.Patterns() {
 		if !strings.Contains(pattern, "{team}") {
 			continue
 		}
@@ -196,7 +196,7 @@ func TestFormsFromElsewhere(t *testing.T) {
 	y := newYard(t)
 	alice, nobody := y.as("alice"), y.n.Browser(t)
 	before := y.lines(y.a.team)
-	for _, pattern := range developers.Routes() {
+	for _, pattern := range developers.Patterns() {
 		method, path := fill(pattern, y.a.team, y.a)
 		if method == http.MethodPost {
 			if p := alice.Post(path, fields(y.a), http.Header{"Sec-Fetch-Site": {"cross-site"}}); p.Status != http.StatusForbidden {

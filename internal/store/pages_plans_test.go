@@ -42,7 +42,7 @@ func TestPagesUseIndexes(t *testing.T) {
 			o.Before = func(s *server.Server) { planner = store.Listen(t, s.Store, dsn) }
 			n := servertest.Start(t, o)
 			w := newWalk(t, n)
-			w.from("admin@example.com", "/admin", "/developers/"+w.team, "/developers/"+w.team+"/keys/new?api=weather")
+			w.from("admin@example.com", "/admin", "/developers/"+w.team, "/developers/"+w.team+"/keys/new?api=weather", "/setup/api", "/setup/call", "/developers/get-key")
 			w.from("dev@example.com", "/developers/"+w.team, "/developers/"+w.team+"/keys/new?api=weather")
 			w.complete()
 			heard := planner.Heard()
@@ -146,6 +146,8 @@ func newWalk(t *testing.T, n *servertest.Node) *walk {
 			must(err)
 		}
 	}
+	_, err = n.Manage.CreateWebhook(ctx, operator, lanyard.WebhookInput{TeamID: w.team, URL: "https://hooks.example/in"})
+	must(err)
 	_, err = n.Manage.InviteToTeam(ctx, operator, w.team, lanyard.InvitationInput{Email: "new@example.com", Role: "developer"})
 	must(err)
 	for _, pattern := range append(admin.Patterns(), developers.Patterns()...) {
@@ -156,7 +158,7 @@ func newWalk(t *testing.T, n *servertest.Node) *walk {
 
 var (
 	href  = regexp.MustCompile(`(?:href|action|data-from)="(/(?:admin|developers|setup)[^"]*)"`)
-	ids   = regexp.MustCompile(`(app|key|user|team|grant|invitation)_[0-9A-Za-z]{16}`)
+	ids   = regexp.MustCompile(`([a-z]+)_[0-9A-Za-z]{16}`)
 	other = regexp.MustCompile(`cursor=[^&]*|name=[^&]*|of=[^&]*`)
 )
 

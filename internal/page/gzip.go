@@ -6,14 +6,26 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 )
+
+// writers are fast ones: a page is compressed for each request of it.
+var writers = sync.Pool{New: func() any { //nolint:gochecknoglobals // a pool is for the whole process
+	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic("page: " + err.Error()) // the level is one of theirs
+	}
+	return z
+}}
 
 // squeezed is body as gzip.
 func squeezed(body []byte) []byte {
 	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
+	z, _ := writers.Get().(*gzip.Writer)
+	z.Reset(&b)
 	_, _ = z.Write(body) // a Buffer takes everything
 	_ = z.Close()
+	writers.Put(z)
 	return b.Bytes()
 }
 

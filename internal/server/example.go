@@ -17,7 +17,7 @@ type Gateway struct {
 	Handler http.Handler // sees paths below URL
 }
 
-// Where the example API stands on the main listener (docs/decisions/0013).
+// Where the example API stands on the main listener (docs/decisions/0014).
 const (
 	examplesPath = "/examples"
 	exampleName  = "weather"
@@ -40,7 +40,7 @@ func (s *Server) examples() Gateway {
 	decisions := rest.Decisions{Kit: s.kit, Verifier: s.Verifier, Management: s.Management, Authenticate: func(*http.Request) (audit.Actor, error) {
 		return audit.Command("example"), nil // the middleware is ours, in this process
 	}}
-	client := &lanyard.Client{URL: "http://localhost", Token: lanyard.NewSecret("in-process"), HTTP: &http.Client{Transport: web.InProcess{Handler: s.kit.Handle(decisions.Verify)}}}
+	client := &lanyard.Client{URL: s.Settings.PublicURL, Token: lanyard.NewSecret("in-process"), HTTP: &http.Client{Transport: web.InProcess{Handler: s.kit.Handle(decisions.Verify)}}}
 	guard := lanyard.Require(client, exampleName, lanyard.WithLogger(s.log), lanyard.WithTrustedProxies(s.Settings.TrustedProxies...), lanyard.WithPublicURL(s.Settings.PublicURL))
 	guarded := http.StripPrefix("/"+exampleName, guard(weather.HandlerAt(s.opts.Now)))
 	mux := http.NewServeMux()

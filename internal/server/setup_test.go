@@ -10,6 +10,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page/pagetest"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
@@ -136,8 +137,8 @@ func TestSetup(t *testing.T) {
 	if status, _ := called(t, n, http.MethodGet, curl[1], http.Header{"X-Api-Key": {secret}}, ""); status != http.StatusOK {
 		t.Errorf("the line shown is answered with %d, want 200", status)
 	}
-	if status, _ := called(t, n, http.MethodGet, curl[1], nil, ""); status != http.StatusUnauthorized {
-		t.Errorf("the line without its key is answered with %d, want 401", status)
+	if status, body := called(t, n, http.MethodGet, curl[1], nil, ""); status != http.StatusUnauthorized || !strings.Contains(body, n.Settings.PublicURL+"/errors/missing") {
+		t.Errorf("the line without its key is answered with %d %s, want 401 and where it is explained", status, body)
 	}
 	if p := b.Get(waits); !strings.Contains(p.Text(), "Your first call arrived: GET /v1/forecast") && !strings.Contains(p.Text(), "Your first call arrived: GET /v1/alerts") {
 		t.Errorf("after the call: %.600s, want it to have arrived", p.Text())
@@ -162,7 +163,16 @@ func TestSetup(t *testing.T) {
 // TestSetupOwnAPI: an OpenAPI file is shown before it is declared, and where nobody answers for it the line asks for the decision.
 func TestSetupOwnAPI(t *testing.T) {
 	n := servertest.Start(t, servertest.Options{})
-	if _, err := n.Manage.CreateUser(t.Context(), audit.Command("test"), lanyard.UserInput{Email: "root@example.com", Password: setupPassword, Admin: true}); err != nil {
+	root, err := n.Manage.CreateUser(t.Context(), audit.Command("test"), lanyard.UserInput{Email: "root@example.com", Password: setupPassword, Admin: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// An admin who helps a customer with its bills makes nothing there.
+	customer, err := n.Manage.CreateTeam(t.Context(), audit.Command("test"), lanyard.TeamInput{Name: "A customer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Manage.SetMember(t.Context(), audit.Command("test"), customer.ID, lanyard.Member{UserID: root.ID, Role: "billing"}); err != nil {
 		t.Fatal(err)
 	}
 	b := signedIn(t, n, "root@example.com")
@@ -192,6 +202,13 @@ func TestSetupOwnAPI(t *testing.T) {
 	waits := regexp.MustCompile(`/developers/[^"]*/first-call`).FindString(p.Body)
 	if p := b.Get(waits); !strings.Contains(p.Text(), "Your first call arrived") {
 		t.Errorf("after the call: %.600s, want it to have arrived", p.Text())
+	}
+	if apps, err := n.Manage.Apps(t.Context(), audit.Command("test"), customer.ID, "", manage.List{}); err != nil || len(apps.Items) > 0 {
+		t.Errorf("the customer's team has %d apps of the setup (%v), want none", len(apps.Items), err)
+	}
+	// What is declared is not replaced by the way.
+	if p := b.Press(b.Get("/setup/api"), "set-up-api", map[string]string{"name": "pets", "text": file}); p.Status != http.StatusConflict && p.Status != http.StatusBadRequest || !strings.Contains(p.Text(), "here is an API of this name already") {
+		t.Errorf("a name that is taken is answered with %d %.400s", p.Status, p.Text())
 	}
 }
 

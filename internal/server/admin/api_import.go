@@ -88,6 +88,9 @@ func (p *rooms) readImport(w http.ResponseWriter, r *http.Request, d *desk, on i
 	if !catalog.ValidName(name) || name == "new" || name == "import" {
 		return refuse(fault.Field("name", "begins with a letter and has 2 to 63 lower-case letters, digits and hyphens; lanyard, new and import are taken"), from)
 	}
+	if err := p.free(r, d, name); err != nil {
+		return refuse(err, from)
+	}
 	a, unused, err := catalog.FromOpenAPI([]byte(document))
 	if err != nil {
 		return refuse(err, from)

@@ -135,13 +135,21 @@ func (p *rooms) declare(r *http.Request, d *desk, name string, a lanyard.API) er
 	if !catalog.ValidName(name) || name == "new" || name == "import" {
 		return fault.Field("name", "begins with a letter and has 2 to 63 lower-case letters, digits and hyphens; lanyard, new and import are taken")
 	}
-	_, err := p.Manage.API(r.Context(), d.Actor, name)
-	if err == nil {
-		return &fault.Error{Kind: fault.Conflict, Field: "name", Detail: "there is an API of this name already"}
-	}
-	if !fault.Is(err, fault.NotFound) {
+	if err := p.free(r, d, name); err != nil {
 		return err
 	}
-	_, err = p.Manage.PutAPI(r.Context(), d.Actor, name, a, false)
+	_, err := p.Manage.PutAPI(r.Context(), d.Actor, name, a, false)
+	return err
+}
+
+// free refuses a name that an API has already.
+func (p *rooms) free(r *http.Request, d *desk, name string) error {
+	_, err := p.Manage.API(r.Context(), d.Actor, name)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil
+	case err == nil:
+		return &fault.Error{Kind: fault.Conflict, Field: "name", Detail: "there is an API of this name already"}
+	}
 	return err
 }

@@ -2,6 +2,8 @@ package developers
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/lanyard-auth/lanyard"
@@ -142,7 +144,7 @@ func (p *rooms) setUp(w http.ResponseWriter, r *http.Request, d *desk) error {
 }
 
 func setupPath(api string) string {
-	return strings.Replace("/setup/call"+newKeyPath(api), "/keys/new", "", 1)
+	return "/setup/call?" + url.Values{"api": {api}}.Encode()
 }
 
 // answersHere reports whether this program answers the calls of an API.
@@ -165,17 +167,18 @@ func setupScopes(api *catalog.Compiled) []string {
 	return ticked
 }
 
-// setupKey makes a key of the admin's first app.
+// setupKey makes a key of an app for first calls, in a team that the admin owns.
 func (p *rooms) setupKey(r *http.Request, d *desk, in lanyard.KeyInput) (lanyard.NewKey, error) {
 	ctx := r.Context()
-	if len(d.Mine) == 0 {
+	own := slices.IndexFunc(d.Mine, func(m manage.Membership) bool { return m.Role == audit.RoleOwner })
+	if own < 0 {
 		made, err := p.Manage.StartTeam(ctx, d.Actor, browser.Person(d.User).Called()+"’s team")
 		if err != nil {
 			return lanyard.NewKey{}, err
 		}
-		d.Mine = []manage.Membership{{Team: made, Role: audit.RoleOwner}}
+		d.Mine, own = append(d.Mine, manage.Membership{Team: made, Role: audit.RoleOwner}), len(d.Mine)
 	}
-	d.Team, d.Role = d.Mine[0].Team, d.Mine[0].Role
+	d.Team, d.Role = d.Mine[own].Team, d.Mine[own].Role
 	d.Actor.Team = id.Team(d.Team.ID)
 	apps, err := p.Manage.Apps(ctx, d.Actor, d.Team.ID, "First call", manage.List{Limit: 1})
 	if err != nil {

@@ -37,6 +37,7 @@ type (
 	Link       string // link_…: a link in a mail
 	Invitation string // inv_…: an invitation into a team
 	Token      string // tok_…: one access token, by its jti
+	Leak       string // leak_…: a credential that was found where it does not belong
 	Webhook    string // hook_…: an address that is told of a team's events
 )
 
@@ -57,6 +58,7 @@ func (Device) word() string     { return "dev" }
 func (Link) word() string       { return "link" }
 func (Invitation) word() string { return "inv" }
 func (Token) word() string      { return "tok" }
+func (Leak) word() string       { return "leak" }
 func (Webhook) word() string    { return "hook" }
 
 // Kind is any of the identifier types of this package.

@@ -25,6 +25,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/leak"
 	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
@@ -57,6 +58,9 @@ type Service struct {
 	Accounts      Accounts
 	// InvitationStore keeps who is asked into which team.
 	InvitationStore factor.InvitationStore
+
+	// KeyLeaks keeps what was found where it does not belong.
+	KeyLeaks leak.Store
 
 	// WebhookStore keeps addresses that are told of events; SealSecrets and OpenSecrets hide their signing secrets in their rows.
 	WebhookStore outbox.WebhookStore

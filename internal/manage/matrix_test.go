@@ -377,6 +377,12 @@ func matrix() map[string]row {
 		"TestWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.TestWebhook(ctx, as, of.hook))
 		}},
+		"Leaks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Leaks(ctx, as, of.team, List{}))
+		}},
+		"CheckLeaks": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CheckLeaks(ctx, as, []string{of.key}))
+		}},
 		"Audit": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.Audit(ctx, as, "", "", List{}))
 		}},
@@ -427,7 +433,7 @@ func TestMatrix(t *testing.T) {
 // withoutActor lists the acts of people who are not logged in, chores, and what is no act.
 func withoutActor() []string {
 	return []string{
-		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook",
+		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook", "ReportLeak",
 	}
 }
 

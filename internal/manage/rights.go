@@ -23,6 +23,7 @@ const (
 	usersWrite   = "lanyard.users.write"
 	auditRead    = "lanyard.audit.read"
 	changesRead  = "lanyard.changes.read"
+	leaksRead    = "lanyard.leaks.read"
 	verifyScope  = "lanyard.verify"
 	adminScope   = "lanyard.admin"
 	grantsRead   = "lanyard.grants.read"

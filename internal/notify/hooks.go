@@ -118,6 +118,9 @@ func (h *Hooks) attempt(ctx context.Context, d outbox.Sending) (outbox.Outcome, 
 		return outbox.Outcome{}, ctx.Err() // the server stops; the lease runs out and somebody else sends it
 	}
 	now := h.Now()
+	if err != nil {
+		h.Log.Debug("a webhook could not be sent", "webhook", d.Webhook, "message", d.ID, "error", err)
+	}
 	o := judge(d, answer, err, now)
 	o.Attempt.At, o.Attempt.Took = at, now.Sub(at)
 	if o.State == outbox.Waits {
@@ -157,6 +160,15 @@ func (h *Hooks) send(ctx context.Context, d outbox.Sending, at time.Time) (*outb
 	return h.Tell(ctx, d.To.URL, []byte(d.Payload), header, hookAnswer)
 }
 
+// why is what may be shown of a failure: what it says itself, and nothing of its cause, in which the house's own addresses may be.
+func why(failed error) string {
+	var known *fault.Error
+	if errors.As(failed, &known) {
+		return fmt.Sprintf("%.*s", maxError, known.Detail)
+	}
+	return "it could not be sent"
+}
+
 // schedule is how long to wait after each failure: about a day in all.
 var schedule = [...]time.Duration{
 	5 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 6 * time.Hour, 10 * time.Hour,
@@ -168,7 +180,7 @@ func judge(d outbox.Sending, answer *outbound.Response, failed error, now time.T
 	throttled := failed != nil // nobody answered: what else waits for it would not arrive either
 	var asked time.Duration
 	if failed != nil {
-		o.Attempt.Error = fmt.Sprintf("%.*s", maxError, failed)
+		o.Attempt.Error = why(failed)
 	} else {
 		o.Attempt.Status, o.Attempt.Answer = answer.Status, kept(answer.Body)
 		switch {

@@ -26,12 +26,13 @@ const (
 	TokenExpiring   Kind = "token_expiring"   //nolint:gosec // no credential, but a kind; token: its name; days: until it ends
 	AccountExists   Kind = "account_exists"   // somebody tried to sign up with this address
 	WebhookDisabled Kind = "webhook_disabled" // url; why: gone or failing; team
+	Leak            Kind = "leak"             // name; place; kind: key, pub, cs or pat; policy: revoke or notify
 )
 
 // kinds lists every kind with how long its link works; 0 where there need be none.
 var kinds = map[Kind]time.Duration{
 	Verify: factor.LinkLife, Reset: factor.LinkLife, Invite: factor.InviteLife, Invitation: factor.InviteLife,
-	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0, WebhookDisabled: 0,
+	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0, WebhookDisabled: 0, Leak: 0,
 }
 
 // Letter is what is sealed in the outbox.

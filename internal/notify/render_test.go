@@ -30,6 +30,7 @@ func letters() []Letter {
 		{Kind: Reset},
 		{Kind: PasswordChanged, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "from": "192.0.2.1"}},
 		{Kind: WebhookDisabled, Data: map[string]string{"url": "https://app.example/hooks", "why": "failing", "team": "Sunny & Co."}},
+		{Kind: Leak, Data: map[string]string{"name": "production", "place": "https://git.example/a/b.py", "kind": "key", "policy": "revoke"}},
 		{Kind: TokenExpiring, Data: map[string]string{"token": "backup script", "days": "7"}},
 	}
 	for i := range all {

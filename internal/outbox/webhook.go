@@ -33,6 +33,7 @@ func Events() []Event {
 		{"key.disabled", "A key was disabled", "key.disable"},
 		{"key.enabled", "A key was enabled", "key.enable"},
 		{"key.revoked", "A key, or one secret of it, was revoked", "key.revoke"},
+		{"key.leaked", "A key was found where it does not belong", "key.leak"},
 		{"key.deleted", "A key was deleted", "key.delete"},
 		{"app.created", "An app was made", "app.create"},
 		{"app.updated", "An app was changed", "app.update"},

@@ -27,7 +27,7 @@ const (
 
 // backedUp are the tables of a backup, each after those it refers to.
 var backedUp = []string{
-	"setting", "keyring", "revocation", "audit_event", "outbox",
+	"setting", "keyring", "revocation", "audit_event", "outbox", "leak",
 	"users", "password", "team", "member", "webhook", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
 	"api", "scope", "subscription",
 	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt",

@@ -216,24 +216,29 @@ func (s *Store) UpdateKey(ctx context.Context, reach audit.Reach, keyID id.Key, 
 		if err := alter(k); err != nil {
 			return err
 		}
-		if err := writeKey(ctx, q, k); err != nil {
-			return err
-		}
-		altered := []change{{changes.Key, string(k.ID)}}
-		for subject := range revokedSubjects(k) {
-			if before[subject] {
-				continue
-			}
-			if err := s.revoke(ctx, q, subject, ev.At); err != nil {
-				return err
-			}
-			altered = append(altered, change{changes.Revocation, subject})
-		}
-		ev.Team = k.Team
-		rev, err = s.finish(ctx, q, ev, altered...)
+		rev, err = s.keepKey(ctx, q, k, before, ev)
 		return err
 	})
 	return k, rev, err
+}
+
+// keepKey ends a step that changed a key. before is what was revoked of it until then.
+func (s *Store) keepKey(ctx context.Context, q querier, k *key.Key, before map[string]bool, ev audit.Event) (id.Revision, error) {
+	if err := writeKey(ctx, q, k); err != nil {
+		return 0, err
+	}
+	altered := []change{{changes.Key, string(k.ID)}}
+	for subject := range revokedSubjects(k) {
+		if before[subject] {
+			continue
+		}
+		if err := s.revoke(ctx, q, subject, ev.At); err != nil {
+			return 0, err
+		}
+		altered = append(altered, change{changes.Revocation, subject})
+	}
+	ev.Team = k.Team
+	return s.finish(ctx, q, ev, altered...)
 }
 
 // revokedSubjects are what nodes remember as revoked of a key: itself, or "key_…#2" for a version.

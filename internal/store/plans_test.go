@@ -19,6 +19,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/leak"
 	"github.com/lanyard-auth/lanyard/internal/listing"
 	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/pgtest"
@@ -216,6 +217,12 @@ func askLists(t *testing.T, st *Store) {
 	for _, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(teamID)} {
 		for _, of := range []id.Team{"", teamID} {
 			_, err = st.Webhooks(ctx, reach, outbox.WebhookFilter{Team: of, Before: now, BeforeID: "x", Limit: 50})
+			errs = append(errs, err)
+		}
+	}
+	for _, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(teamID)} {
+		for _, of := range []id.Team{"", teamID} {
+			_, err = st.Leaks(ctx, reach, leak.Filter{Team: of, Before: now, BeforeID: "x", Limit: 50})
 			errs = append(errs, err)
 		}
 	}

@@ -68,7 +68,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
-	"answer", "setting", "keyring", "outbox", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
+	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
 	"usage_segment", "usage_charge", "usage_rollup", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }

@@ -27,6 +27,7 @@ func deeds() []deed {
 		{"key.disable", "disabled the key"},
 		{"key.enable", "enabled the key"},
 		{"key.revoke", "revoked the key"},
+		{"key.leak", "found in the open the key"},
 		{"key.delete", "deleted the key"},
 		{"key.import", "took over the key"},
 		{"team.create", "started the team"},
@@ -122,7 +123,7 @@ func (p *rooms) activityRow(ev *lanyard.AuditEvent, names map[string]string) pag
 		text += " " + whom
 	}
 	var notes []string
-	for _, name := range []string{"role", "plan", "scopes", "reason", "disabled", "suspended", "redirect_uris"} {
+	for _, name := range []string{"role", "plan", "scopes", "reason", "place", "disabled", "suspended", "redirect_uris"} {
 		if value := ev.Details[name]; value != "" {
 			notes = append(notes, strings.ReplaceAll(name, "_", " ")+": "+value)
 		}
@@ -144,6 +145,8 @@ func whoDid(actor string, names map[string]string) string {
 		return "somebody who is not in the team"
 	case kind == "key":
 		return "a program, with " + actor
+	case actor == "leak report":
+		return "somebody who reported a leak"
 	case strings.HasPrefix(actor, "command "):
 		return "whoever runs this server"
 	}

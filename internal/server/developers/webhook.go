@@ -110,7 +110,7 @@ func (p *rooms) hookWarning(hook *lanyard.Webhook) *page.Alert {
 	case hook.Disabled:
 		return &page.Alert{Tone: "warn", Title: "It is disabled.", Text: "Its address is told nothing until somebody enables it."}
 	case hook.FailingSince != nil:
-		return &page.Alert{Tone: "warn", Title: "Nothing has arrived since " + page.Ago(p.Now(), *hook.FailingSince) + ".", Text: "Each message is tried for about a day. What the address answers stands below."}
+		return &page.Alert{Tone: "warn", Title: "Messages do not arrive.", Text: "The first failed " + page.Ago(p.Now(), *hook.FailingSince) + ". Each is tried for about a day; what the address answers stands below."}
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (p *rooms) hookActs(hook *lanyard.Webhook, here string) []page.Ask {
 }
 
 func (p *rooms) hookMessage(hook *lanyard.Webhook, sent *lanyard.WebhookDelivery, here string) hookMessage {
-	m := hookMessage{ID: sent.ID, Kind: sent.Type, State: sent.State, Tone: "plain", When: page.Ago(p.Now(), sent.CreatedAt), Payload: sent.Payload}
+	m := hookMessage{ID: sent.ID, Kind: sent.Type, State: sent.State, Tone: "warn", When: page.Ago(p.Now(), sent.CreatedAt), Payload: sent.Payload}
 	var pretty strings.Builder
 	enc := json.NewEncoder(&pretty)
 	enc.SetIndent("", "  ")

@@ -47,6 +47,7 @@ func (a *api) frame() *huma.OpenAPI {
 			{Name: "billing", Description: "Which team has which plan"},
 			{Name: "usage", Description: "Counted calls"},
 			{Name: "webhooks", Description: "Addresses that are told of a team's events"},
+			{Name: "leaks", Description: "Credentials that were found where they do not belong"},
 			{Name: "logs", Description: "What was done, what changed, and what was refused"},
 		},
 	}

@@ -74,10 +74,11 @@ func Register(mux *http.ServeMux, c Config) (document []byte, err error) {
 	if document, err = a.document(); err != nil {
 		return nil, err
 	}
-	// The two ways to a decision and the document itself do not pass the adapter: the first authenticate by themselves, the
-	// last is for everybody.
+	// The two ways to a decision and the document itself do not pass the adapter: the first authenticate by themselves, reports
+	// of leaks and the document are for everybody.
 	mux.Handle("POST /v1/verify", c.Verify)
 	mux.Handle("POST /v1/verify/batch", c.VerifyBatch)
+	mux.HandleFunc("POST /v1/leaks/report", c.Kit.Handle(a.reportLeak))
 	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
 		web.Guard(w.Header())
 		w.Header().Set("Content-Type", "application/yaml")
@@ -114,6 +115,7 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addBilling()
 	a.addUsage()
 	a.addWebhooks()
+	a.addLeaks()
 	a.addAudit()
 	a.addChanges()
 	a.addAttempts()

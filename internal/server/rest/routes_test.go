@@ -88,6 +88,10 @@ var needs = map[string]string{
 	"POST /v1/webhooks/{id}/deliveries/{message}/replay": "lanyard.apps.write",
 	"POST /v1/webhooks/{id}/test":                        "lanyard.apps.write",
 
+	"POST /v1/leaks/check":  "lanyard.leaks.read",
+	"GET /v1/leaks":         "lanyard.leaks.read",
+	"POST /v1/leaks/report": "",
+
 	"POST /v1/verify":       "lanyard.verify",
 	"POST /v1/verify/batch": "lanyard.verify",
 }
@@ -108,6 +112,7 @@ var bodies = map[string]string{
 	"POST /v1/users":                         `{"email":"new@example.test"}`,
 	"POST /v1/webhooks":                      `{"url":"https://app.example/hooks"}`,
 	"PATCH /v1/webhooks/{id}":                `{"disabled":false}`,
+	"POST /v1/leaks/check":                   `{"ids":["{key}"]}`,
 	"PATCH /v1/users/{id}":                   `{"name":"other"}`,
 	"PUT /v1/apis/{name}":                    `{}`,
 	"PUT /v1/catalog":                        `{}`,
@@ -143,7 +148,7 @@ func (s side) fill(route string) (method, path, body string) {
 	case strings.HasPrefix(path, "/v1/webhooks"):
 		what = s.hook
 	}
-	put := strings.NewReplacer("{id}", what, "{name}", "weather", "{api}", "weather", "{user}", s.user, "{invitation}", "inv_0000000000000000", "{message}", "msg_0000000000000000", "{app}", s.app)
+	put := strings.NewReplacer("{id}", what, "{name}", "weather", "{api}", "weather", "{user}", s.user, "{invitation}", "inv_0000000000000000", "{message}", "msg_0000000000000000", "{app}", s.app, "{key}", s.key)
 	body = put.Replace(bodies[route])
 	if path == "/v1/usage/reconcile" {
 		path += "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"
@@ -177,6 +182,9 @@ func TestNobodyGetsInWithoutACredential(t *testing.T) {
 		method, path, body := w.a.fill(route)
 		if strings.HasPrefix(path, "/v1/verify") {
 			continue // they authenticate by themselves
+		}
+		if path == "/v1/leaks/report" {
+			continue // for everybody
 		}
 		for _, bearer := range []string{"", "nobody", "null", "Bearer admin", "admin, admin", "admin\x00"} {
 			res := w.do(method, path, bearer, body)

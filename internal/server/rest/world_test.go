@@ -111,7 +111,7 @@ func newWorld(t *testing.T) *world {
 		CheckPassword: factor.Check, Hash: func(_ context.Context, user id.User, _ string) (factor.Password, error) {
 			return factor.Password{User: user, Hash: "made", Pepper: 1}, nil
 		},
-		WebhookStore: st,
+		WebhookStore: st, KeyLeaks: st,
 		SealSecrets: func(hook id.Webhook, text []byte) ([]byte, error) {
 			return ring.Seal(keyring.Place{Table: "webhook", Column: "secrets", Row: string(hook)}, text)
 		},

@@ -52,6 +52,7 @@ func full(t *testing.T, db database) *world {
 	must(t, second(st.CreatePersonal(ctx, aPersonal(w.owner), event("personal.create"))))
 	rawFamily(t, db, rawGrant(t, db, w.owner, w.ourApp, w.ours))
 	newHook(t, st, w.ours)
+	must(t, third(st.LeakOfKey(ctx, aLeak(k.ID, 1, w.theirs), aReport(k.ID, w.theirs))))
 	return w
 }
 

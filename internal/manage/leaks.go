@@ -1,0 +1,208 @@
+package manage
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/leak"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/signin"
+)
+
+// Bounds of leak reports.
+const (
+	maxFound          = 100 // credentials that are looked at in one report
+	reportsPerNetwork = 60  // within an hour
+	maxChecked        = 200 // ids in one question
+	leakReason        = "leaked: found where it does not belong"
+)
+
+func leakReportLimit() ratelimit.Limit {
+	return ratelimit.Limit{Name: "leak_report", N: reportsPerNetwork, Window: time.Hour}
+}
+
+// ReportLeak looks for credentials of this server in a text, and ends those that work, or tells their owners, as the policy for their
+// kind says. Everything is written down when it returns. It tells nobody what it found: who reports may be anybody.
+func (s *Service) ReportLeak(ctx context.Context, from netip.Addr, text, place string) error {
+	if !s.spend(s.now(), leakReportLimit(), signin.Network(from)) {
+		return fault.New(fault.TooMany, "too many reports came from your network; try again in an hour")
+	}
+	var found []string
+	secret.Find(text, func(credential string, _ secret.Credential) bool {
+		if !slices.Contains(found, credential) {
+			found = append(found, credential)
+		}
+		return len(found) < maxFound
+	})
+	place = leak.CleanPlace(place)
+	for _, credential := range found {
+		if err := s.reportOne(ctx, credential, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportOne does what a report of one credential leads to, if it is one of this server's.
+func (s *Service) reportOne(ctx context.Context, credential, place string) error {
+	c, err := secret.Parse(credential)
+	if err != nil || leak.PolicyOf(c.Kind) == "" {
+		return nil //nolint:nilerr // it is nothing of ours
+	}
+	l := &leak.Leak{ID: id.New[id.Leak](), Key: id.Of[id.Key](c.ID), Kind: c.Kind, Place: place, FoundAt: s.now()}
+	if c.Kind == secret.Personal {
+		return s.reportToken(ctx, credential, l)
+	}
+	k, err := s.KeyStore.Key(ctx, audit.ServerReach(), l.Key)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	l.Version = s.versionOf(k, credential)
+	if l.Version == 0 || k.Kind != c.Kind {
+		return nil
+	}
+	l.Team, l.Name = k.Team, k.Name
+	report := s.leakReport(l)
+	if report.Mails, err = s.leakMails(ctx, l); err != nil {
+		return err
+	}
+	_, _, err = s.KeyLeaks.LeakOfKey(ctx, l, report)
+	return err
+}
+
+// versionOf is the secret of a key that a credential is; 0: none of them.
+func (s *Service) versionOf(k *key.Key, credential string) int {
+	digests := s.Lookups(credential)
+	for i := range k.Versions {
+		if slices.ContainsFunc(digests, func(d []byte) bool { return bytes.Equal(d, k.Versions[i].Digest) }) { // MACs: timing tells nothing of the secret
+			return k.Versions[i].Number
+		}
+	}
+	return 0
+}
+
+func (s *Service) reportToken(ctx context.Context, credential string, l *leak.Leak) error {
+	p, err := s.PersonalStore.PersonalForDecision(ctx, l.Key)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(s.Lookups(credential), func(d []byte) bool { return bytes.Equal(d, p.Digest) }) {
+		return nil
+	}
+	l.User, l.Name = p.User, p.Name
+	report := s.leakReport(l)
+	u, err := s.UserStore.User(ctx, p.User)
+	if err != nil {
+		return err
+	}
+	if s.Letters != nil && u.DisabledAt.IsZero() {
+		letter, err := s.Letters("leak", u.Email, u.Name, s.PublicURL+"/account/tokens", leakWords(l))
+		if err != nil {
+			return err
+		}
+		if letter != nil {
+			report.Mails = []leak.Mail{{ID: letter.ID, Sealed: letter.Sealed}}
+		}
+	}
+	_, _, err = s.KeyLeaks.LeakOfToken(ctx, l, report)
+	return err
+}
+
+// leakReport are the events of a leak. Its reporter is nobody: the actor is the report.
+func (s *Service) leakReport(l *leak.Leak) leak.Report {
+	reporter := audit.Actor{Label: "leak report"}
+	act := "key"
+	if l.Kind == secret.Personal {
+		act = "token"
+	}
+	return leak.Report{
+		Reason:  leakReason,
+		Leaked:  reporter.New(l.FoundAt, act+".leak", string(l.Key), l.Team, said(details{"name": l.Name, "kind": string(l.Kind), "place": l.Place})),
+		Revoked: reporter.New(l.FoundAt, act+".revoke", string(l.Key), l.Team, details{"reason": leakReason}),
+	}
+}
+
+func leakWords(l *leak.Leak) map[string]string {
+	return map[string]string{"name": l.Name, "place": l.Place, "policy": string(leak.PolicyOf(l.Kind)), "kind": string(l.Kind)}
+}
+
+func (s *Service) leakMails(ctx context.Context, l *leak.Leak) (all []leak.Mail, err error) {
+	mails, err := s.toOwners(ctx, l.Team, "leak", "/leaks", leakWords(l))
+	for _, m := range mails {
+		all = append(all, leak.Mail{ID: m.ID, Sealed: m.Sealed})
+	}
+	return all, err
+}
+
+// CheckLeaks says of ids of keys and personal tokens whether they work: live, dead, or unknown where they are out of reach. It
+// needs lanyard.leaks.read.
+func (s *Service) CheckLeaks(ctx context.Context, actor audit.Actor, ids []string) ([]lanyard.LeakCheck, error) {
+	reach, err := s.may(actor, leaksRead)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkCount("ids", len(ids), maxChecked); err != nil {
+		return nil, err
+	}
+	now := s.now()
+	all := make([]lanyard.LeakCheck, 0, len(ids))
+	for _, text := range ids {
+		one := lanyard.LeakCheck{ID: secret.Redact(text), State: "unknown"}
+		if parsed, err := id.Parse[id.Key](text); err == nil {
+			k, err := s.KeyStore.Key(ctx, reach, parsed)
+			switch {
+			case err == nil && k.StatusAt(now) == policy.Valid:
+				one.State = "live"
+			case err == nil:
+				one.State = "dead"
+			case !fault.Is(err, fault.NotFound):
+				return nil, err
+			}
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// Leaks lists the leaks of keys within reach, newest first; teamID narrows the list unless "". It needs lanyard.leaks.read.
+func (s *Service) Leaks(ctx context.Context, actor audit.Actor, teamID string, list List) (lanyard.Page[lanyard.Leak], error) {
+	none := lanyard.Page[lanyard.Leak]{}
+	reach, err := s.may(actor, leaksRead)
+	if err != nil {
+		return none, err
+	}
+	filter := leak.Filter{}
+	if filter.Team, err = s.teamFilter(ctx, reach, teamID); err != nil {
+		return none, err
+	}
+	return readPage(s, list, lister[*leak.Leak, lanyard.Leak]{
+		name: "leaks", filters: []string{teamID},
+		fetch: func(before time.Time, beforeID string, limit int) ([]*leak.Leak, error) {
+			filter.Before, filter.BeforeID, filter.Limit = before, beforeID, limit
+			return s.KeyLeaks.Leaks(ctx, reach, filter)
+		},
+		place: func(l *leak.Leak) (time.Time, string) { return l.FoundAt, string(l.ID) },
+		wire: func(l *leak.Leak) lanyard.Leak {
+			return lanyard.Leak{
+				ID: string(l.ID), KeyID: string(l.Key), Version: l.Version, TeamID: string(l.Team), Kind: string(l.Kind), Name: l.Name, Place: l.Place,
+				Outcome: string(l.Outcome), FoundAt: l.FoundAt,
+			}
+		},
+	})
+}

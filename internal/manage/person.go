@@ -13,7 +13,7 @@ func Person(u *user.User) audit.Actor {
 	}
 	return audit.Actor{
 		Label: string(u.ID), User: u.ID, Reach: audit.UserReach(u.ID),
-		Scopes: []string{appsWrite, keysWrite, usageRead, billingWrite, usersWrite, grantsWrite},
+		Scopes: []string{appsWrite, keysWrite, usageRead, billingWrite, usersWrite, grantsWrite, leaksRead},
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package developers serves /developers: what a team does for itself. Its apps and their keys, OAuth clients, usage, members, webhooks.
+// Package developers serves /developers: what a team does for itself. Its apps and their keys, OAuth clients, usage, members, webhooks, leaks.
 //
 // Every page stands under its team, /developers/team_…/, and shows nothing of another one: whatever id an address holds, a thing of
 // another team is not there. The acts are package manage's, with the rights of the person who is signed in; a page only leaves out
@@ -98,6 +98,8 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 		"POST /developers/{team}/webhooks/{hook}/rotate":               p.rotateHook,
 		"POST /developers/{team}/webhooks/{hook}/delete":               p.deleteHook,
 
+		"GET /developers/{team}/leaks": p.showLeaks,
+
 		"GET /developers/{team}/activity": p.showActivity,
 	}
 }
@@ -120,6 +122,7 @@ func tabs(d *desk) []page.Tab {
 		{"Usage", "usage", audit.RoleAny},
 		{"Members", "members", audit.RoleAny},
 		{"Webhooks", "webhooks", audit.RoleDeveloper},
+		{"Leaks", "leaks", audit.RoleDeveloper},
 		{"Activity", "activity", audit.RoleAny},
 	} {
 		if d.May(t.role) {

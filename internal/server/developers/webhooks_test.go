@@ -23,7 +23,7 @@ func TestWebhookFormRefuses(t *testing.T) {
 		"an unknown event":   {"url": "https://app.example/hooks", "event": "key.eaten"},
 	} {
 		p := d.sound(d.browser.Press(d.browser.Get(d.path("/webhooks/new")), "save-webhook", fields))
-		if p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `class="error"`) || signingSecret.MatchString(p.Body) || !strings.Contains(p.Body, `value="`+fields["url"]+`"`) && fields["url"] != "" {
+		if p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `class="error"`) || signingSecret.MatchString(p.Text()) || !strings.Contains(p.Body, `value="`+fields["url"]+`"`) && fields["url"] != "" {
 			t.Errorf("%s = %d %.300s, want the form with what is wrong", name, p.Status, p.Text())
 		}
 	}
@@ -40,11 +40,11 @@ func TestWebhookPages(t *testing.T) {
 	}
 	form := d.sound(d.browser.Get(d.path("/webhooks/new")))
 	made := d.sound(d.browser.Press(form, "save-webhook", map[string]string{"url": "https://app.example/hooks", "event": "key.revoked"}))
-	first := signingSecret.FindString(made.Body)
-	if made.Status != http.StatusOK || first == "" || !strings.Contains(made.Body, "LANYARD_WEBHOOK_SECRET="+first) {
+	first := signingSecret.FindString(made.Text())
+	if made.Status != http.StatusOK || first == "" || !strings.Contains(made.Text(), "LANYARD_WEBHOOK_SECRET="+first) {
 		t.Fatalf("the new webhook = %d %.400s, want its secret", made.Status, made.Text())
 	}
-	if again := d.browser.Press(form, "save-webhook", map[string]string{"url": "https://app.example/hooks"}); signingSecret.MatchString(again.Body) || !strings.Contains(again.Text(), "sent already") {
+	if again := d.browser.Press(form, "save-webhook", map[string]string{"url": "https://app.example/hooks"}); signingSecret.MatchString(again.Text()) || !strings.Contains(again.Text(), "sent already") {
 		t.Errorf("the form sent again = %d %.300s", again.Status, again.Text())
 	}
 	all, err := d.node.Admin.Webhooks(t.Context(), lanyard.WebhookQuery{TeamID: d.team.ID})
@@ -53,7 +53,7 @@ func TestWebhookPages(t *testing.T) {
 	}
 	here := d.path("/webhooks/" + all.Items[0].ID)
 	for _, path := range []string{d.path("/webhooks"), here, here + "/edit"} {
-		if p := d.sound(d.browser.Get(path)); p.Status != http.StatusOK || signingSecret.MatchString(p.Body) {
+		if p := d.sound(d.browser.Get(path)); p.Status != http.StatusOK || signingSecret.MatchString(p.Text()) {
 			t.Errorf("GET %s = %d, or a secret on it", path, p.Status)
 		}
 	}
@@ -69,7 +69,7 @@ func TestWebhookPages(t *testing.T) {
 		t.Errorf("the log lacks the test: %.600s", p.Text())
 	}
 	rotated := d.sound(d.browser.Press(d.browser.Get(here), "rotate-yes", nil))
-	if second := signingSecret.FindString(rotated.Body); second == "" || second == first {
+	if second := signingSecret.FindString(rotated.Text()); second == "" || second == first {
 		t.Errorf("rotating shows %d %.300s, want another secret", rotated.Status, rotated.Text())
 	}
 	press("disable-yes", "The webhook is disabled")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ type row struct {
 func matrix() map[string]row {
 	name := "renamed"
 	errOnly := func(_ any, err error) error { return err }
-	return map[string]row{
+	rows := map[string]row{
 		"CreateApp": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.CreateApp(ctx, as, lanyard.AppInput{Name: "x", TeamID: of.team}))
 		}},
@@ -350,39 +351,6 @@ func matrix() map[string]row {
 			_, _, err := s.Reconcile(ctx, as, begin, begin.Add(time.Hour))
 			return err
 		}},
-		"CreateWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.CreateWebhook(ctx, as, lanyard.WebhookInput{TeamID: of.team, URL: "https://app.example/hooks"}))
-		}},
-		"Webhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Webhook(ctx, as, of.hook))
-		}},
-		"Webhooks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Webhooks(ctx, as, of.team, List{}))
-		}},
-		"UpdateWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.UpdateWebhook(ctx, as, of.hook, lanyard.WebhookPatch{Description: &name}))
-		}},
-		"DeleteWebhook": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.DeleteWebhook(ctx, as, of.hook))
-		}},
-		"RotateWebhookSecret": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.RotateWebhookSecret(ctx, as, of.hook))
-		}},
-		"WebhookDeliveries": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.WebhookDeliveries(ctx, as, of.hook, List{}))
-		}},
-		"ReplayWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.ReplayWebhook(ctx, as, of.hook, of.message))
-		}},
-		"TestWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.TestWebhook(ctx, as, of.hook))
-		}},
-		"Leaks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Leaks(ctx, as, of.team, List{}))
-		}},
-		"CheckLeaks": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.CheckLeaks(ctx, as, []string{of.key}))
-		}},
 		"Audit": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.Audit(ctx, as, "", "", List{}))
 		}},
@@ -396,6 +364,8 @@ func matrix() map[string]row {
 			return errOnly(s.ChangesAfter(ctx, as, "", 0))
 		}},
 	}
+	maps.Copy(rows, webhookRows())
+	return rows
 }
 
 var outcomeOf = map[rune]fault.Kind{'o': "", 's': fault.InsufficientScope, 'S': fault.InsufficientScope, 'n': fault.NotFound}

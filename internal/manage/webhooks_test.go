@@ -1,11 +1,13 @@
 package manage
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/outbox"
@@ -115,5 +117,46 @@ func TestWarnWebhook(t *testing.T) {
 	}
 	if mails, err := w.svc.WarnWebhook(t.Context(), e, outbox.Failing); err != nil || len(mails) != 0 {
 		t.Errorf("WarnWebhook of a disabled owner = %d mails, %v, want none", len(mails), err)
+	}
+}
+
+// webhookRows are the rows of the matrix about webhooks and leaks.
+func webhookRows() map[string]row {
+	described := "described"
+	errOnly := func(_ any, err error) error { return err }
+	return map[string]row{
+		"CreateWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CreateWebhook(ctx, as, lanyard.WebhookInput{TeamID: of.team, URL: "https://app.example/hooks"}))
+		}},
+		"Webhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Webhook(ctx, as, of.hook))
+		}},
+		"Webhooks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Webhooks(ctx, as, of.team, List{}))
+		}},
+		"UpdateWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.UpdateWebhook(ctx, as, of.hook, lanyard.WebhookPatch{Description: &described}))
+		}},
+		"DeleteWebhook": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.DeleteWebhook(ctx, as, of.hook))
+		}},
+		"RotateWebhookSecret": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RotateWebhookSecret(ctx, as, of.hook))
+		}},
+		"WebhookDeliveries": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.WebhookDeliveries(ctx, as, of.hook, List{}))
+		}},
+		"ReplayWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.ReplayWebhook(ctx, as, of.hook, of.message))
+		}},
+		"TestWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.TestWebhook(ctx, as, of.hook))
+		}},
+		"Leaks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Leaks(ctx, as, of.team, List{}))
+		}},
+		"CheckLeaks": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.CheckLeaks(ctx, as, []string{of.key}))
+		}},
 	}
 }

@@ -1,6 +1,7 @@
 package developers_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -78,7 +79,7 @@ func (y *yard) team(name, owner string) (made belongings) {
 		y.t.Fatal(err)
 	}
 	a, err := m.CreateApp(ctx, operator, lanyard.AppInput{
-		Name: "App " + hostile, TeamID: t.ID, HomepageURL: "https://app.example/?a=1&b=%3Cscript%3E",
+		Name: "App of " + name[:1] + " " + hostile, TeamID: t.ID, HomepageURL: "https://app.example/?a=1&b=%3Cscript%3E",
 		OAuthSettings: lanyard.OAuthSettings{RedirectURIs: []string{"https://app.example/callback"}, Scopes: []string{"messages.read"}},
 	})
 	if err != nil {
@@ -165,15 +166,15 @@ func TestNothingOfAnotherTeam(t *testing.T) {
 			continue
 		}
 		method, path := fill(pattern, y.c.team, y.c)
-		if p := send(alice, method, path, fields(y.c)); p.Status != http.StatusNotFound {
-			t.Errorf("%s of a team that is not one's own = %d, want 404", pattern, p.Status)
+		if p := send(alice, method, path, fields(y.c)); p.Status != http.StatusNotFound || strings.Contains(p.Body, "App of C") {
+			t.Errorf("%s of a team that is not one's own = %d, want 404 without its names", pattern, p.Status)
 		}
 		if !regexp.MustCompile(`\{(app|key|invitation|user|hook)\}`).MatchString(pattern) {
 			continue
 		}
 		method, path = fill(pattern, y.a.team, y.b)
-		if p := send(alice, method, path, fields(y.b)); p.Status != http.StatusNotFound {
-			t.Errorf("%s with what is team B's under team A = %d, want 404", pattern, p.Status)
+		if p := send(alice, method, path, fields(y.b)); p.Status != http.StatusNotFound || strings.Contains(p.Body, "App of B") {
+			t.Errorf("%s with what is team B's under team A = %d, want 404 without its names", pattern, p.Status)
 		}
 		if strings.Contains(pattern, "{app}") && strings.Contains(pattern, "{key}") {
 			method, path = fill(pattern, y.a.team, belongings{app: y.a.app, key: y.b.key})
@@ -187,6 +188,57 @@ func TestNothingOfAnotherTeam(t *testing.T) {
 	}
 	if p := alice.Get("/developers/" + y.b.team + "/clients/" + y.b.app); p.Status != http.StatusOK {
 		t.Errorf("the client under its own team = %d, want 200", p.Status)
+	}
+}
+
+// TestSecretsOnce sends every form of the package. Whichever answer shows a secret is stored nowhere; the form sent again shows none, and
+// no page does afterwards.
+func TestSecretsOnce(t *testing.T) {
+	y := newYard(t)
+	alice := y.as("alice")
+	var shown []string
+	ends := regexp.MustCompile(`/(delete|leave|remove|revoke|disable)$`)
+	for i, pattern := range developers.Patterns() {
+		method, path := fill(pattern, y.a.team, y.a)
+		if method != http.MethodPost || ends.MatchString(path) {
+			continue
+		}
+		form := url.Values{
+			"once": {fmt.Sprintf("%020d", i)}, "name": {"Made"}, "kind": {"machine"}, "overlap": {"3600"}, "scope": {"messages.read"}, "url": {"https://hooks.example/in"},
+		}
+		if strings.HasSuffix(path, "/keys/new") {
+			path += "?api=weather"
+			form.Set("kind", "key")
+			form.Set("mode", "live")
+			form.Set("scope", "forecast.read")
+		}
+		p := alice.Post(path, form, nil)
+		secret := secretIn(p)
+		if secret == "" {
+			continue
+		}
+		shown = append(shown, secret)
+		if p.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s shows a secret with Cache-Control %q, want no-store", pattern, p.Header.Get("Cache-Control"))
+		}
+		if again := alice.Post(path, form, nil); secretIn(again) != "" || strings.Contains(again.Body, secret) {
+			t.Errorf("%s sent again shows a secret", pattern)
+		}
+	}
+	if len(shown) < 4 {
+		t.Errorf("%d forms showed a secret, want those of keys and clients, new and rotated", len(shown))
+	}
+	for _, pattern := range developers.Patterns() {
+		method, path := fill(pattern, y.a.team, y.a)
+		if method != http.MethodGet {
+			continue
+		}
+		p := alice.Get(path)
+		for _, secret := range shown {
+			if strings.Contains(p.Body, secret) {
+				t.Errorf("%s shows a secret that was shown before", pattern)
+			}
+		}
 	}
 }
 

@@ -17,8 +17,10 @@ import (
 // every lists a path for every state of every page, with the status and a few words it must hold.
 func every() []visit {
 	all := []visit{
-		{"/", 200, []string{"Build with Acme", "Takes an ID card (API key)", "Takes a visitor badge (access token)", "Public data", "Private user data", "One operation takes", "2 operations take", "and 2 more", `href="/which"`, `href="/errors/"`, `href="/reference"`,
-			`href="/developers/get-key"`, "Sign in", `href="/developers/get-key?api=weather"`, `href="/developers/get-key?api=mail"`, `href="/developers/get-key?api=bank"`}},
+		{"/", 200, []string{
+			"Build with Acme", "Takes an ID card (API key)", "Takes a visitor badge (access token)", "Public data", "Private user data", "One operation takes", "2 operations take", "and 2 more", `href="/which"`, `href="/errors/"`, `href="/reference"`,
+			`href="/developers/get-key"`, "Sign in", `href="/developers/get-key?api=weather"`, `href="/developers/get-key?api=mail"`, `href="/developers/get-key?api=bank"`,
+		}},
 		{"/which", 200, []string{"works until you rotate it", "dies by itself, and can only do what was ticked", "Your credential will hang here", "All 18 answers"}},
 		{"/which?whose=public", 400, []string{"no answer yet", `href="#where"`}},
 		{"/which?whose=public&where=server&leak=never", 400, []string{`href="#leak"`}},

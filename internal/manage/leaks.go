@@ -3,6 +3,7 @@ package manage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -32,7 +33,8 @@ func leakReportLimit() ratelimit.Limit {
 }
 
 // ReportLeak looks for credentials of this server in a text, and ends those that work, or tells their owners, as the policy for their
-// kind says. Everything is written down when it returns. It tells nobody what it found: who reports may be anybody.
+// kind says. Everything is written down when it returns. What fails of one credential keeps no other alive, and a mail that cannot be
+// written keeps none. It tells nobody what it found: who reports may be anybody.
 func (s *Service) ReportLeak(ctx context.Context, from netip.Addr, text, place string) error {
 	if !s.spend(s.now(), leakReportLimit(), signin.Network(from)) {
 		return fault.New(fault.TooMany, "too many reports came from your network; try again in an hour")
@@ -45,12 +47,11 @@ func (s *Service) ReportLeak(ctx context.Context, from netip.Addr, text, place s
 		return len(found) < maxFound
 	})
 	place = leak.CleanPlace(place)
+	var failed []error
 	for _, credential := range found {
-		if err := s.reportOne(ctx, credential, place); err != nil {
-			return err
-		}
+		failed = append(failed, s.reportOne(ctx, credential, place))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // reportOne does what a report of one credential leads to, if it is one of this server's.
@@ -76,11 +77,10 @@ func (s *Service) reportOne(ctx context.Context, credential, place string) error
 	}
 	l.Team, l.Name = k.Team, k.Name
 	report := s.leakReport(l)
-	if report.Mails, err = s.leakMails(ctx, l); err != nil {
-		return err
-	}
+	var unwritten error
+	report.Mails, unwritten = s.leakMails(ctx, l)
 	_, _, err = s.KeyLeaks.LeakOfKey(ctx, l, report)
-	return err
+	return errors.Join(err, unwritten)
 }
 
 // versionOf is the secret of a key that a credential is; 0: none of them.
@@ -107,21 +107,23 @@ func (s *Service) reportToken(ctx context.Context, credential string, l *leak.Le
 	}
 	l.User, l.Name = p.User, p.Name
 	report := s.leakReport(l)
-	u, err := s.UserStore.User(ctx, p.User)
-	if err != nil {
-		return err
-	}
-	if s.Letters != nil && u.DisabledAt.IsZero() {
-		letter, err := s.Letters("leak", u.Email, u.Name, s.PublicURL+"/account/tokens", leakWords(l))
-		if err != nil {
-			return err
-		}
-		if letter != nil {
-			report.Mails = []leak.Mail{{ID: letter.ID, Sealed: letter.Sealed}}
-		}
-	}
+	var unwritten error
+	report.Mails, unwritten = s.leakMail(ctx, l)
 	_, _, err = s.KeyLeaks.LeakOfToken(ctx, l, report)
-	return err
+	return errors.Join(err, unwritten)
+}
+
+// leakMail tells whose personal token leaked.
+func (s *Service) leakMail(ctx context.Context, l *leak.Leak) ([]leak.Mail, error) {
+	u, err := s.UserStore.User(ctx, l.User)
+	if err != nil || s.Letters == nil || !u.DisabledAt.IsZero() {
+		return nil, err
+	}
+	letter, err := s.Letters("leak", u.Email, u.Name, s.PublicURL+"/account/tokens", leakWords(l))
+	if err != nil || letter == nil {
+		return nil, err
+	}
+	return []leak.Mail{{ID: letter.ID, Sealed: letter.Sealed}}, nil
 }
 
 // leakReport are the events of a leak. Its reporter is nobody: the actor is the report.

@@ -1,10 +1,13 @@
 package developers_test
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/lanyard-auth/lanyard/internal/factor"
 )
 
 // TestLeaks: what was found stands there with where and what became of it, and leads to the key; the secret does not.
@@ -32,5 +35,24 @@ func TestLeaks(t *testing.T) {
 	}
 	if got := d.code(text); got != "revoked" {
 		t.Errorf("the key is %s, want revoked", got)
+	}
+}
+
+// TestLeakedWithoutMail: what was found ends, also where nobody can be told of it now.
+func TestLeakedWithoutMail(t *testing.T) {
+	d := newDesk(t)
+	var found []string
+	for range 3 {
+		found = append(found, d.secret(d.get(nil)))
+	}
+	broken := errors.New("no key to seal by")
+	d.node.Manage.Letters = func(string, string, string, string, map[string]string) (*factor.Letter, error) { return nil, broken }
+	if err := d.node.Manage.ReportLeak(t.Context(), netip.MustParseAddr("203.0.113.7"), strings.Join(found, " "), "a paste"); !errors.Is(err, broken) {
+		t.Errorf("ReportLeak = %v, want it to say that nobody was told", err)
+	}
+	for i, text := range found {
+		if got := d.code(text); got != "revoked" {
+			t.Errorf("key %d of the paste is %s, want revoked", i, got)
+		}
 	}
 }

@@ -85,6 +85,16 @@ await page.waitForSelector("#calls svg rect", { timeout: 15000 });
 ok(/Greenhouse/.test(await page.textContent("body")), "usage names the app");
 await accessible(page, "usage");
 
+// --- Try an operation from the portal, and see request, decision and answer.
+await page.goto(`${portal}/developers/${team}/try?api=weather`);
+await accessible(page, "trying an operation");
+await page.fill("#credential", first);
+await page.click("#try");
+await page.waitForSelector("#status");
+ok(/200/.test(await page.textContent("#status")), "the operation is answered");
+ok(!page.url().includes(first.slice(20)) && !(await page.content()).includes(first), "the credential is in neither the address nor the page");
+await accessible(page, "what came of a try");
+
 // --- Rotate, undo, revoke.
 await page.goto(keyURL);
 await page.click("#rotate");
@@ -104,6 +114,21 @@ await page.waitForSelector("#revoked");
 ok(/\d+ millisecond/.test(await page.textContent("#revoked")), "the page says in how many milliseconds it was everywhere");
 equal(await call(first), 401, "after the revocation");
 await accessible(page, "a revoked key");
+
+// --- Somebody finds a key in the open and reports it: it ends, and its team reads where.
+await page.goto(`${portal}/developers/${team}/keys/new?api=weather`);
+await page.fill("#name", "Bulletin board");
+await page.click("#get-key");
+const lost = await secret(page);
+equal(await call(lost), 200, "a key before it is lost");
+const reported = await fetch(`${portal}/v1/leaks/report`, { method: "POST", headers: { "Content-Type": "text/plain" }, body: `export WEATHER=${lost}` });
+equal(reported.status, 202, "a report");
+const since = Date.now();
+while (Date.now() - since < 1000 && (await call(lost)) === 200) await page.waitForTimeout(50);
+equal(await call(lost), 401, "a call a second after the report");
+await page.goto(`${portal}/developers/${team}/leaks`);
+ok((await page.textContent("main")).includes("used"), "the leak says what was done with the key");
+await accessible(page, "leaks");
 
 // --- Take a colleague in, who sees this team and nothing of another.
 const sunny = await context.browser().newContext();

@@ -88,7 +88,7 @@ await tour("dev@demo.test", async (page) => {
   const team = new URL(page.url()).pathname;
   const app = await first(page, `${team}/apps`), key = await first(page, `${team}/keys`), client = await first(page, `${team}/clients`);
   return [team, `${team}/apps`, `${team}/apps?q=nothing-like-it`, app, `${team}/keys`, `${team}/keys/new`, `${team}/keys/new?api=weather`, key, `${key}/edit`, `${team}/clients`, `${team}/clients/new`, client, `${client}/edit`,
-    `${team}/usage`, `${team}/members`, `${team}/webhooks`, `${team}/webhooks/new`, `${team}/activity`];
+    `${team}/usage`, `${team}/members`, `${team}/webhooks`, `${team}/webhooks/new`, `${team}/leaks`, `${team}/try`, `${team}/try?api=mail`, `${team}/activity`];
 });
 await tour("admin@demo.test", async (page) => {
   const list = async (part) => first(page, `/admin/${part}`);

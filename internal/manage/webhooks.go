@@ -18,7 +18,8 @@ const (
 	maxWebhooks    = 20 // of a team
 	maxWebhookURL  = 500
 	maxEvents      = 100
-	oldSecretSigns = day // how long messages bear both signatures after a rotation
+	maxFormer      = 3   // secrets of a webhook that sign beside the current one
+	oldSecretSigns = day // how long they do, after a rotation
 )
 
 // CreateWebhook makes an address that a team is told of its events at. The signing secret is in the answer and nowhere else. It
@@ -41,7 +42,7 @@ func (s *Service) CreateWebhook(ctx context.Context, actor audit.Actor, in lanya
 	if err := s.describe(e, &in.URL, &in.Description, &in.Events); err != nil {
 		return none, err
 	}
-	made, err := s.newWebhookSecret(e, secret.Secret{})
+	made, err := s.newWebhookSecret(e)
 	if err != nil {
 		return none, err
 	}
@@ -98,13 +99,13 @@ func (s *Service) checkWebhookURL(address string) error {
 	return under("url", s.CheckFetch(address))
 }
 
-// newWebhookSecret gives an endpoint a new secret, beside the former if there is one.
-func (s *Service) newWebhookSecret(e *outbox.Endpoint, former secret.Secret) (secret.Secret, error) {
+// newWebhookSecret gives an endpoint a new secret, beside the former that still sign.
+func (s *Service) newWebhookSecret(e *outbox.Endpoint, former ...outbox.Former) (secret.Secret, error) {
 	made, err := outbox.NewSecret(s.random())
 	if err != nil {
 		return secret.Secret{}, err
 	}
-	if e.Secrets, err = s.SealSecrets(e.ID, outbox.JoinSecrets(made, former)); err != nil {
+	if e.Secrets, err = s.SealSecrets(e.ID, outbox.JoinSecrets(made, former...)); err != nil {
 		return secret.Secret{}, fmt.Errorf("seal the signing secret of %s: %w", e.ID, err)
 	}
 	return made, nil
@@ -195,8 +196,8 @@ func (s *Service) DeleteWebhook(ctx context.Context, actor audit.Actor, hookID s
 	return s.wireWebhook(e), nil
 }
 
-// RotateWebhookSecret gives a webhook a new signing secret. For a day messages bear the signatures of both. It needs
-// lanyard.apps.write.
+// RotateWebhookSecret gives a webhook a new signing secret. For a day messages bear the signature of the former too.
+// fault.Conflict: there are three former ones whose day has not ended. It needs lanyard.apps.write.
 func (s *Service) RotateWebhookSecret(ctx context.Context, actor audit.Actor, hookID string) (lanyard.NewWebhook, error) {
 	now := s.now()
 	var made secret.Secret
@@ -205,9 +206,13 @@ func (s *Service) RotateWebhookSecret(ctx context.Context, actor audit.Actor, ho
 		if err != nil {
 			return fault.Down(err, "this server has not read its newest keys yet; try again in a moment")
 		}
-		former, _ := outbox.SplitSecrets(opened)
+		current, former := outbox.SplitSecrets(opened, now)
+		if len(former) >= maxFormer {
+			return &fault.Error{Kind: fault.Conflict, ID: hookID, Detail: fmt.Sprintf("the secret was rotated %d times within a day, and all the former ones still sign: rotate it after %s",
+				len(former), former[len(former)-1].Until.UTC().Format(time.RFC3339))}
+		}
 		e.OldUntil = now.Add(oldSecretSigns)
-		made, err = s.newWebhookSecret(e, former)
+		made, err = s.newWebhookSecret(e, slices.Insert(former, 0, outbox.Former{Secret: current, Until: e.OldUntil})...)
 		return err
 	})
 	if err != nil {

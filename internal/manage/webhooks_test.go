@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,11 @@ func TestWebhookRefuses(t *testing.T) {
 	}
 	_, err := w.svc.CreateWebhook(t.Context(), w.admin, lanyard.WebhookInput{TeamID: w.a.team, URL: "https://app.example"})
 	wantFault(t, "one webhook too many", err, fault.Conflict, "")
+	if _, err := w.svc.TestWebhook(t.Context(), w.admin, w.a.hook); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.svc.TestWebhook(t.Context(), w.admin, w.a.hook)
+	wantFault(t, "TestWebhook while a test event waits", err, fault.Conflict, "")
 	off := true
 	if _, err := w.svc.UpdateWebhook(t.Context(), w.admin, w.a.hook, lanyard.WebhookPatch{Disabled: &off}); err != nil {
 		t.Fatal(err)
@@ -80,7 +86,7 @@ func TestWebhookSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if current, former := outbox.SplitSecrets(opened); current.Reveal() != rotated.Secret || former.Reveal() != made.Secret {
+	if current, former := outbox.SplitSecrets(opened, w.clock.now()); current.Reveal() != rotated.Secret || len(former) != 1 || former[0].Secret.Reveal() != made.Secret {
 		t.Error("the row does not hold the new secret and the former")
 	}
 	if _, err := w.svc.OpenSecrets(id.Webhook(w.a.hook), e.Secrets); err == nil {
@@ -94,6 +100,52 @@ func TestWebhookSecret(t *testing.T) {
 	w.clock.advance(25 * time.Hour)
 	if shown, err := w.svc.Webhook(t.Context(), w.admin, made.ID); err != nil || shown.OldSecretUntil != nil || shown.Description != "pager" {
 		t.Errorf("Webhook after a day = %+v, %v, want the former secret gone", shown, err)
+	}
+}
+
+// However often a secret is rotated, each former one signs until its day ends: a receiver that still has it misses nothing.
+func TestWebhookRotations(t *testing.T) {
+	w := newWorld(t)
+	made, err := w.svc.CreateWebhook(t.Context(), w.admin, lanyard.WebhookInput{TeamID: w.a.team, URL: "https://app.example/hooks"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{made.Secret}
+	signing := func() (texts []string) {
+		t.Helper()
+		e, err := w.store.Webhook(t.Context(), w.admin.Reach, id.Webhook(made.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := w.svc.OpenSecrets(e.ID, e.Secrets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		current, former := outbox.SplitSecrets(opened, w.clock.now())
+		texts = []string{current.Reveal()}
+		for _, f := range former {
+			texts = append(texts, f.Secret.Reveal())
+		}
+		return texts
+	}
+	for range maxFormer {
+		rotated, err := w.svc.RotateWebhookSecret(t.Context(), w.admin, made.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all = slices.Insert(all, 0, rotated.Secret); !slices.Equal(signing(), all) {
+			t.Fatalf("%d secrets sign after %d rotations, want all of them, newest first", len(signing()), len(all)-1)
+		}
+		w.clock.advance(time.Hour)
+	}
+	_, err = w.svc.RotateWebhookSecret(t.Context(), w.admin, made.ID)
+	wantFault(t, "one rotation too many", err, fault.Conflict, "")
+	w.clock.advance(oldSecretSigns - maxFormer*time.Hour)
+	if !slices.Equal(signing(), all[:maxFormer]) {
+		t.Errorf("%d secrets sign when the first one's day has ended, want %d", len(signing()), maxFormer)
+	}
+	if _, err := w.svc.RotateWebhookSecret(t.Context(), w.admin, made.ID); err != nil {
+		t.Errorf("RotateWebhookSecret after that = %v", err)
 	}
 }
 
@@ -140,16 +192,16 @@ func webhookRows() map[string]row {
 		"DeleteWebhook": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.DeleteWebhook(ctx, as, of.hook))
 		}},
-		"RotateWebhookSecret": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+		"RotateWebhookSecret": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.RotateWebhookSecret(ctx, as, of.hook))
 		}},
 		"WebhookDeliveries": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.WebhookDeliveries(ctx, as, of.hook, List{}))
 		}},
-		"ReplayWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+		"ReplayWebhook": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.ReplayWebhook(ctx, as, of.hook, of.message))
 		}},
-		"TestWebhook": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+		"TestWebhook": {want: ofDevelopers, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.TestWebhook(ctx, as, of.hook))
 		}},
 		"Leaks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/store"
 )
@@ -225,7 +226,7 @@ func (w *world) newKey(app string, in lanyard.KeyInput) lanyard.NewKey {
 	return k
 }
 
-// hook gives a side a webhook with a message on its way.
+// hook gives a side a webhook with a message that arrived.
 func (w *world) hook(s *side) {
 	w.t.Helper()
 	made, err := w.svc.CreateWebhook(w.t.Context(), w.admin, lanyard.WebhookInput{TeamID: s.team, URL: "https://app.example/hooks"})
@@ -235,6 +236,10 @@ func (w *world) hook(s *side) {
 	sent, err := w.svc.TestWebhook(w.t.Context(), w.admin, made.ID)
 	if err != nil {
 		w.t.Fatalf("TestWebhook: %v", err)
+	}
+	arrived := outbox.Outcome{ID: id.Message(sent.ID), Webhook: id.Webhook(made.ID), Attempt: outbox.Attempt{At: sent.CreatedAt, Status: 204}, State: outbox.Delivered}
+	if err := w.store.WebhookTried(w.t.Context(), arrived); err != nil {
+		w.t.Fatal(err)
 	}
 	s.hook, s.message = made.ID, sent.ID
 }

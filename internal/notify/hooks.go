@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/outbound"
@@ -22,10 +23,12 @@ const HookTimeout = 15 * time.Second
 
 const (
 	hooksAtOnce = 16
-	hookTurn    = 20 * time.Second // of one endpoint within a round: what is left of its messages waits for the next
-	hookLease   = 5 * time.Minute  // longer than a round takes
-	hookAnswer  = 1 << 10          // bytes of an answer that are read
-	hookKept    = 300              // and characters that are kept
+	hookTurn    = 5 * time.Second // of one endpoint within a round: what is left of its messages waits for the next
+	hookSlow    = 5 * time.Second // an attempt that takes longer holds up the others: the endpoint pauses
+	hookLease   = 5 * time.Minute // longer than a round takes
+	hookAnswer  = 1 << 10         // bytes of an answer that are read
+	hookKept    = 300             // and characters that are kept
+	tooOld      = 30 * time.Hour  // for another attempt: longer than the whole schedule
 	failingFor  = 3 * 24 * time.Hour
 	longestWait = 6 * time.Hour // that an endpoint may ask for
 )
@@ -34,6 +37,8 @@ const (
 type HookQueue interface {
 	ClaimWebhooks(ctx context.Context, now time.Time, lease time.Duration, limit int) ([]outbox.Sending, error)
 	WebhookTried(ctx context.Context, o outbox.Outcome) error
+	// Webhook is the endpoint as it is now. fault.NotFound: it was deleted.
+	Webhook(ctx context.Context, reach audit.Reach, hook id.Webhook) (*outbox.Endpoint, error)
 	// ReleaseWebhooks gives back what was claimed and not tried.
 	ReleaseWebhooks(ctx context.Context, next time.Time, all ...outbox.Sending) error
 }
@@ -74,7 +79,7 @@ func (h *Hooks) Once(ctx context.Context) error {
 			})
 		}
 		all.Wait()
-		if err := errors.Join(failures...); err != nil || len(due) < hooksAtOnce {
+		if err := errors.Join(failures...); err != nil || len(due) == 0 {
 			return err
 		}
 	}
@@ -89,6 +94,16 @@ func (h *Hooks) turn(ctx context.Context, due []outbox.Sending) error {
 			return ctx.Err()
 		case h.Now().Sub(began) > hookTurn:
 			return h.Queue.ReleaseWebhooks(ctx, h.Now(), due[i:]...)
+		}
+		if i > 0 {
+			to, err := h.Queue.Webhook(ctx, audit.ServerReach(), d.Webhook)
+			if fault.Is(err, fault.NotFound) || err == nil && !to.Takes() {
+				return nil // what waited for it was given up
+			}
+			if err != nil {
+				return fmt.Errorf("read %s again: %w", d.Webhook, err)
+			}
+			d.To = *to
 		}
 		o, err := h.attempt(ctx, d)
 		if err != nil {
@@ -123,6 +138,9 @@ func (h *Hooks) attempt(ctx context.Context, d outbox.Sending) (outbox.Outcome, 
 	}
 	o := judge(d, answer, err, now)
 	o.Attempt.At, o.Attempt.Took = at, now.Sub(at)
+	if o.Attempt.Took > hookSlow && o.PauseUntil.IsZero() {
+		o.PauseUntil = now.Add(2 * o.Attempt.Took)
+	}
 	if o.State == outbox.Waits {
 		h.Log.Info("a webhook did not arrive and is tried again", "webhook", d.Webhook, "message", d.ID, "kind", d.Kind, "next", o.NextAt, "error", o.Attempt.Error)
 	}
@@ -144,10 +162,10 @@ func (h *Hooks) send(ctx context.Context, d outbox.Sending, at time.Time) (*outb
 	if err != nil {
 		return nil, fault.Down(err, "this server cannot read the signing secret yet") // perhaps its key is of another node
 	}
-	current, former := outbox.SplitSecrets(opened)
+	current, former := outbox.SplitSecrets(opened, at)
 	secrets := []secret.Secret{current}
-	if !former.IsZero() && at.Before(d.To.OldUntil) {
-		secrets = append(secrets, former)
+	for _, f := range former {
+		secrets = append(secrets, f.Secret)
 	}
 	signature, err := outbox.Sign(d.ID, at, d.Payload, secrets...)
 	if err != nil {
@@ -205,7 +223,9 @@ func judge(d outbox.Sending, answer *outbound.Response, failed error, now time.T
 	if throttled {
 		o.PauseUntil = now.Add(max(asked, min(max(failing/8, 5*time.Second), 10*time.Minute)))
 	}
-	if d.Tries >= len(schedule) {
+	// One that does not answer is tried so seldom that its messages get old before their last try. What somebody sent again does not.
+	old := d.Tries > 0 && d.Attempts == d.Tries && now.Sub(d.CreatedAt) >= tooOld
+	if d.Tries >= len(schedule) || old {
 		if o.State = outbox.Failed; failing >= failingFor {
 			o.Stop = outbox.Failing
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/outbound"
@@ -64,6 +65,17 @@ func (q *hookQueue) WebhookTried(_ context.Context, o outbox.Outcome) error {
 	return q.down
 }
 
+func (q *hookQueue) Webhook(_ context.Context, _ audit.Reach, hook id.Webhook) (*outbox.Endpoint, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, d := range q.waiting {
+		if d.Webhook == hook {
+			return &d.To, q.down
+		}
+	}
+	return nil, fault.Missing("webhook", string(hook))
+}
+
 func (q *hookQueue) ReleaseWebhooks(_ context.Context, next time.Time, all ...outbox.Sending) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -82,7 +94,7 @@ var hookSecret = secret.Of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 func sending(hook id.Webhook, address string) outbox.Sending {
 	return outbox.Sending{
 		Delivery: outbox.Delivery{ID: id.New[id.Message](), Webhook: hook, Kind: "key.revoked", Payload: `{"type":"key.revoked"}`, State: outbox.Waits, NextAt: t0, CreatedAt: t0},
-		To:       outbox.Endpoint{ID: hook, URL: address, Secrets: outbox.JoinSecrets(hookSecret, secret.Secret{})},
+		To:       outbox.Endpoint{ID: hook, URL: address, Secrets: outbox.JoinSecrets(hookSecret)},
 	}
 }
 
@@ -177,7 +189,7 @@ func TestHooksSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.To.Secrets, d.To.OldUntil = outbox.JoinSecrets(newer, hookSecret), t0.Add(time.Hour)
+	d.To.Secrets = outbox.JoinSecrets(newer, outbox.Former{Secret: hookSecret, Until: t0.Add(time.Hour)})
 	later := d
 	later.ID, later.NextAt = id.New[id.Message](), t0.Add(time.Hour)
 	q := &hookQueue{waiting: []outbox.Sending{d, later}}
@@ -272,6 +284,37 @@ func TestHooksStop(t *testing.T) {
 	}
 }
 
+// A message that is tried for longer than the schedule is given up, however seldom an endpoint that does not answer lets it be tried;
+// and the endpoint with it, once nothing has arrived for days. One that somebody sent again gets its whole schedule.
+func TestHooksAge(t *testing.T) {
+	busy, _ := answering(t, status(503))
+	old := sending("hook_1", busy)
+	old.CreatedAt, old.Tries, old.Attempts, old.To.FailingSince = t0.Add(-tooOld), 1, 1, t0.Add(-failingFor)
+	younger, sooner, untried, again := old, old, old, old
+	younger.Webhook, younger.CreatedAt = "hook_2", t0.Add(-tooOld+time.Hour)
+	sooner.Webhook, sooner.To.FailingSince = "hook_3", t0.Add(-failingFor+time.Hour)
+	untried.Webhook, untried.Tries, untried.Attempts = "hook_4", 0, 0
+	again.Webhook, again.Attempts = "hook_5", 11
+	q := &hookQueue{}
+	for _, d := range []outbox.Sending{old, younger, sooner, untried, again} {
+		d.ID = id.New[id.Message]()
+		q.waiting = append(q.waiting, d)
+	}
+	h, _, _ := newHooks(t, q)
+	if err := h.Once(t.Context()); err != nil || len(q.outcomes) != len(q.waiting) {
+		t.Fatalf("Once = %v, %d outcomes", err, len(q.outcomes))
+	}
+	want := map[id.Webhook]struct {
+		state outbox.State
+		stop  outbox.Stop
+	}{"hook_1": {outbox.Failed, outbox.Failing}, "hook_2": {outbox.Waits, ""}, "hook_3": {outbox.Failed, ""}, "hook_4": {outbox.Waits, ""}, "hook_5": {outbox.Waits, ""}}
+	for _, o := range q.outcomes {
+		if o.State != want[o.Webhook].state || o.Stop != want[o.Webhook].stop {
+			t.Errorf("%s: %s, stop %q, want %+v", o.Webhook, o.State, o.Stop, want[o.Webhook])
+		}
+	}
+}
+
 // TestHooksPause: one that does not answer holds up its own messages, and nobody else's; what was not tried is not counted.
 func TestHooksPause(t *testing.T) {
 	good, _ := answering(t, status(204))
@@ -306,10 +349,42 @@ func TestHooksPause(t *testing.T) {
 func TestHooksTurn(t *testing.T) {
 	q := &hookQueue{}
 	h, now, _ := newHooks(t, q)
-	address, seen := answering(t, func(http.ResponseWriter, *http.Request) { *now = now.Add(hookTurn + time.Second) })
+	address, seen := answering(t, func(http.ResponseWriter, *http.Request) { *now = now.Add(hookTurn/2 + time.Second) })
+	q.waiting = []outbox.Sending{sending("hook_1", address), sending("hook_1", address), sending("hook_1", address)}
+	if err := h.turn(t.Context(), slices.Clone(q.waiting)); err != nil || len(seen()) != 2 || !q.waiting[2].NextAt.Equal(*now) || q.waiting[2].Tries != 0 {
+		t.Errorf("turn = %v, %d requests, the last is due at %s; want it now", err, len(seen()), q.waiting[2].NextAt)
+	}
+}
+
+// One that takes its time is paused in proportion, though everything arrives: the round of all the others waits for it.
+func TestHooksSlow(t *testing.T) {
+	q := &hookQueue{}
+	h, now, _ := newHooks(t, q)
+	address, seen := answering(t, func(http.ResponseWriter, *http.Request) { *now = now.Add(hookSlow + time.Second) })
 	q.waiting = []outbox.Sending{sending("hook_1", address), sending("hook_1", address)}
-	if err := h.turn(t.Context(), slices.Clone(q.waiting)); err != nil || len(seen()) != 1 || !q.waiting[1].NextAt.Equal(*now) || q.waiting[1].Tries != 0 {
-		t.Errorf("turn = %v, %d requests, the other is due at %s; want it now", err, len(seen()), q.waiting[1].NextAt)
+	if err := h.Once(t.Context()); err != nil || len(seen()) != 1 || q.outcomes[0].State != outbox.Delivered || !q.waiting[1].NextAt.Equal(now.Add(2*(hookSlow+time.Second))) {
+		t.Errorf("Once = %v, %d requests, %+v, the other is due at %s; want it later", err, len(seen()), q.outcomes, q.waiting[1].NextAt)
+	}
+}
+
+// Whoever is disabled or deleted within a turn is told nothing more, and what is changed holds at once.
+func TestHooksChange(t *testing.T) {
+	former, formerSeen := answering(t, status(204))
+	newer, newerSeen := answering(t, status(204))
+	for what, change := range map[string]func(*hookQueue){
+		"disabled": func(q *hookQueue) { q.waiting[1].To.DisabledAt = t0 },
+		"deleted":  func(q *hookQueue) { q.waiting = nil },
+		"moved":    func(q *hookQueue) { q.waiting[1].To.URL = newer },
+	} {
+		before, after := len(formerSeen()), len(newerSeen())
+		due := []outbox.Sending{sending("hook_1", former), sending("hook_1", former)}
+		q := &hookQueue{waiting: slices.Clone(due[1:])}
+		q.waiting = append([]outbox.Sending{sending("hook_2", former)}, q.waiting...)
+		change(q)
+		h, _, _ := newHooks(t, q)
+		if err := h.turn(t.Context(), due); err != nil || len(formerSeen())-before != 1 || len(newerSeen())-after > 0 != (what == "moved") {
+			t.Errorf("one that is %s: turn = %v, %d requests there, %d at a newer address", what, err, len(formerSeen())-before, len(newerSeen())-after)
+		}
 	}
 }
 

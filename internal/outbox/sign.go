@@ -30,15 +30,32 @@ func NewSecret(random io.Reader) (secret.Secret, error) {
 	return secret.Of(secretHead + base64.StdEncoding.EncodeToString(key)), nil
 }
 
-// JoinSecrets is what is sealed of an endpoint's secrets: the current one, and behind it the former, which may be none.
-func JoinSecrets(current, former secret.Secret) []byte {
-	return []byte(current.Reveal() + "\n" + former.Reveal())
+// Former is a secret that was rotated away. It signs beside the current one until its time ends.
+type Former struct {
+	Secret secret.Secret
+	Until  time.Time
 }
 
-// SplitSecrets reads what JoinSecrets made.
-func SplitSecrets(text []byte) (current, former secret.Secret) {
-	a, b, _ := strings.Cut(string(text), "\n")
-	return secret.Of(a), secret.Of(b)
+// JoinSecrets is what is sealed of an endpoint's secrets: the current one, and behind it the former, newest first, each with its end.
+func JoinSecrets(current secret.Secret, former ...Former) []byte {
+	text := current.Reveal()
+	for _, f := range former {
+		text += "\n" + f.Secret.Reveal() + " " + strconv.FormatInt(f.Until.Unix(), 10)
+	}
+	return []byte(text)
+}
+
+// SplitSecrets reads what JoinSecrets made, and leaves out the former whose time has ended.
+func SplitSecrets(text []byte, now time.Time) (current secret.Secret, former []Former) {
+	lines := strings.Split(string(text), "\n")
+	for _, line := range lines[1:] {
+		was, end, _ := strings.Cut(line, " ")
+		seconds, err := strconv.ParseInt(end, 10, 64)
+		if until := time.Unix(seconds, 0); err == nil && now.Before(until) {
+			former = append(former, Former{secret.Of(was), until})
+		}
+	}
+	return secret.Of(lines[0]), former
 }
 
 // Sign is the header webhook-signature: of `id.timestamp.payload`, by each secret in turn, so that a receiver may change from one

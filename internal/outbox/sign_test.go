@@ -50,11 +50,18 @@ func TestSign(t *testing.T) {
 	if err != nil || len(key) != 32 {
 		t.Errorf("NewSecret has %d bytes behind whsec_, %v, want 32", len(key), err)
 	}
-	if current, former := SplitSecrets(JoinSecrets(made, reference)); current.Reveal() != made.Reveal() || former.Reveal() != reference.Reveal() {
+	now := time.Unix(1614265330, 0)
+	joined := JoinSecrets(made, Former{reference, now.Add(time.Hour)}, Former{made, now.Add(time.Second)})
+	if current, former := SplitSecrets(joined, now); current.Reveal() != made.Reveal() || len(former) != 2 || former[0].Secret.Reveal() != reference.Reveal() || !former[0].Until.Equal(now.Add(time.Hour)) {
 		t.Error("SplitSecrets is not the way back from JoinSecrets")
 	}
-	if current, former := SplitSecrets(JoinSecrets(made, secret.Secret{})); current.Reveal() != made.Reveal() || !former.IsZero() {
-		t.Error("SplitSecrets invents a former secret")
+	if _, former := SplitSecrets(joined, now.Add(time.Second)); len(former) != 1 || former[0].Secret.Reveal() != reference.Reveal() {
+		t.Errorf("SplitSecrets gives %d former secrets when the time of one has ended, want the other", len(former))
+	}
+	for _, text := range []string{made.Reveal(), made.Reveal() + "\n", made.Reveal() + "\nwhsec_x", made.Reveal() + "\nwhsec_x soon"} {
+		if current, former := SplitSecrets([]byte(text), now); current.Reveal() != made.Reveal() || len(former) != 0 {
+			t.Error("SplitSecrets invents a former secret")
+		}
 	}
 }
 

@@ -100,6 +100,9 @@ type Endpoint struct {
 	DeletedAt    time.Time
 }
 
+// Takes reports whether the endpoint is told anything.
+func (e *Endpoint) Takes() bool { return e.DisabledAt.IsZero() && e.DeletedAt.IsZero() }
+
 // Wants reports whether the endpoint is to be told of a kind.
 func (e *Endpoint) Wants(kind Kind) bool {
 	return len(e.Events) == 0 || slices.Contains(e.Events, kind)
@@ -175,11 +178,13 @@ type WebhookStore interface {
 	Webhook(ctx context.Context, reach audit.Reach, hook id.Webhook) (*Endpoint, error)
 	// Webhooks lists endpoints, newest first.
 	Webhooks(ctx context.Context, reach audit.Reach, f WebhookFilter) ([]*Endpoint, error)
-	// UpdateWebhook changes an endpoint. What waits for one that is disabled or deleted by it is given up.
+	// UpdateWebhook changes an endpoint. What waits for one that is disabled by it is given up, and all that
+	// was sent to one that is deleted is forgotten.
 	UpdateWebhook(ctx context.Context, reach audit.Reach, hook id.Webhook, ev audit.Event, alter func(*Endpoint) error) (*Endpoint, error)
 	// Deliveries lists what was to be told to an endpoint, newest first, with all attempts.
 	Deliveries(ctx context.Context, reach audit.Reach, hook id.Webhook, before time.Time, beforeID string, limit int) ([]*Delivery, error)
-	// SendWebhook queues a message for one endpoint, whatever kinds that wants. fault.Conflict: it is disabled.
+	// SendWebhook queues a message for one endpoint, whatever kinds that wants. fault.Conflict: it is disabled, or one of that kind waits for
+	// it already.
 	SendWebhook(ctx context.Context, reach audit.Reach, d *Delivery, ev audit.Event) error
 	// SendAgain queues a message again under its id. fault.Conflict: its endpoint is disabled.
 	SendAgain(ctx context.Context, reach audit.Reach, hook id.Webhook, message id.Message, ev audit.Event) (*Delivery, error)

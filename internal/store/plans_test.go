@@ -141,10 +141,13 @@ func TestListsUseIndexes(t *testing.T) {
 		}
 		for _, query := range r.queries {
 			plan := explain(t, plain, db.driver, db.explain, query)
+			for _, part := range parts.FindAllStringSubmatch(plan, -1) { // a part of the query, whose own reading stands above
+				plan = strings.ReplaceAll(plan, "SCAN "+part[1]+"\n", "")
+			}
 			if scans.MatchString(plan) {
 				t.Errorf("%s reads a whole table:\n%s\nargs %v\n%s", db.driver, query.text, query.args, plan)
 			}
-			if sorts.MatchString(plan) && !strings.Contains(query.text, "m.user_id") && (!query.step || strings.Contains(query.text, "LIMIT")) {
+			if sorts.MatchString(plan) && !strings.Contains(query.text, "m.user_id") && (!query.step || strings.Contains(query.text, "LIMIT") && !strings.Contains(query.text, "PARTITION BY")) {
 				t.Errorf("%s sorts a whole answer:\n%s\nargs %v\n%s", db.driver, query.text, query.args, plan)
 			}
 		}
@@ -156,6 +159,7 @@ func TestListsUseIndexes(t *testing.T) {
 
 var (
 	scans = regexp.MustCompile(`SCAN [a-z_]+(\n|$)|Seq Scan`)
+	parts = regexp.MustCompile(`CO-ROUTINE ([a-z]+)\n`)
 	sorts = regexp.MustCompile(`TEMP B-TREE FOR ORDER BY|Sort Key: ([a-z]\.)?(\(?lower\(|email_key|created_at|expires_at|next_at|rotate_due_at|used_at|idle_at|revoked_at|until|at|start)\b`)
 )
 

@@ -53,9 +53,10 @@ func tell(ctx context.Context, q querier, m outbox.Message) error {
 	return nil
 }
 
+// queueDelivery queues a message, behind the pause of an endpoint that does not answer.
 func queueDelivery(ctx context.Context, q querier, d *outbox.Delivery) error {
 	_, err := q.ExecContext(ctx, `INSERT INTO webhook_delivery (webhook_id, id, kind, payload, state, attempts, tries, next_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, 0, 0, $6, $6)`,
+		SELECT id, $2, $3, $4, $5, 0, 0, CASE WHEN paused_until > $6 THEN paused_until ELSE $6 END, $6 FROM webhook WHERE id = $1`,
 		string(d.Webhook), string(d.ID), string(d.Kind), d.Payload, string(outbox.Waits), micros(d.CreatedAt))
 	return err
 }
@@ -158,15 +159,28 @@ func (s *Store) UpdateWebhook(ctx context.Context, reach audit.Reach, hook id.We
 			string(hook), e.URL, e.Description, events, e.Secrets, micros(e.OldUntil), micros(e.DisabledAt), string(e.Stopped), micros(e.FailingSince), micros(e.DeletedAt)); err != nil {
 			return err
 		}
-		if !e.DisabledAt.IsZero() || !e.DeletedAt.IsZero() {
-			if err := giveUpWaiting(ctx, q, hook); err != nil {
-				return err
-			}
+		if err := endWaiting(ctx, q, e); err != nil {
+			return err
 		}
 		ev.Team = e.Team
 		return writeAudit(ctx, q, ev)
 	})
 	return e, err
+}
+
+// endWaiting ends what is on its way to an endpoint that takes nothing, and forgets what was sent to one that is deleted.
+func endWaiting(ctx context.Context, q querier, e *outbox.Endpoint) error {
+	switch {
+	case !e.DeletedAt.IsZero():
+		for _, statement := range []string{`DELETE FROM webhook_attempt WHERE webhook_id = $1`, `DELETE FROM webhook_delivery WHERE webhook_id = $1`} {
+			if _, err := q.ExecContext(ctx, statement, string(e.ID)); err != nil {
+				return err
+			}
+		}
+	case !e.DisabledAt.IsZero():
+		return giveUpWaiting(ctx, q, e.ID)
+	}
+	return nil
 }
 
 // giveUpWaiting ends what is on its way to an endpoint.
@@ -239,6 +253,13 @@ func (s *Store) SendWebhook(ctx context.Context, reach audit.Reach, d *outbox.De
 	return s.step(ctx, "send to a webhook", func(ctx context.Context, q querier) error {
 		if err := enabledWebhook(ctx, q, reach, d.Webhook, &ev); err != nil {
 			return err
+		}
+		var waits bool
+		if err := q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM webhook_delivery WHERE webhook_id = $1 AND kind = $2 AND next_at > 0)`, string(d.Webhook), string(d.Kind)).Scan(&waits); err != nil {
+			return err
+		}
+		if waits {
+			return &fault.Error{Kind: fault.Conflict, ID: string(d.Webhook), Detail: "a message of this kind is on its way to the webhook: wait for what comes of it"}
 		}
 		if err := queueDelivery(ctx, q, d); err != nil {
 			return err

@@ -13,15 +13,17 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/outbox"
 )
 
-// claimWebhooks is to deliveries what claimMails is to mails. Endpoints that do not answer are passed over until their pause ends,
-// so that what waits for them holds up nobody else's.
+// claimWebhooks is to deliveries what claimMails is to mails. Of one endpoint it takes its four oldest, and of one that does not
+// answer none until its pause ends: so what waits for an endpoint holds up nobody else's.
 const claimWebhooks = `UPDATE webhook_delivery SET next_at = $2 WHERE next_at > 0 AND next_at <= $1 AND (webhook_id, id) IN (
-	SELECT d.webhook_id, d.id FROM webhook_delivery d JOIN webhook w ON w.id = d.webhook_id
-	WHERE d.next_at > 0 AND d.next_at <= $1 AND w.paused_until <= $1 AND w.deleted_at = 0 ORDER BY d.next_at, d.webhook_id, d.id LIMIT $3)
+	SELECT d.webhook_id, d.id
+	FROM (SELECT webhook_id, id, next_at, ROW_NUMBER() OVER (PARTITION BY webhook_id ORDER BY created_at, id) AS place FROM webhook_delivery WHERE next_at > 0 AND next_at <= $1) d
+	JOIN webhook w ON w.id = d.webhook_id
+	WHERE d.place <= 4 AND w.paused_until <= $1 ORDER BY d.place, d.next_at, d.webhook_id, d.id LIMIT $3)
 	RETURNING webhook_id, id, kind, payload, state, attempts, tries, next_at, created_at`
 
-// ClaimWebhooks implements notify.HookQueue: it takes deliveries that are due, oldest first, for one lease. Who says nothing of
-// what became of one leaves it to whoever comes after the lease. Housekeeping.
+// ClaimWebhooks implements notify.HookQueue: it takes deliveries that are due, every endpoint's oldest first, for one lease. Who says
+// nothing of what became of one leaves it to whoever comes after the lease. Housekeeping.
 func (s *Store) ClaimWebhooks(ctx context.Context, now time.Time, lease time.Duration, limit int) (due []outbox.Sending, err error) {
 	err = s.step(ctx, "claim webhook deliveries", func(ctx context.Context, q querier) error {
 		due = nil
@@ -46,9 +48,14 @@ func (s *Store) ClaimWebhooks(ctx context.Context, now time.Time, lease time.Dur
 					return err
 				}
 				known[e.ID] = e
+				// An act that saw it enabled may have queued something after it was not.
+				if err := endWaiting(ctx, q, e); err != nil {
+					return err
+				}
 			}
 			due[i].To = *e
 		}
+		due = slices.DeleteFunc(due, func(d outbox.Sending) bool { return !d.To.Takes() })
 		return nil
 	})
 	slices.SortFunc(due, func(x, y outbox.Sending) int {
@@ -76,8 +83,15 @@ func (s *Store) WebhookTried(ctx context.Context, o outbox.Outcome) error {
 			string(o.Webhook), string(o.ID), o.Attempt.Number, micros(o.Attempt.At), o.Attempt.Took.Microseconds(), o.Attempt.Status, plainText(o.Attempt.Error), plainText(o.Attempt.Answer)); err != nil {
 			return err
 		}
+		// What else is due waits for the pause too: a claim does not come upon it again and again.
+		if !o.PauseUntil.IsZero() {
+			if _, err := q.ExecContext(ctx, `UPDATE webhook_delivery SET next_at = $2 WHERE webhook_id = $1 AND next_at > 0 AND next_at < $2`, string(o.Webhook), micros(o.PauseUntil)); err != nil {
+				return err
+			}
+		}
 		if o.State == outbox.Delivered {
-			_, err := q.ExecContext(ctx, `UPDATE webhook SET failing_since = 0, paused_until = 0 WHERE id = $1 AND (failing_since > 0 OR paused_until > 0)`, string(o.Webhook))
+			_, err := q.ExecContext(ctx, `UPDATE webhook SET failing_since = 0, paused_until = $2 WHERE id = $1 AND (failing_since > 0 OR paused_until > 0 OR paused_until < $2)`,
+				string(o.Webhook), micros(o.PauseUntil))
 			return err
 		}
 		if _, err := q.ExecContext(ctx, `UPDATE webhook SET failing_since = CASE WHEN failing_since = 0 THEN CAST($2 AS BIGINT) ELSE failing_since END, paused_until = $3 WHERE id = $1`,

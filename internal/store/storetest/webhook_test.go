@@ -25,6 +25,15 @@ func newHook(tb testing.TB, st *store.Store, team id.Team, kinds ...outbox.Kind)
 	return e
 }
 
+// queue queues a message of a kind of its own, and lifts a pause.
+func queue(tb testing.TB, st *store.Store, hook *outbox.Endpoint, at time.Time) id.Message {
+	tb.Helper()
+	d := &outbox.Delivery{ID: id.New[id.Message](), Webhook: hook.ID, Payload: "{}", CreatedAt: at}
+	d.Kind = outbox.Kind(d.ID)
+	must(tb, st.SendWebhook(ctx, audit.ServerReach(), d, event("webhook.test")))
+	return d.ID
+}
+
 // claimed is who would be sent what, as of a time.
 func claimed(tb testing.TB, st *store.Store, at time.Time) []outbox.Sending {
 	tb.Helper()
@@ -58,6 +67,8 @@ func TestWebhookRefusals(t *testing.T) {
 		if n := len(auditLines(t, w.Store, "x")); n != 0 {
 			t.Errorf("refusals left %d audit lines", n)
 		}
+		must(t, w.SendWebhook(ctx, at, &outbox.Delivery{ID: id.New[id.Message](), Webhook: ours.ID, Kind: outbox.Ping, CreatedAt: t0}, event("webhook.test")))
+		wantKind(t, "SendWebhook while one waits", w.SendWebhook(ctx, at, &outbox.Delivery{ID: id.New[id.Message](), Webhook: ours.ID, Kind: outbox.Ping, CreatedAt: t0}, event("x")), fault.Conflict)
 		must(t, second(w.UpdateWebhook(ctx, at, ours.ID, event("webhook.update"), func(e *outbox.Endpoint) error { e.DisabledAt = t0; return nil })))
 		wantKind(t, "SendWebhook to one disabled", w.SendWebhook(ctx, at, &outbox.Delivery{ID: id.New[id.Message](), Webhook: ours.ID}, event("x")), fault.Conflict)
 		must(t, second(w.UpdateWebhook(ctx, at, ours.ID, event("webhook.delete"), func(e *outbox.Endpoint) error { e.DeletedAt = t0; return nil })))
@@ -189,9 +200,7 @@ func TestWebhookStops(t *testing.T) {
 		const waiting = 8
 		var sent []id.Message
 		for range waiting {
-			d := &outbox.Delivery{ID: id.New[id.Message](), Webhook: hook.ID, Kind: outbox.Ping, Payload: "{}", CreatedAt: t0}
-			must(t, w.SendWebhook(ctx, audit.ServerReach(), d, event("webhook.test")))
-			sent = append(sent, d.ID)
+			sent = append(sent, queue(t, w.Store, hook, t0))
 		}
 		claimed(t, w.Store, t0)
 		for _, err := range race(4, func(i int) error {
@@ -215,6 +224,76 @@ func TestWebhookStops(t *testing.T) {
 	})
 }
 
+// Of one endpoint at most four are claimed at once, its oldest; everybody's first goes before anybody's second.
+func TestWebhookFair(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		busy, quiet := newHook(t, w.Store, w.ours), newHook(t, w.Store, w.theirs)
+		var oldest []id.Message
+		for i := range 20 {
+			oldest = append(oldest, queue(t, w.Store, busy, t0.Add(time.Duration(i)*time.Second)))
+		}
+		late := queue(t, w.Store, quiet, t0.Add(time.Minute))
+		due, err := w.ClaimWebhooks(ctx, t0.Add(time.Minute), time.Minute, 2)
+		must(t, err)
+		if len(due) != 2 || due[0].ID != oldest[0] || due[1].ID != late {
+			t.Errorf("of two claimed %+v, want the oldest of each endpoint", due)
+		}
+		if due := claimed(t, w.Store, t0.Add(time.Minute)); len(due) != 4 || due[0].ID != oldest[1] || due[3].ID != oldest[4] {
+			t.Errorf("claimed %d, want the next four of the one endpoint", len(due))
+		}
+	})
+}
+
+// What waits for an endpoint that does not answer waits until its pause ends, and so does what is queued meanwhile.
+func TestWebhookPause(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		hook, server, pause := newHook(t, w.Store, w.ours), audit.ServerReach(), t0.Add(10*time.Minute)
+		tried, later := queue(t, w.Store, hook, t0), queue(t, w.Store, hook, t0)
+		must(t, w.WebhookTried(ctx, outbox.Outcome{ID: tried, Webhook: hook.ID, Attempt: outbox.Attempt{At: t0}, State: outbox.Waits, NextAt: t0.Add(time.Hour), PauseUntil: pause}))
+		must(t, third(w.UpdateKey(ctx, server, w.ourKey, event("key.disable"), func(k *key.Key) error { return k.Disable(t0) })))
+		all, err := w.Deliveries(ctx, server, hook.ID, time.Time{}, "", 10)
+		if err != nil || len(all) != 3 {
+			t.Fatalf("Deliveries = %d, %v", len(all), err)
+		}
+		for _, d := range all {
+			if want := map[bool]time.Time{true: t0.Add(time.Hour), false: pause}[d.ID == tried]; !d.NextAt.Equal(want) {
+				t.Errorf("%s is due at %s, want %s", d.Kind, d.NextAt, want)
+			}
+		}
+		// One that is slow pauses too, though something arrived.
+		must(t, w.WebhookTried(ctx, outbox.Outcome{ID: later, Webhook: hook.ID, Attempt: outbox.Attempt{At: pause, Status: 200}, State: outbox.Delivered, PauseUntil: pause.Add(time.Minute)}))
+		if e, err := w.Webhook(ctx, server, hook.ID); err != nil || !e.FailingSince.IsZero() || len(claimed(t, w.Store, pause)) != 0 || len(claimed(t, w.Store, pause.Add(time.Minute))) != 1 {
+			t.Errorf("after a slow answer %+v, %v, want a pause", e, err)
+		}
+	})
+}
+
+// What an act queued that saw the endpoint enabled, and came to its end after it was not, is not sent. What is deleted is forgotten.
+func TestWebhookOff(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		hook, server := newHook(t, w.Store, w.ours), audit.ServerReach()
+		queue(t, w.Store, hook, t0)
+		raw := db.raw(t)
+		_, err := raw.ExecContext(ctx, `UPDATE webhook SET disabled_at = 1`)
+		must(t, err)
+		if due := claimed(t, w.Store, t0); len(due) != 0 {
+			t.Errorf("%d are sent to one that is disabled", len(due))
+		}
+		all, err := w.Deliveries(ctx, server, hook.ID, time.Time{}, "", 10)
+		if err != nil || len(all) != 1 || all[0].State != outbox.Failed || !all[0].NextAt.IsZero() {
+			t.Errorf("Deliveries = %+v, %v, want it given up", all, err)
+		}
+		must(t, w.WebhookTried(ctx, outbox.Outcome{ID: all[0].ID, Webhook: hook.ID, Attempt: outbox.Attempt{At: t0}, State: outbox.Waits}))
+		must(t, second(w.UpdateWebhook(ctx, server, hook.ID, event("webhook.delete"), func(e *outbox.Endpoint) error { e.DeletedAt = t0; return nil })))
+		if left := texts(t, raw, `SELECT id FROM webhook_delivery UNION ALL SELECT delivery_id FROM webhook_attempt`); len(left) != 0 {
+			t.Errorf("after the deletion %v is left", left)
+		}
+	})
+}
+
 // Nodes that claim at once share the messages: nobody gets one twice, and none is left.
 func TestWebhookRace(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
@@ -224,8 +303,7 @@ func TestWebhookRace(t *testing.T) {
 		for round := range rounds() {
 			const each = 30
 			for i := range each {
-				d := &outbox.Delivery{ID: id.New[id.Message](), Webhook: hooks[i%2].ID, Kind: outbox.Ping, Payload: "{}", CreatedAt: t0}
-				must(t, w.SendWebhook(ctx, audit.ServerReach(), d, event("webhook.test")))
+				queue(t, w.Store, hooks[i%2], t0)
 			}
 			got := map[id.Message]int{}
 			for _, mine := range race(racers, func(i int) (mine []outbox.Sending) {

@@ -10,7 +10,7 @@ type Webhook struct {
 	Description    string     `json:"description,omitempty"`
 	Events         []string   `json:"events" doc:"What it is told of; empty: everything"`
 	Disabled       bool       `json:"disabled"`
-	DisabledReason string     `json:"disabled_reason,omitempty" enum:"disabled,gone,failing" doc:"disabled: somebody did it. gone: it answered 410. failing: nothing arrived for days"`
+	DisabledReason string     `json:"disabled_reason,omitempty" enum:"disabled,gone,failing,restored" doc:"disabled: somebody did it. gone: it answered 410. failing: nothing arrived for days. restored: it came back with a backup after it was forgotten"`
 	DisabledAt     *time.Time `json:"disabled_at,omitempty"`
 	FailingSince   *time.Time `json:"failing_since,omitempty" doc:"Of the first failure since something arrived"`
 	OldSecretUntil *time.Time `json:"old_secret_until,omitempty" doc:"Until when messages bear the former secret's signature too"`

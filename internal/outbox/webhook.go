@@ -116,6 +116,8 @@ const (
 	ByHand  Stop = "disabled" // somebody did it
 	Gone    Stop = "gone"     // it answered 410
 	Failing Stop = "failing"  // nothing arrived for days
+	// Restored is one that came back with a backup, after it was forgotten.
+	Restored Stop = "restored"
 )
 
 // State is where a delivery stands.

@@ -26,7 +26,8 @@ const restoreRows = 500
 //
 //   - revocations made since, of keys and of single versions, of personal tokens, grants and chains of refresh tokens, and all
 //     that nodes remember as revoked; epochs do not go back;
-//   - webhooks that were disabled or deleted since, and their newest secrets;
+//   - webhooks that were disabled or deleted since, and their newest addresses, events and secrets; one that a database in use did
+//     not know comes back disabled;
 //   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
 //   - the audit log: the backup's lines and the database's;

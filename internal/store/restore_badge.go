@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/lanyard-auth/lanyard/internal/outbox"
 	"github.com/lanyard-auth/lanyard/internal/user"
 )
 
@@ -13,7 +14,7 @@ var memory = []struct{ table, of string }{
 	{"was_app", `SELECT id AS was_id, epoch AS was_epoch FROM app`},
 	{"was_password", `SELECT user_id AS was_id, hash AS was_hash, pepper AS was_pepper, changed_at AS was_changed FROM password`},
 	{"was_personal", `SELECT id AS was_id, revoked_at AS was_revoked, revoke_reason AS was_reason FROM personal_token WHERE revoked_at > 0`},
-	{"was_webhook", `SELECT id AS was_id, secrets AS was_secrets, old_until AS was_old, disabled_at AS was_disabled, stopped AS was_stopped, deleted_at AS was_deleted FROM webhook`},
+	{"was_webhook", `SELECT id AS was_id, url AS was_url, events AS was_events, secrets AS was_secrets, old_until AS was_old, disabled_at AS was_disabled, stopped AS was_stopped, deleted_at AS was_deleted FROM webhook`},
 	{"was_grant", `SELECT id AS was_id, epoch AS was_epoch, revoked_at AS was_revoked FROM grants`},
 	{"was_family", `SELECT id AS was_id, counter AS was_counter, key_version AS was_version, rotated_at AS was_rotated, used_at AS was_used, idle_at AS was_idle, revoked_at AS was_revoked FROM family`},
 }
@@ -59,9 +60,16 @@ func (r *restore) recall(ctx context.Context) error {
 		WHERE excluded.changed_at > password.changed_at`); err != nil {
 		return err
 	}
-	if _, err := r.q.ExecContext(ctx, `UPDATE webhook SET secrets = was_secrets, old_until = was_old, disabled_at = was_disabled, stopped = was_stopped, deleted_at = was_deleted
+	if _, err := r.q.ExecContext(ctx, `UPDATE webhook SET url = was_url, events = was_events, secrets = was_secrets, old_until = was_old, disabled_at = was_disabled, stopped = was_stopped, deleted_at = was_deleted
 		FROM was_webhook WHERE was_id = id`); err != nil {
 		return err
+	}
+	if !r.before.unused {
+		// One that a database in use did not know was deleted long ago: somebody says first that its address is still theirs.
+		if _, err := r.q.ExecContext(ctx, `UPDATE webhook SET disabled_at = $1, stopped = $2 WHERE disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM was_webhook WHERE was_id = id)`,
+			micros(r.at), string(outbox.Restored)); err != nil {
+			return err
+		}
 	}
 	for _, m := range memory {
 		if _, err := r.q.ExecContext(ctx, `DROP TABLE `+m.table); err != nil { // #nosec G202 -- a constant

@@ -107,6 +107,8 @@ func (p *rooms) hookWarning(hook *lanyard.Webhook) *page.Alert {
 		return &page.Alert{Tone: "bad", Title: "It is disabled.", Text: "Its address answered that it wants to hear no more (410). Enable it when that was a mistake, or delete it."}
 	case hook.DisabledReason == string(outbox.Failing):
 		return &page.Alert{Tone: "bad", Title: "It is disabled.", Text: "Nothing arrived for three days. Enable it once its address answers again; what was missed can be sent again below."}
+	case hook.DisabledReason == string(outbox.Restored):
+		return &page.Alert{Tone: "warn", Title: "It is disabled.", Text: "It came back with a backup after it was deleted. Enable it if its address is still yours, or delete it."}
 	case hook.Disabled:
 		return &page.Alert{Tone: "warn", Title: "It is disabled.", Text: "Its address is told nothing until somebody enables it."}
 	case hook.FailingSince != nil:

@@ -337,18 +337,25 @@ func TestWebhookRestore(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
 		server := audit.ServerReach()
-		stays, stopped, gone := newHook(t, w.Store, w.ours), newHook(t, w.Store, w.ours), newHook(t, w.Store, w.ours)
+		stays, stopped, gone, forgotten := newHook(t, w.Store, w.ours), newHook(t, w.Store, w.ours), newHook(t, w.Store, w.ours), newHook(t, w.Store, w.ours)
 		var backup bytes.Buffer
 		must(t, second(w.Backup(ctx, &backup, t0)))
 		newer := newHook(t, w.Store, w.ours)
-		must(t, second(w.UpdateWebhook(ctx, server, stays.ID, event("webhook.rotate_secret"), func(e *outbox.Endpoint) error { e.Secrets = []byte("newer"); return nil })))
+		must(t, second(w.UpdateWebhook(ctx, server, stays.ID, event("webhook.rotate_secret"), func(e *outbox.Endpoint) error {
+			e.URL, e.Events, e.Secrets = "https://moved.example/hooks", []outbox.Kind{"key.disabled"}, []byte("newer")
+			return nil
+		})))
 		must(t, second(w.UpdateWebhook(ctx, server, stopped.ID, event("webhook.update"), func(e *outbox.Endpoint) error { e.DisabledAt, e.Stopped = t0, outbox.ByHand; return nil })))
 		must(t, second(w.UpdateWebhook(ctx, server, gone.ID, event("webhook.delete"), func(e *outbox.Endpoint) error { e.DeletedAt = t0; return nil })))
+		must(t, second(db.raw(t).ExecContext(ctx, `DELETE FROM webhook WHERE id = $1`, string(forgotten.ID))))
 		must(t, third(w.UpdateKey(ctx, server, w.ourKey, event("key.disable"), func(k *key.Key) error { return k.Disable(t0) })))
 		must(t, second(w.Restore(ctx, &backup, t0, event("server.restore"))))
 		e, err := w.Webhook(ctx, server, stays.ID)
-		if err != nil || string(e.Secrets) != "newer" {
-			t.Errorf("Webhook = %+v, %v, want the newest secret", e, err)
+		if err != nil || string(e.Secrets) != "newer" || e.URL != "https://moved.example/hooks" || len(e.Events) != 1 || !e.DisabledAt.IsZero() {
+			t.Errorf("Webhook = %+v, %v, want the newest address, events and secret", e, err)
+		}
+		if e, err := w.Webhook(ctx, server, forgotten.ID); err != nil || e.Stopped != outbox.Restored || !e.DisabledAt.Equal(t0) {
+			t.Errorf("Webhook that was forgotten = %+v, %v, want it disabled", e, err)
 		}
 		if e, err := w.Webhook(ctx, server, stopped.ID); err != nil || e.Stopped != outbox.ByHand {
 			t.Errorf("Webhook = %+v, %v, want it disabled", e, err)

@@ -117,6 +117,12 @@ func TestKindOf(t *testing.T) {
 		}
 		seen[e.Kind] = true
 	}
+	// A dynamic registration and a metadata document make and change apps too. An import is one act about many keys, and is not told.
+	for action, want := range map[string]Kind{"app.create": "app.created", "app.register": "app.created", "app.update": "app.updated", "app.document": "app.updated"} {
+		if kind, told := KindOf(action); kind != want || !told {
+			t.Errorf("KindOf(%q) = %q, %t, want %q", action, kind, told, want)
+		}
+	}
 	if kind, told := KindOf("member.leave"); kind != "member.left" || !told {
 		t.Errorf("KindOf(member.leave) = %q, %t", kind, told)
 	}

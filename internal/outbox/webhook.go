@@ -19,37 +19,37 @@ const Ping Kind = "webhook.test"
 type Event struct {
 	Kind Kind
 	Text string
-	act  string // the action of the audit log that it is; empty: it is no act
+	acts []string // the actions of the audit log that it is; none: it is no act
 }
 
 // Events lists what webhooks can be told of, in the order in which it can be chosen.
 func Events() []Event {
 	return []Event{
-		{"key.created", "A key was made", "key.create"},
-		{"key.updated", "A key was changed", "key.update"},
-		{"key.rotated", "A key got a new secret", "key.rotate"},
-		{"key.rotation_undone", "A rotation was taken back", "key.undo_rotation"},
-		{KeyRotationDue, "A key is due for a rotation", ""},
-		{"key.disabled", "A key was disabled", "key.disable"},
-		{"key.enabled", "A key was enabled", "key.enable"},
-		{"key.revoked", "A key, or one secret of it, was revoked", "key.revoke"},
-		{"key.leaked", "A key was found where it does not belong", "key.leak"},
-		{"key.deleted", "A key was deleted", "key.delete"},
-		{"app.created", "An app was made", "app.create"},
-		{"app.updated", "An app was changed", "app.update"},
-		{"app.deleted", "An app was deleted", "app.delete"},
-		{"member.joined", "Somebody joined the team", "member.join"},
-		{"member.role_set", "A member got a role", "member.set"},
-		{"member.left", "Somebody left the team", "member.leave"},
-		{"member.removed", "Somebody was removed from the team", "member.remove"},
-		{"grant.allowed", "Somebody gave an app a badge", "grant.allow"},
-		{"grant.revoked", "A badge was taken back", "grant.revoke"},
+		{"key.created", "A key was made", []string{"key.create"}},
+		{"key.updated", "A key was changed", []string{"key.update"}},
+		{"key.rotated", "A key got a new secret", []string{"key.rotate"}},
+		{"key.rotation_undone", "A rotation was taken back", []string{"key.undo_rotation"}},
+		{KeyRotationDue, "A key is due for a rotation", nil},
+		{"key.disabled", "A key was disabled", []string{"key.disable"}},
+		{"key.enabled", "A key was enabled", []string{"key.enable"}},
+		{"key.revoked", "A key, or one secret of it, was revoked", []string{"key.revoke"}},
+		{"key.leaked", "A key was found where it does not belong", []string{"key.leak"}},
+		{"key.deleted", "A key was deleted", []string{"key.delete"}},
+		{"app.created", "An app was made", []string{"app.create", "app.register"}},
+		{"app.updated", "An app was changed", []string{"app.update", "app.document"}},
+		{"app.deleted", "An app was deleted", []string{"app.delete"}},
+		{"member.joined", "Somebody joined the team", []string{"member.join"}},
+		{"member.role_set", "A member got a role", []string{"member.set"}},
+		{"member.left", "Somebody left the team", []string{"member.leave"}},
+		{"member.removed", "Somebody was removed from the team", []string{"member.remove"}},
+		{"grant.allowed", "Somebody gave an app a badge", []string{"grant.allow"}},
+		{"grant.revoked", "A badge was taken back", []string{"grant.revoke"}},
 	}
 }
 
 // KindOf is the kind of message that an act of the audit log is told as; false: nobody is told of it.
 func KindOf(action string) (Kind, bool) {
-	at := slices.IndexFunc(Events(), func(e Event) bool { return e.act == action && action != "" })
+	at := slices.IndexFunc(Events(), func(e Event) bool { return slices.Contains(e.acts, action) })
 	if at < 0 {
 		return "", false
 	}

@@ -98,6 +98,9 @@ func TestCase106EveryRouteWantsACredential(t *testing.T) {
 		}
 		walked++
 		target := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, "x")
+		if target == "/v1/leaks/report" { // whoever finds a credential has none of their own (TestLeakReport)
+			continue
+		}
 		if status, body := call(t, n, strings.ToUpper(m[1]), target, "", http.Header{}); status != http.StatusUnauthorized {
 			t.Errorf("%s %s without a credential = %d %s, want 401", m[1], target, status, body)
 		}

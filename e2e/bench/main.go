@@ -2,7 +2,9 @@
 // run on one machine: requests per second, p50 and p99 at 16 and 64 connections, with one key and with a million stored.
 // Servers run in processes of their own; rounds take turns, and the middle one counts, because machines are noisy.
 //
-//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s]
+//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s] [-only keys|badge|pages]
+//
+// Then it measures the visitor badge in the same way, and the pages, one at a time, on a server with much on it.
 package main
 
 import (
@@ -48,7 +50,7 @@ func main() {
 type plan struct {
 	keys, asked, rounds int
 	during              time.Duration
-	only                string // keys or badge; empty: both
+	only                string // keys, badge or pages; empty: all
 	match               string
 	profile             string
 }
@@ -60,7 +62,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&p.asked, "asked", 100_000, "keys that the large run asks about, uniformly")
 	flags.IntVar(&p.rounds, "rounds", 5, "rounds of each measurement; the middle one counts")
 	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
-	flags.StringVar(&p.only, "only", "", "measure keys or badge alone")
+	flags.StringVar(&p.only, "only", "", "measure keys, badge or pages alone")
 	flags.StringVar(&p.match, "match", "", "measure only those of the badge whose name holds this")
 	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge shows its profiles")
 	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
@@ -180,13 +182,27 @@ func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	about := fmt.Sprintf("%s, %d cores, %s", runtime.Version(), runtime.NumCPU(), runtime.GOARCH)
+	if p.only != "pages" {
+		fmt.Fprintf(out, "%s; %d rounds of %s, the middle one counts\n", about, p.rounds, p.during)
+		if err := measureBeside(ctx, p, dir, out, progress); err != nil {
+			return err
+		}
+	}
+	if p.only == "" || p.only == "pages" {
+		fmt.Fprintf(out, "\n%s; each page %d times, one at a time\n", about, pageAsked)
+		return measurePages(ctx, crowd{teams: 500, people: 5000, apps: 10_000, large: 2000, usage: 1_000_000}, dir, out, progress)
+	}
+	return nil
+}
+
+// measureBeside measures what is told as a part of the bare handler.
+func measureBeside(ctx context.Context, p plan, dir string, out, progress io.Writer) (err error) {
 	bare, stopBare, err := child(ctx, "bare")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopBare()) }()
-
-	fmt.Fprintf(out, "%s, %d cores, %s; %d rounds of %s, the middle one counts\n", runtime.Version(), runtime.NumCPU(), runtime.GOARCH, p.rounds, p.during)
 	if p.only != "badge" {
 		fmt.Fprintf(out, "\n| keys stored | connections | what | requests/s | of bare | p50 | p99 |\n|---:|---:|---|---:|---:|---:|---:|\n")
 		for _, keys := range []int{1, p.keys} {

@@ -37,17 +37,27 @@ func (s span) from(now time.Time) time.Time {
 
 // chart counts calls over a span, allowed and refused.
 func (p *rooms) chart(r *http.Request, d *desk, s span, filter map[string][]string) (page.Chart, error) {
+	rows, err := p.outcomes(r, d, s, filter)
+	if err != nil {
+		return page.Chart{}, err
+	}
+	return p.draw(s, rows), nil
+}
+
+// outcomes counts calls over a span bar by bar, by how they ended.
+func (p *rooms) outcomes(r *http.Request, d *desk, s span, filter map[string][]string) ([]lanyard.UsageRow, error) {
 	now := p.Now()
-	made := page.Chart{ID: "chart", Caption: s.caption, What: s.what}
 	narrowed := map[string][]string{"team": {d.Team.ID}}
 	for name, values := range filter {
 		narrowed[name] = values
 	}
+	return p.Manage.UsageSums(r.Context(), d.Actor, manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed}, false)
+}
+
+// draw makes a chart of what outcomes counted.
+func (p *rooms) draw(s span, rows []lanyard.UsageRow) page.Chart {
+	made := page.Chart{ID: "chart", Caption: s.caption, What: s.what}
 	counted := map[int64]page.Bar{}
-	rows, err := p.Manage.UsageSums(r.Context(), d.Actor, manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed}, false)
-	if err != nil {
-		return made, err
-	}
 	for _, row := range rows {
 		bar := counted[row.Start.Unix()]
 		if row.Outcome == string(policy.Valid) {
@@ -58,14 +68,14 @@ func (p *rooms) chart(r *http.Request, d *desk, s span, filter map[string][]stri
 		counted[row.Start.Unix()] = bar
 	}
 	if len(counted) == 0 {
-		return made, nil
+		return made
 	}
-	for at := s.from(now); len(made.Bars) < s.bars; at = s.grain.Next(at) {
+	for at := s.from(p.Now()); len(made.Bars) < s.bars; at = s.grain.Next(at) {
 		bar := counted[at.Unix()]
 		bar.Label = at.UTC().Format(s.label)
 		made.Bars = append(made.Bars, bar)
 	}
-	return made, nil
+	return made
 }
 
 // sums counts calls over a span by a dimension: of those with the most calls.

@@ -56,14 +56,12 @@ func (p *rooms) showUsage(w http.ResponseWriter, r *http.Request, d *desk) error
 	for _, one := range dimensions {
 		made.By = append(made.By, page.Tab{Text: one.text, URL: d.path("usage") + "?span=" + shown.name + "&by=" + one.name, Here: one.name == by.name})
 	}
-	var err error
-	if made.Chart, err = p.chart(r, d, shown, nil); err != nil {
+	rows, err := p.outcomes(r, d, shown, nil)
+	if err != nil {
 		return err
 	}
+	made.Chart, made.Refused = p.draw(shown, rows), refusals(rows)
 	if made.Table, made.Pager, err = p.usageBy(r, d, shown, by.name, by.head); err != nil {
-		return err
-	}
-	if made.Refused, err = p.refusals(r, d, shown); err != nil {
 		return err
 	}
 	if made.Plans, err = p.planTable(r, d); err != nil {
@@ -140,15 +138,16 @@ func (p *rooms) nameRow(r *http.Request, d *desk, dimension, name string, row *p
 	return r.Context().Err()
 }
 
-// refusals lists why calls were refused, and who can mend that.
-func (p *rooms) refusals(r *http.Request, d *desk, s span) (page.Table, error) {
+// refusals lists why calls were refused, and who can mend that, from what outcomes counted.
+func refusals(rows []lanyard.UsageRow) page.Table {
 	made := page.Table{
 		Caption: "Refused calls", Heads: []page.Head{{Text: "Why"}, {Text: "Who can mend it"}, {Text: "Calls", Number: true}},
 		Empty: page.Empty{Title: "No call was refused", Text: "When one is, it stands here with who can mend it."},
 	}
-	total, err := p.sums(r, d, s, "outcome")
-	if err != nil {
-		return made, err
+	total := map[string]lanyard.UsageRow{}
+	for _, row := range rows {
+		row.Count += total[row.Outcome].Count
+		total[row.Outcome] = row
 	}
 	pages := advice.Pages()
 	for _, code := range inOrder(total, page.List{Down: true}) {
@@ -157,7 +156,7 @@ func (p *rooms) refusals(r *http.Request, d *desk, s span) (page.Table, error) {
 		}
 		made.Rows = append(made.Rows, page.Row{URL: "/errors/" + code, Cells: []page.Cell{{Text: code, Code: true}, {Text: pages[code].Who}, {Text: page.Count(total[code].Count)}}})
 	}
-	return made, nil
+	return made
 }
 
 // planTable says which plan the team has for each API, and what is left of it.

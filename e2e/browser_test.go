@@ -80,7 +80,9 @@ func startServer(t *testing.T) (portal, link string) {
 		if err := errors.Join(srv.Close(), stop()); err != nil {
 			t.Errorf("the server ended with %v", err)
 		}
-		<-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("serving ended with %v", err)
+		}
 	})
 	return portal, link
 }

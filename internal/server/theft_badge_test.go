@@ -320,7 +320,7 @@ func TestStolenBadges(t *testing.T) {
 			t.Errorf("%s is not found: nothing is proven about it", what)
 		}
 	}
-	written := []byte(logged.buf.String())
+	written := logged.buf.Bytes()
 	if !strings.Contains(string(written), "POST /oauth/token") {
 		t.Error("nothing was logged of the token endpoint, so nothing is proven")
 	}

@@ -14,8 +14,8 @@ type Query struct {
 	GroupBy     []Dimension
 	Filter      map[Dimension][]string
 	Whole       bool // one row for the whole time, and the most calls first
-	Offset      int // rows to skip: the order is by start, then by the dimensions grouped by
-	Limit       int // 0: all
+	Offset      int  // rows to skip: the order is by start, then by the dimensions grouped by
+	Limit       int  // 0: all
 }
 
 // Sum is one answer row: what was grouped by is filled in, the rest empty.

@@ -81,7 +81,7 @@ func TestAuthorizePost(t *testing.T) {
 	if p := w.browser.Post("/oauth/authorize", c.asked(url.Values{"scope": {"fly"}}), fromApp()); p.Away == nil || p.Away.Query().Get("error") != "invalid_scope" {
 		t.Errorf("a form that asks for what there is not = %d to %v, want the app told", p.Status, p.Away)
 	}
-	if p := w.browser.Post("/oauth/authorize", url.Values{"client_id": {c.id}, "request_uri": {c.pushed(nil)}}, fromApp()); p.Away == nil || p.Away.Query().Get("code") == "" {
+	if p := w.browser.Post("/oauth/authorize", url.Values{"client_id": {c.id}, "request_uri": {c.pushed()}}, fromApp()); p.Away == nil || p.Away.Query().Get("code") == "" {
 		t.Errorf("a form that names a pushed request = %d to %v, want a code", p.Status, p.Away)
 	}
 	for what, change := range map[string]url.Values{

@@ -414,7 +414,7 @@ func TestConsentSpeaks(t *testing.T) {
 	}
 	h := p.Header
 	csp := h.Get("Content-Security-Policy")
-	if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "https://rp.test") || strings.Contains(csp, "unsafe") || h.Get("X-Frame-Options") != "DENY" ||
+	if !strings.Contains(csp, "frame-ancestors 'none'") || !strings.Contains(csp, "form-action 'self' https:;") || strings.Contains(csp, "unsafe") || h.Get("X-Frame-Options") != "DENY" ||
 		h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" {
 		t.Errorf("headers = %v, want no frames, no store, no referrer, and the way to the app open", h)
 	}

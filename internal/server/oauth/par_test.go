@@ -24,10 +24,10 @@ func (c *client) pushes(change url.Values) *reply {
 	return c.w.post("/oauth/par", form, header)
 }
 
-// pushed is the request_uri of a request that is right but for the change.
-func (c *client) pushed(change url.Values) string {
+// pushed is the request_uri of a request that is right.
+func (c *client) pushed() string {
 	c.w.tb.Helper()
-	r := c.pushes(change)
+	r := c.pushes(nil)
 	if r.status != http.StatusCreated {
 		c.w.tb.Fatalf("push = %d %s, want 201", r.status, r.raw)
 	}
@@ -71,7 +71,7 @@ func TestPushRefused(t *testing.T) {
 		"fragment":               {url.Values{"response_mode": {"fragment"}}, "invalid_request"},
 		"an unknown scope":       {url.Values{"scope": {"openid fly"}}, "invalid_scope"},
 		"an unknown resource":    {url.Values{"resource": {"https://elsewhere.test"}}, "invalid_target"},
-		"a pushed one in it":     {url.Values{"request_uri": {c.pushed(nil)}}, "invalid_request"},
+		"a pushed one in it":     {url.Values{"request_uri": {c.pushed()}}, "invalid_request"},
 		"a request object of no": {url.Values{"request": {"x"}}, "invalid_request_object"},
 		"two states":             {url.Values{"state": {"a", "b"}}, "invalid_request"},
 		"two client ids":         {url.Values{"client_id": {c.id, other.id}}, "invalid_request"},
@@ -111,7 +111,7 @@ func TestPushed(t *testing.T) {
 	if first.body["expires_in"] != 60.0 || !strings.HasPrefix(uri, pushedPrefix) || len(uri) < len(pushedPrefix)+32 || first.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("push = %d %s, want an address that nobody guesses, for 60 s", first.status, first.raw)
 	}
-	ticket, another := strings.TrimPrefix(uri, pushedPrefix), strings.TrimPrefix(c.pushed(nil), pushedPrefix)
+	ticket, another := strings.TrimPrefix(uri, pushedPrefix), strings.TrimPrefix(c.pushed(), pushedPrefix)
 	id, secret := ticket[:16], ticket[16:]
 	for what, path := range map[string]string{
 		"another app":               other.by(uri, nil),
@@ -152,7 +152,7 @@ func TestPushed(t *testing.T) {
 		t.Errorf("a second time, in another browser = %d to %v, want a page that stays", p.Status, p.Away)
 	}
 	// The minute ends to the moment.
-	last, late := c.pushed(nil), c.pushed(nil)
+	last, late := c.pushed(), c.pushed()
 	clock.Advance(time.Minute - time.Millisecond)
 	if p := w.browser.Get(c.by(last, nil)); p.Away == nil || p.Away.Query().Get("code") == "" {
 		t.Errorf("within its minute = %d to %v, want a code", p.Status, p.Away)
@@ -175,7 +175,7 @@ func TestPushedGoesOn(t *testing.T) {
 	clock := newClock()
 	w := newWorld(t, servertest.Options{Now: clock.Now})
 	c := w.app(lanyard.AppInput{Type: "public"})
-	path := c.by(c.pushed(nil), nil)
+	path := c.by(c.pushed(), nil)
 	p := w.browser.Get(path)
 	if !p.Has("sign-in") {
 		t.Fatalf("a pushed request shows %d %s, want the sign-in page", p.Status, p.URL)
@@ -200,7 +200,7 @@ func TestPushedStale(t *testing.T) {
 	} {
 		c := w.app(lanyard.AppInput{Type: "public"})
 		c.code(nil)
-		uri := c.pushed(nil)
+		uri := c.pushed()
 		if _, err := w.node.Manage.UpdateApp(t.Context(), w.admin(), c.id, patch); err != nil {
 			t.Fatal(err)
 		}
@@ -224,7 +224,7 @@ func TestPushOnly(t *testing.T) {
 			t.Errorf("%s = %d to %v, want a page that stays", what, p.Status, p.Away)
 		}
 	}
-	if p := w.browser.Press(w.browser.Get(c.by(c.pushed(nil), nil)), "approve", nil); p.Away == nil || p.Away.Query().Get("code") == "" {
+	if p := w.browser.Press(w.browser.Get(c.by(c.pushed(), nil)), "approve", nil); p.Away == nil || p.Away.Query().Get("code") == "" {
 		t.Errorf("pushed = %d to %v, want a code", p.Status, p.Away)
 	}
 }

@@ -21,9 +21,24 @@ func FuzzResolve(f *testing.F) {
 	}
 	mail := view.ByName("mail").Policy.Identifier
 	for _, seed := range [][3]string{
-		{"openid profile.read posts.write", "", ""}, {"profile.read", mail, "profile.read"}, {"profile.read files.read", "", ""}, {"files.read", mail, ""}, {"", mail, ""}, {"", "", "files.read"}, {"", "", ""},
-		{"mail.rule", "", ""}, {"mail.rule", "", "mail.rule"}, {"openid", "", "profile.read"}, {"openid email", mail, ""}, {"lanyard.admin", "", ""}, {"lanyard.admin", "", "lanyard.admin"}, {"profile.read", mail + "/", ""},
-		{"profile.read", mail + " " + mail, ""}, {"PROFILE.READ", "", ""}, {"profile.read\x00", "", ""}, {"profile.read", "https://elsewhere.test", ""},
+		{"openid profile.read posts.write", "", ""},
+		{"profile.read", mail, "profile.read"},
+		{"profile.read files.read", "", ""},
+		{"files.read", mail, ""},
+		{"", mail, ""},
+		{"", "", "files.read"},
+		{"", "", ""},
+		{"mail.rule", "", ""},
+		{"mail.rule", "", "mail.rule"},
+		{"openid", "", "profile.read"},
+		{"openid email", mail, ""},
+		{"lanyard.admin", "", ""},
+		{"lanyard.admin", "", "lanyard.admin"},
+		{"profile.read", mail + "/", ""},
+		{"profile.read", mail + " " + mail, ""},
+		{"PROFILE.READ", "", ""},
+		{"profile.read\x00", "", ""},
+		{"profile.read", "https://elsewhere.test", ""},
 	} {
 		for _, origin := range []string{string(app.MadeHere), "dcr"} {
 			f.Add(seed[0], seed[1], seed[2], origin)

@@ -98,7 +98,10 @@ func TestFind(t *testing.T) {
 				"ERSCORE": {"underscore"}, "ther b": {"wEATHER board"}, "100%": {"100% rain"}, "r_s": {"under_score"}, `k\`: {`back\slash`}, "nne": {"Änne"}, "nothing": nil, "%": {"100% rain"},
 			} {
 				got := map[string]bool{}
-				ids := leaf(t, w, server, listing.Query{Of: list, Like: part, Sort: "name", Limit: 4})
+				ids := slices.DeleteFunc(leaf(t, w, server, listing.Query{Of: list, Like: part, Sort: "name", Limit: 4}), func(row string) bool {
+					_, ours := all[row] // other tests make people in the same database, whose mail may be like it
+					return !ours
+				})
 				for _, row := range ids {
 					got[all[row]] = true
 				}

@@ -63,7 +63,7 @@ const { browser, context, faults } = await open();
 
 // tour visits pages as somebody.
 async function tour(email, paths) {
-  const own = await browser.newContext();
+  const own = await browser.newContext({ reducedMotion: "reduce" }); // axe must not see colours half way from one theme to the other
   own.on("page", (page) => page.on("console", (m) => m.type() === "error" && !/status of (400|401|403|404)/.test(m.text()) && faults.push(`console: ${m.text()}`)));
   await own.addInitScript(shifts);
   const page = await own.newPage();

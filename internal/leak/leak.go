@@ -87,8 +87,8 @@ func CleanPlace(text string) string {
 
 // Store keeps leaks.
 type Store interface {
-	// LeakOfKey writes a leak of a key down with what follows from it, all or nothing: act changes the key and says what was done, mails
-	// go out, and the events are written, revoked only if the key was. A secret that was reported before changes nothing: false.
+	// LeakOfKey writes a leak of a key down with what follows from it, all or nothing: the key ends if the policy says so, the mails are
+	// queued, and the events are written, Revoked only if the key was. A secret that was reported before changes nothing: false.
 	LeakOfKey(ctx context.Context, l *Leak, report Report) (bool, id.Revision, error)
 	// LeakOfToken is LeakOfKey for a personal token.
 	LeakOfToken(ctx context.Context, l *Leak, report Report) (bool, id.Revision, error)

@@ -20,7 +20,6 @@ type asset struct {
 	name string
 	kind string // its content type
 	body []byte
-	gzip []byte // the same, shorter
 }
 
 func (a asset) path() string { return "/assets/" + a.name }
@@ -28,7 +27,7 @@ func (a asset) path() string { return "/assets/" + a.name }
 func newAsset(stem, ending, body string) asset {
 	sum := sha256.Sum256([]byte(body))
 	kind := map[string]string{".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".js": "text/javascript; charset=utf-8"}[ending]
-	return asset{name: stem + "-" + hex.EncodeToString(sum[:6]) + ending, kind: kind, body: []byte(body), gzip: squeezed([]byte(body))}
+	return asset{name: stem + "-" + hex.EncodeToString(sum[:6]) + ending, kind: kind, body: []byte(body)}
 }
 
 // static returns the embedded assets by the names of their files.
@@ -90,6 +89,6 @@ func (k *Kit) asset(w http.ResponseWriter, r *http.Request) error {
 	h := w.Header()
 	h.Set("Content-Type", found.kind)
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	writeOpen(w, r, http.StatusOK, found.body, found.gzip)
+	writeOpen(w, r, http.StatusOK, found.body)
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// writers are fast ones: a page is compressed for each request of it.
+// writers are fast ones: what is sent compressed is compressed for each request of it.
 var writers = sync.Pool{New: func() any { //nolint:gochecknoglobals // a pool is for the whole process
 	z, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
 	if err != nil {
@@ -47,17 +47,13 @@ func takesGzip(r *http.Request) bool {
 	return false
 }
 
-// writeOpen writes what holds no secret, so that its length may tell of its text: as gzip where that is read. short is body as gzip;
-// nil: it is made when it is needed.
-func writeOpen(w http.ResponseWriter, r *http.Request, status int, body, short []byte) {
+// writeOpen writes what holds no secret, so that its length may tell of its text: as gzip where that is read.
+func writeOpen(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
 	h.Add("Vary", "Accept-Encoding")
 	if takesGzip(r) {
-		if short == nil {
-			short = squeezed(body)
-		}
 		h.Set("Content-Encoding", "gzip")
-		body = short
+		body = squeezed(body)
 	}
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

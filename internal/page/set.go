@@ -113,7 +113,7 @@ func render(w http.ResponseWriter, r *http.Request, status int, a answer) error 
 		h.Set("Cache-Control", "no-store")
 	}
 	if a.open {
-		writeOpen(w, r, status, b.Bytes(), nil)
+		writeOpen(w, r, status, b.Bytes())
 		return nil
 	}
 	h.Set("Content-Length", strconv.Itoa(b.Len()))

@@ -8,7 +8,6 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
-	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 )
 
@@ -39,14 +38,14 @@ func firstCall(k *lanyard.Key, view *verify.CatalogView, name string) calls {
 }
 
 // verifying asks for a decision about a key, with the key itself: where nobody here answers calls of an API, that is what whoever guards
-// it does. The key holds lanyard.verify for it.
-func verifying(publicURL string, api *catalog.Compiled, k *lanyard.Key, text secret.Secret) string {
+// it does. The key holds lanyard.verify for it, and stands in $KEY.
+func verifying(publicURL string, api *catalog.Compiled, k *lanyard.Key) string {
 	method, path, _ := entrance(api, k)
 	if method == "" {
 		method, path = "GET", "/"
 	}
-	return fmt.Sprintf(`curl -H "Authorization: Bearer %s" --json '{"credential":"%s","api":"%s","method":"%s","path":"%s"}' "%s/v1/verify"`,
-		text.Reveal(), text.Reveal(), api.Policy.Name, method, path, publicURL)
+	return fmt.Sprintf(`curl -H "Authorization: Bearer $KEY" --json '{"credential":"'"$KEY"'","api":"%s","method":"%s","path":"%s"}' "%s/v1/verify"`,
+		api.Policy.Name, method, path, publicURL)
 }
 
 // entrance is the method and path to try first: a GET without parameters, if there is one, else what comes nearest to it.

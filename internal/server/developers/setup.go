@@ -129,14 +129,14 @@ func (p *rooms) setUp(w http.ResponseWriter, r *http.Request, d *desk) error {
 	if err != nil {
 		return err
 	}
-	text := secret.Of(made.Secret)
 	view := setupKeyPage{
-		Frame: p.setupFrame(r, d, "First call"), Steps: page.SetupSteps(2), Name: titleOf(api), Answers: here, Curl: verifying(p.PublicURL, api, &made.Key, text),
-		Secret: page.Secret{ID: "secret", Label: "A test key of " + titleOf(api), Value: text},
+		Frame: p.setupFrame(r, d, "First call"), Steps: page.SetupSteps(2), Name: titleOf(api), Answers: here, Curl: verifying(p.PublicURL, api, &made.Key),
+		Secret: page.Secret{ID: "secret", Label: "A test key of " + titleOf(api), Value: secret.Of(made.Secret)},
 	}
 	if method, path, _ := entrance(api, &made.Key); here && method != "" {
-		view.Curl = strings.Replace(callsOf(method, strings.TrimSuffix(api.Policy.Identifier, "/")+path, "KEY").Curl, "$KEY", text.Reveal(), 1)
+		view.Curl = callsOf(method, strings.TrimSuffix(api.Policy.Identifier, "/")+path, "KEY").Curl
 	}
+	view.Curl = "read -rs KEY && " + view.Curl // the shell asks for the key, so that its history does not keep it
 	if view.First, err = p.firstCall(r, d, &made.Key); err != nil {
 		p.Page.Log.WarnContext(r.Context(), "a key is shown without its calls", "key", made.ID, "error", err)
 	}

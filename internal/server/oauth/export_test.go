@@ -11,3 +11,6 @@ func Resolve(issuer string, view *verify.CatalogView, a *app.App, asked, resourc
 	t, err := s.resolve(view, a, asked, resources)
 	return t.scopes, t.apiName(), t.audience, err
 }
+
+// IsRefresh is isRefresh.
+func IsRefresh(text string) bool { return isRefresh(text) }

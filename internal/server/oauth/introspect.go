@@ -122,7 +122,7 @@ func actorName(actor audit.Actor) string {
 
 // look finds out what a token is, as far as it concerns who asks.
 func (s *Server) look(r *http.Request, who *introspector, text string) (introspected, error) {
-	if who.app != nil && strings.Contains(text, "_"+string(secret.Refresh)+"_") {
+	if who.app != nil && isRefresh(text) {
 		return s.lookRefresh(r, who, text)
 	}
 	// Who asks has proved who they are and passes on what others sent: that is not held against them.
@@ -158,6 +158,12 @@ func (s *Server) look(r *http.Request, who *introspector, text string) (introspe
 		}
 	}
 	return out, nil
+}
+
+// isRefresh reports whether a text is a whole refresh token. A JWT may hold anything that base64url can write, `_rt_` too.
+func isRefresh(text string) bool {
+	c, err := secret.Parse(text)
+	return err == nil && c.Kind == secret.Refresh
 }
 
 // concerns reports whether a token is the asker's business: issued to it, or for an API it decides for.

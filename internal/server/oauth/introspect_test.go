@@ -16,6 +16,7 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/server/oauth"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
 
@@ -340,4 +341,20 @@ func opened(t *testing.T, w *world, text string) (head, claims map[string]any) {
 		t.Fatal(err)
 	}
 	return head, claims
+}
+
+// TestWhatIsARefreshToken: a signature may spell what stands in a refresh token; an access token is looked at as one all the same. About
+// one in 200,000 does, and was called inactive.
+func TestWhatIsARefreshToken(t *testing.T) {
+	w := newWorld(t, servertest.Options{})
+	c := w.app(lanyard.AppInput{})
+	tokens := c.tokens()
+	jwt := tokens.text("access_token")
+	for text, want := range map[string]bool{
+		tokens.text("refresh_token"): true, tokens.text("refresh_token") + "0": false, jwt: false, jwt[:len(jwt)-9] + "_rt_" + jwt[len(jwt)-5:]: false, "lyd_rt_live_": false, "": false,
+	} {
+		if got := oauth.IsRefresh(text); got != want {
+			t.Errorf("IsRefresh(%.60q…) = %t, want %t", text, got, want)
+		}
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,11 +45,6 @@ const (
 	keepWebhooks  = 30 * 24 * time.Hour // what was told, and what came of it
 	chores        = time.Minute
 	writeAttempts = 5 * time.Second
-
-	// Bytes that a serving process holds and never touches, so they cost addresses and no memory. Garbage is collected when the
-	// heap has doubled: a server that keeps little and forgets much for each request would otherwise spend a fifth of its
-	// processor on it.
-	ballast = 64 << 20
 )
 
 // Server is one running node.
@@ -186,8 +180,6 @@ func (s *Server) Pages() *page.Kit { return s.pages }
 // Run listens and serves until ctx ends, then finishes what is under way. listening is called with the address once
 // requests are answered; it may be nil.
 func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
-	held := make([]byte, ballast)
-	defer runtime.KeepAlive(held)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Settings.Listen)
 	if err != nil {
 		return errors.Join(fault.New(fault.Unavailable, "cannot listen on %s: %s; set LANYARD_LISTEN to a free address", s.Settings.Listen, plainNet(err)), s.Close())

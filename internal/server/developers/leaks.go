@@ -85,7 +85,7 @@ func (p *rooms) foundKey(r *http.Request, d *desk, l *lanyard.Leak) (foundKey, e
 	made.Stolen, made.Act = k.IfStolen, page.Link{Text: "See the key", URL: d.path("keys", k.ID)}
 	switch {
 	case k.LastUsed == nil:
-		made.Since = "It was never used."
+		made.Since = "No use of it is counted."
 	case k.LastUsed.At.After(l.FoundAt):
 		made.Since = "It was used since then: " + lastUse(&k, p.Now()) + "."
 	default:

@@ -22,7 +22,7 @@ func TestLeaks(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := d.sound(d.browser.Get(d.path("/leaks")))
-	for _, want := range []string{"ended", "https://git.example/", "It was never used.", "Whatever needs it wants a new key"} {
+	for _, want := range []string{"ended", "https://git.example/", "No use of it is counted.", "Whatever needs it wants a new key"} {
 		if !strings.Contains(p.Text(), want) {
 			t.Errorf("the leak lacks %q: %.600s", want, p.Text())
 		}

@@ -8,9 +8,9 @@ type Reconciliation struct {
 	Differences []UsageDifference `json:"differences" doc:"Empty is how it should be"`
 }
 
-// UsageDifference is a sum that does not say what the ledger says.
+// UsageDifference is a sum that does not say what the ledger says: of one key's calls, or, without app and key, of a team's or of all.
 type UsageDifference struct {
-	Granularity string    `json:"granularity" enum:"minute,hour,day"`
+	Granularity string    `json:"granularity" enum:"minute,hour,day,month"`
 	Start       time.Time `json:"start"`
 	Team        string    `json:"team,omitempty"`
 	App         string    `json:"app,omitempty"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"strings"
 	"time"
@@ -267,8 +268,8 @@ func (p *program) showReconciliation(found lanyard.Reconciliation) error {
 	var rows [][]string
 	for _, d := range found.Differences {
 		rows = append(rows, []string{
-			d.Granularity, when(d.Start), d.App, d.API, strings.TrimSpace(d.Operation + " " + d.Outcome), thousands(d.LedgerCount), thousands(d.RollupCount),
+			d.Granularity, when(d.Start), cmp.Or(d.App, d.User, d.Team, "every team"), d.API, strings.TrimSpace(d.Operation + " " + d.Outcome), thousands(d.LedgerCount), thousands(d.RollupCount),
 		})
 	}
-	return p.table([]string{"SUM", "START", "APP", "API", "OPERATION", "LEDGER", "SHOWN"}, rows)
+	return p.table([]string{"SUM", "START", "OF", "API", "OPERATION", "LEDGER", "SHOWN"}, rows)
 }

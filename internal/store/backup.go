@@ -38,6 +38,9 @@ var backedUp = []string{
 // empties them, since what they are about may be gone.
 var perishable = []string{"answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device"}
 
+// derived are tables that a restoration makes anew from others, so that a backup of an older schema has them too.
+var derived = []string{"usage_total"}
+
 // Left out too, but kept as they are by a restoration: node, the servers that run; link, invitation and seen_once, since what was used
 // once stays used; delivery, logout_notice, webhook_delivery and webhook_attempt, what is on its way to somebody.
 

@@ -69,9 +69,9 @@ func TestParseRow(t *testing.T) {
 
 // A restoration locks what it replaces.
 func TestLockOrder(t *testing.T) {
-	got, want := slices.Sorted(slices.Values(lockOrder)), slices.Sorted(slices.Values(slices.Concat(backedUp, perishable)))
+	got, want := slices.Sorted(slices.Values(lockOrder)), slices.Sorted(slices.Values(slices.Concat(backedUp, perishable, derived)))
 	if !slices.Equal(got, want) {
-		t.Errorf("lockOrder = %v, want those of a backup and what is under way: %v", got, want)
+		t.Errorf("lockOrder = %v, want those of a backup, what is under way and what is derived: %v", got, want)
 	}
 }
 

@@ -67,7 +67,7 @@ var (
 	// What is found by its owner or by a time, and is few by its nature: the catalog and the nodes; the teams of one person; the secrets of
 	// the keys of a page; the plans of a team, one an API; what one session or one grant has; and sums over a time, which are made of
 	// whatever was counted in it.
-	small = regexp.MustCompile(`FROM (api|scope|keyring|node|setting|usage_rollup)\b|FROM member m JOIN team t|FROM api_key_version WHERE key_id IN|FROM subscription WHERE team_id`)
+	small = regexp.MustCompile(`FROM (api|scope|keyring|node|setting|usage_rollup|usage_total)\b|FROM member m JOIN team t|FROM api_key_version WHERE key_id IN|FROM subscription WHERE team_id`)
 )
 
 // checkPlan wants a query to read no growing table whole, to sort nothing but a handful, and to answer a bounded number of rows.

@@ -36,23 +36,34 @@ func (s *Store) ReconcileUsage(ctx context.Context, from, to time.Time) (ledger 
 	return ledger, differences, err
 }
 
+// recount is what a table should say of a grain.
+type recount struct {
+	of    rollup
+	grain usage.Granularity
+	*sums
+}
+
 // reconcile compares the rollups of some grains with the ledger, from one time to another.
 func reconcile(ctx context.Context, q querier, from, to time.Time, grains ...usage.Granularity) (ledger int64, differences []usage.Difference, err error) {
-	recounts := make([]*sums, len(grains))
-	for i := range recounts {
-		recounts[i] = newSums()
+	var recounts []recount
+	for _, grain := range grains {
+		for _, of := range rollups() {
+			recounts = append(recounts, recount{of, grain, newSums()})
+		}
 	}
 	if err := eachLedgerRow(ctx, q, from, to, func(r usage.Row) {
 		ledger += r.Count
 		at := moment(r.Minute)
-		for i, grain := range grains {
-			recounts[i].add(r, grain.Start(at).UnixMicro())
+		for _, one := range recounts {
+			for _, row := range one.of.rowsOf(r) {
+				one.add(row, one.grain.Start(at).UnixMicro())
+			}
 		}
 	}); err != nil {
 		return 0, nil, err
 	}
-	for i, grain := range grains {
-		found, err := compareRollup(ctx, q, grain, from, to, recounts[i])
+	for _, one := range recounts {
+		found, err := one.compare(ctx, q, from, to)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -86,12 +97,12 @@ func eachLedgerRow(ctx context.Context, q querier, from, to time.Time, visit fun
 	})
 }
 
-// compareRollup returns where one grain's rollup says something else than a recount, in the order of their keys.
-func compareRollup(ctx context.Context, q querier, grain usage.Granularity, from, to time.Time, recount *sums) (differences []usage.Difference, err error) {
+// compare returns where the table says something else than the recount, in the order of their keys.
+func (c recount) compare(ctx context.Context, q querier, from, to time.Time) (differences []usage.Difference, err error) {
 	// The rollup becomes a second set of rows; where a key stands on one side only, the other says 0.
 	rollup := newSums()
-	rows, err := q.QueryContext(ctx, `SELECT start, team_id, app_id, key_id, user_id, api, operation, outcome, mode, count, units
-		FROM usage_rollup WHERE grain = $1 AND start >= $2 AND start < $3`, string(grain), micros(from), micros(to))
+	rows, err := q.QueryContext(ctx, `SELECT start, `+c.of.columns+`, count, units FROM `+c.of.table+` WHERE grain = $1 AND start >= $2 AND start < $3`, // #nosec G202 -- constants
+		string(c.grain), micros(from), micros(to))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +117,7 @@ func compareRollup(ctx context.Context, q querier, grain usage.Granularity, from
 		return nil, err
 	}
 	all := newSums()
-	for _, r := range recount.rows {
+	for _, r := range c.rows {
 		all.add(r, r.Minute)
 	}
 	for _, r := range rollup.rows {
@@ -123,7 +134,7 @@ func compareRollup(ctx context.Context, q querier, grain usage.Granularity, from
 		if has.Count == want.Count && has.Units == want.Units {
 			continue
 		}
-		d := usage.Difference{Granularity: grain, Start: moment(want.Minute), Row: want, RollupCount: has.Count, RollupUnits: has.Units}
+		d := usage.Difference{Granularity: c.grain, Start: moment(want.Minute), Row: want, RollupCount: has.Count, RollupUnits: has.Units}
 		d.Row.Minute = 0 // Start says it
 		differences = append(differences, d)
 	}

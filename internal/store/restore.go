@@ -71,7 +71,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 var lockOrder = []string{
 	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
-	"usage_segment", "usage_charge", "usage_rollup", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
+	"usage_segment", "usage_charge", "usage_rollup", "usage_total", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
 
 // restore is one restoration under way.
@@ -103,6 +103,9 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 	if err := r.load(ctx); err != nil {
 		return err
 	}
+	if err := r.derive(ctx); err != nil {
+		return err
+	}
 	if err := r.mergeKeyring(ctx); err != nil {
 		return err
 	}
@@ -126,7 +129,7 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 }
 
 // usageTables hold what was counted.
-var usageTables = []string{"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt"}
+var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "attempt"}
 
 // clear empties the tables that the backup replaces, those that refer to others first.
 func (r *restore) clear(ctx context.Context) error {
@@ -138,7 +141,7 @@ func (r *restore) clear(ctx context.Context) error {
 		r.keepUsage = r.keepUsage || has > 0
 	}
 	r.report.UsageKept = r.keepUsage
-	for _, table := range slices.Backward(slices.Concat(backedUp, perishable)) {
+	for _, table := range slices.Backward(slices.Concat(backedUp, perishable, derived)) {
 		if table == "audit_event" || table == "change_head" {
 			continue
 		}
@@ -261,6 +264,19 @@ func (r *restore) addUsage(ctx context.Context, table string, columns []string, 
 		return r.insertRows(ctx, r.q, insert{
 			into: into, tail: `ON CONFLICT (app_id, digest) DO NOTHING`, rows: len(rows), row: func(i int) []any { return rows[i] },
 		})
+	}
+	return nil
+}
+
+// derive fills the derived tables. Usage that stays has its totals already.
+func (r *restore) derive(ctx context.Context) error {
+	if r.keepUsage {
+		return nil
+	}
+	for _, statement := range fillTotals {
+		if _, err := r.q.ExecContext(ctx, statement); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -23,7 +24,7 @@ func dimensionColumn(d usage.Dimension) (string, error) {
 	}
 }
 
-// UsageSums implements usage.Reader. It reads the rollup of the granularity asked for.
+// UsageSums implements usage.Reader. It reads the rollup of the granularity asked for, or its totals if they can answer.
 func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Query) (answer []usage.Sum, err error) {
 	if _, err := usage.ParseGranularity(string(query.Granularity)); err != nil {
 		return nil, err
@@ -34,7 +35,13 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 	if !query.From.Before(query.To) {
 		return nil, fault.Field("from", "must be before to")
 	}
-	w := within("team_id", reach).and("grain = ? AND start >= ? AND start < ?", string(query.Granularity), micros(query.From), micros(query.To))
+	from, w := "usage_rollup", within("team_id", reach)
+	if everyone, answers := byTotals(reach, query); answers {
+		if from = "usage_total"; everyone {
+			w = w.and("team_id = ?", everyTeam)
+		}
+	}
+	w.and("grain = ? AND start >= ? AND start < ?", string(query.Granularity), micros(query.From), micros(query.To))
 	columns := []string{"start"}
 	if query.Whole {
 		columns = nil
@@ -64,7 +71,7 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 	if query.Whole {
 		order = `SUM(count) DESC, ` + by
 	}
-	text := `SELECT ` + by + `, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT) FROM usage_rollup` + w.String() +
+	text := `SELECT ` + by + `, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT) FROM ` + from + w.String() +
 		` GROUP BY ` + by + ` ORDER BY ` + order + ` LIMIT ` + w.arg(limit) + ` OFFSET ` + w.arg(query.Offset)
 	err = s.read("sum up usage", func(q querier) error {
 		rows, err := q.QueryContext(ctx, text, w.args...)
@@ -90,6 +97,30 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 		})
 	})
 	return answer, err
+}
+
+// byTotals reports whether totals answer a query, and whether those of all teams together do. What asks for an app, a key, a user or an
+// operation they do not tell apart; and which calls belong to no team only the rollup says.
+func byTotals(reach audit.Reach, query usage.Query) (everyone, answers bool) {
+	asked := slices.Clone(query.GroupBy)
+	for d, values := range query.Filter {
+		if len(values) > 0 {
+			asked = append(asked, d)
+		}
+	}
+	if slices.ContainsFunc(asked, func(d usage.Dimension) bool {
+		return d == usage.ByApp || d == usage.ByKey || d == usage.ByUser || d == usage.ByOperation
+	}) {
+		return false, false
+	}
+	switch teams := query.Filter[usage.ByTeam]; {
+	case !reach.Server():
+		return false, true
+	case len(teams) > 0:
+		return false, !slices.Contains(teams, everyTeam)
+	default:
+		return true, !slices.Contains(asked, usage.ByTeam)
+	}
 }
 
 // dimensionOf is where a row keeps a dimension.

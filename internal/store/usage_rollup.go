@@ -13,8 +13,39 @@ func grains() []usage.Granularity {
 	return []usage.Granularity{usage.Minute, usage.Hour, usage.Day, usage.Month}
 }
 
-// addToRollups adds what was counted to the rollup of every grain.
+// rollup is a table that derives from the ledger.
+type rollup struct {
+	table   string
+	columns string                      // of a usage.Row after its start, as a SELECT names them; what the table does not tell apart is ''
+	rowsOf  func(usage.Row) []usage.Row // what a row of the ledger is counted in
+}
+
+func rollups() []rollup {
+	return []rollup{
+		{"usage_rollup", `team_id, app_id, key_id, user_id, api, operation, outcome, mode`, func(r usage.Row) []usage.Row { return []usage.Row{r} }},
+		{"usage_total", `team_id, '', '', '', api, '', outcome, mode`, totalsOf},
+	}
+}
+
+// fillTotals makes the totals of what is in the rollup.
+var fillTotals = []string{
+	`INSERT INTO usage_total (grain, start, team_id, api, outcome, mode, count, units)
+		SELECT grain, start, team_id, api, outcome, mode, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT)
+		FROM usage_rollup WHERE team_id <> '' GROUP BY grain, start, team_id, api, outcome, mode`,
+	`INSERT INTO usage_total (grain, start, team_id, api, outcome, mode, count, units)
+		SELECT grain, start, '', api, outcome, mode, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT)
+		FROM usage_rollup GROUP BY grain, start, api, outcome, mode`,
+}
+
+// addToRollups adds what was counted to the rollup of every grain. Totals go last: nodes that absorb at once wait for each other there.
 func (s *Store) addToRollups(ctx context.Context, q querier, rows []usage.Row) error {
+	if err := s.addRows(ctx, q, rows); err != nil {
+		return err
+	}
+	return s.addTotals(ctx, q, totals(rows))
+}
+
+func (s *Store) addRows(ctx context.Context, q querier, rows []usage.Row) error {
 	for _, grain := range grains() {
 		sums := rollUp(grain, rows)
 		if err := s.insertRows(ctx, q, insert{
@@ -34,6 +65,50 @@ func (s *Store) addToRollups(ctx context.Context, q querier, rows []usage.Row) e
 		}
 	}
 	return nil
+}
+
+func (s *Store) addTotals(ctx context.Context, q querier, rows []usage.Row) error {
+	for _, grain := range grains() {
+		sums := rollUp(grain, rows)
+		if err := s.insertRows(ctx, q, insert{
+			into: `INSERT INTO usage_total (grain, start, team_id, api, outcome, mode, count, units)`,
+			tail: `ON CONFLICT (grain, team_id, start, api, outcome, mode)
+				DO UPDATE SET count = usage_total.count + excluded.count, units = usage_total.units + excluded.units`,
+			rows: len(sums),
+			row: func(i int) []any {
+				r := &sums[i]
+				return []any{string(grain), r.Minute, string(r.Team), r.API, r.Outcome, string(r.Mode), r.Count, r.Units}
+			},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// everyTeam stands for the team in the totals of all teams together.
+const everyTeam = ""
+
+// totals adds rows up by team, and for all teams together. Who belongs to no team counts in the latter alone.
+func totals(rows []usage.Row) []usage.Row {
+	sums := newSums()
+	for _, r := range rows {
+		for _, total := range totalsOf(r) {
+			sums.add(total, total.Minute)
+		}
+	}
+	return sums.sorted()
+}
+
+// totalsOf are the totals that a row is counted in.
+func totalsOf(r usage.Row) []usage.Row {
+	r.App, r.Key, r.User, r.Operation = "", "", "", ""
+	every := r
+	every.Team = everyTeam
+	if r.Team == everyTeam {
+		return []usage.Row{every}
+	}
+	return []usage.Row{r, every}
 }
 
 // rollUp sums rows, which are sorted by minute, into a grain's periods. Minute becomes the start of the period. The result is

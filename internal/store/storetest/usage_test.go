@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	mathrand "math/rand/v2"
 	"testing"
 	"time"
 
@@ -42,16 +43,21 @@ func use(w *world, at time.Time, charge string) usage.Event {
 	return ev
 }
 
-// total is what a grain's rollup holds, in calls and units.
+// total is what a grain's rollup holds, in calls and units, and what its totals hold too.
 func total(tb testing.TB, st *store.Store, grain usage.Granularity) [2]int64 {
 	tb.Helper()
-	sums, err := st.UsageSums(ctx, audit.ServerReach(), usage.Query{From: t0.AddDate(-1, 0, 0), To: t0.AddDate(1, 0, 0), Granularity: grain})
-	must(tb, err)
-	var n [2]int64
-	for _, s := range sums {
-		n[0], n[1] = n[0]+s.Count, n[1]+s.Units
+	var n [2][2]int64
+	for i, by := range [][]usage.Dimension{{usage.ByOperation}, nil} { // no total knows of operations
+		sums, err := st.UsageSums(ctx, audit.ServerReach(), usage.Query{From: t0.AddDate(-1, 0, 0), To: t0.AddDate(1, 0, 0), Granularity: grain, GroupBy: by})
+		must(tb, err)
+		for _, s := range sums {
+			n[i][0], n[i][1] = n[i][0]+s.Count, n[i][1]+s.Units
+		}
 	}
-	return n
+	if n[0] != n[1] {
+		tb.Fatalf("by %s the rollup holds %v, its totals %v", grain, n[0], n[1])
+	}
+	return n[0]
 }
 
 var allGrains = []usage.Granularity{usage.Minute, usage.Hour, usage.Day, usage.Month}
@@ -199,6 +205,69 @@ func TestUsageSums(t *testing.T) {
 	})
 }
 
+// Whatever totals answer, the rollup answers the same.
+func TestTotalsAgree(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		random := mathrand.New(mathrand.NewPCG(11, 30))
+		for range 4 {
+			var events []usage.Event
+			for range 200 {
+				ev := use(w, t0.Add(time.Duration(random.IntN(90*24*60))*time.Minute), "")
+				switch random.IntN(4) {
+				case 0:
+					ev.Team, ev.App, ev.Key = w.theirs, w.theirApp, w.theirKey
+				case 1:
+					ev.Team, ev.App, ev.Key, ev.User = "", "", "", w.foreign // a personal token's
+				}
+				ev.API, ev.Operation = []string{"weather", "mail"}[random.IntN(2)], []string{"GET /", "POST /"}[random.IntN(2)]
+				ev.Outcome, ev.Mode = []string{"valid", "expired"}[random.IntN(2)], []secret.Mode{secret.Live, secret.Test}[random.IntN(2)]
+				events = append(events, ev)
+			}
+			absorb(t, w.Store, events...)
+		}
+		told := []usage.Dimension{usage.ByTeam, usage.ByAPI, usage.ByOutcome, usage.ByMode}
+		for n, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(w.ours), audit.UserReach(w.foreign)} {
+			for _, filter := range []map[usage.Dimension][]string{
+				nil, {usage.ByTeam: {}}, {usage.ByTeam: {string(w.ours), string(w.theirs)}}, {usage.ByTeam: {string(w.ours), ""}}, {usage.ByAPI: {"mail"}, usage.ByOutcome: {"valid"}},
+			} {
+				for set := range 1 << len(told) {
+					q := usage.Query{From: t0.AddDate(0, 0, -1), To: t0.AddDate(0, 3, 0), Granularity: allGrains[set%len(allGrains)], Filter: filter}
+					for i, d := range told {
+						if set>>i&1 == 1 {
+							q.GroupBy = append(q.GroupBy, d)
+						}
+					}
+					got, err := w.UsageSums(ctx, reach, q)
+					must(t, err)
+					q.GroupBy = append(q.GroupBy, usage.ByOperation)
+					fine, err := w.UsageSums(ctx, reach, q)
+					must(t, err)
+					var want []usage.Sum // the operations added up: they follow each other
+					for _, s := range fine {
+						s.Operation = ""
+						key := s
+						if last := len(want) - 1; last >= 0 {
+							if key.Count, key.Units = want[last].Count, want[last].Units; key == want[last] {
+								want[last].Count, want[last].Units = key.Count+s.Count, key.Units+s.Units
+								continue
+							}
+						}
+						want = append(want, s)
+					}
+					if diff := cmp.Diff(want, got); diff != "" || len(got) == 0 && n == 0 {
+						t.Fatalf("reach %d, %v by %v: -rollup +totals:\n%s", n, filter, q.GroupBy, diff)
+					}
+				}
+			}
+		}
+		_, differences, err := w.ReconcileUsage(ctx, t0, t0.AddDate(0, 3, 0))
+		if err != nil || len(differences) > 0 {
+			t.Errorf("ReconcileUsage = %v, %v; want no difference", differences, err)
+		}
+	})
+}
+
 func TestReconcileFinds(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
@@ -207,6 +276,7 @@ func TestReconcileFinds(t *testing.T) {
 		must(t, second(raw.ExecContext(ctx, `UPDATE usage_rollup SET count = 5, units = 1 WHERE grain = 'hour'`)))
 		must(t, second(raw.ExecContext(ctx, `DELETE FROM usage_rollup WHERE grain = 'day'`)))
 		must(t, second(raw.ExecContext(ctx, `UPDATE usage_rollup SET outcome = 'expired' WHERE grain = 'month'`)))
+		must(t, second(raw.ExecContext(ctx, `UPDATE usage_total SET count = 7 WHERE grain = 'day' AND team_id = ''`)))
 		ledger, got, err := w.ReconcileUsage(ctx, t0, t0.Add(time.Minute))
 		must(t, err)
 		type brief struct {
@@ -224,6 +294,7 @@ func TestReconcileFinds(t *testing.T) {
 		want := []brief{
 			{usage.Hour, "valid", [2]int64{1, 3}, [2]int64{5, 1}},
 			{usage.Day, "valid", [2]int64{1, 3}, [2]int64{}},
+			{usage.Day, "valid", [2]int64{1, 3}, [2]int64{7, 3}},
 			{usage.Month, "expired", [2]int64{}, [2]int64{1, 3}},
 			{usage.Month, "valid", [2]int64{1, 3}, [2]int64{}},
 		}

@@ -309,6 +309,9 @@ func TestWebhookRace(t *testing.T) {
 			for _, mine := range race(racers, func(i int) (mine []outbox.Sending) {
 				for range each {
 					due, err := nodes[i%2].ClaimWebhooks(ctx, t0, time.Hour, 4)
+					if fault.Is(err, fault.Unavailable) {
+						continue // SQLite was locked for too long: a node asks again later
+					}
 					if err != nil || len(due) > 4 {
 						t.Errorf("ClaimWebhooks = %d, %v, want at most 4", len(due), err)
 					}

@@ -45,5 +45,5 @@ func (k *Kit) FormPost(w http.ResponseWriter, r *http.Request, action string, fi
 	}
 	sum := sha256.Sum256([]byte(send))
 	only := policy{forms: []string{way(action)}, away: true, script: "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"}
-	return render(w, r, http.StatusOK, answer{page: k.own.pages["form-post"], data: view, private: true, policy: only})
+	return render(w, r, http.StatusOK, answer{page: k.own.pages["form-post"](), data: view, private: true, policy: only})
 }

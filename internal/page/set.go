@@ -10,6 +10,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed templates
@@ -20,7 +21,7 @@ const shared = "parts"
 
 // Set is the templates of one surface, by page.
 type Set struct {
-	pages   map[string]*template.Template
+	pages   map[string]func() *template.Template
 	private bool
 }
 
@@ -32,7 +33,8 @@ func (s *Set) Private() *Set {
 
 // Templates parses the files that match glob, each a page named by its file without the ending: over the layout and the partials it
 // defines "content". A file parts.html is no page; what it defines all pages of the set have, and there a surface may redefine what
-// stands at the right of the top ("top") and the attributes of the main part ("main"). A file that does not parse panics: it is ours.
+// stands at the right of the top ("top") and the attributes of the main part ("main"). A page is parsed when it is first shown, which
+// makes starting quick. A file that does not parse panics: it is ours.
 func (k *Kit) Templates(files fs.FS, glob string) *Set {
 	names, err := fs.Glob(files, glob)
 	if err != nil || len(names) == 0 {
@@ -48,9 +50,9 @@ func (k *Kit) Templates(files fs.FS, glob string) *Set {
 		}
 		pages[name] = file
 	}
-	set := &Set{pages: make(map[string]*template.Template, len(pages))}
+	set := &Set{pages: make(map[string]func() *template.Template, len(pages))}
 	for name, file := range pages {
-		set.pages[name] = template.Must(template.Must(base.Clone()).ParseFS(files, file))
+		set.pages[name] = sync.OnceValue(func() *template.Template { return template.Must(template.Must(base.Clone()).ParseFS(files, file)) })
 	}
 	return set
 }
@@ -88,7 +90,7 @@ func (s *Set) Render(w http.ResponseWriter, r *http.Request, status int, name st
 	}
 	frame := holds.frame()
 	private := s.private || frame.Private || frame.User != nil
-	return render(w, r, status, answer{page, data, private, frame.Open || !private, frame.policy()})
+	return render(w, r, status, answer{page(), data, private, frame.Open || !private, frame.policy()})
 }
 
 // answer is a page with what its headers say.

@@ -19,8 +19,8 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/server/rest"
 )
 
-// quiet are the routes whose successes are not logged: there are too many of them, and usage counts them.
-var quiet = []string{"POST /v1/verify", "POST /v1/verify/batch", "GET /healthz", "GET /readyz"}
+// quiet are the routes whose successes are not logged: there is one of them for every call of an API, and usage counts those.
+var quiet = []string{"POST /v1/verify", "POST /v1/verify/batch", "POST /oauth/introspect", "GET /healthz", "GET /readyz"}
 
 // routes is every route of the main listener.
 func (s *Server) routes() (http.Handler, error) {
@@ -54,11 +54,9 @@ func (s *Server) routes() (http.Handler, error) {
 	}
 
 	// Pages: /, /which, /errors/…, /reference, /assets/….
-	if err := portal.Register(mux, portal.Config{
+	portal.Register(mux, portal.Config{
 		Page: s.pages, Brand: s.brand, APIs: s.apis, Document: document, PublicURL: s.Settings.PublicURL, Who: browsers.Recognise, Signup: s.Settings.Signup == config.Open, Log: s.log,
-	}); err != nil {
-		return nil, err
-	}
+	})
 
 	everything := s.kit.Wrap(s.kit.Mux(mux, s.pages.Lost))
 	hot := s.kit.Hot(decisions.Verify)

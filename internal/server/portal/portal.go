@@ -8,8 +8,10 @@ package portal
 import (
 	"context"
 	"embed"
+	"html/template"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/page"
@@ -22,7 +24,7 @@ type Config struct {
 	Page      *page.Kit                                    // nil: made of the rest
 	Brand     func(context.Context) (lanyard.Brand, error) // where it fails, a page that needs nothing else is shown without a name
 	APIs      func(context.Context) ([]lanyard.API, error) // the declared ones without Lanyard's own, in the order to show them
-	Document  []byte                                       // the OpenAPI document of the JSON API, as YAML
+	Document  func() ([]byte, error)                       // the OpenAPI document of the JSON API, as YAML; it is asked for once
 	PublicURL string                                       // without a slash at its end
 	Who       func(*http.Request) (*page.Person, error)    // who is signed in, or nil; it gives nobody a cookie. nil: nobody ever is
 	Signup    bool                                         // accounts may be made here by oneself
@@ -30,23 +32,25 @@ type Config struct {
 }
 
 // Register adds every page and asset to mux. All are public.
-func Register(mux *http.ServeMux, c Config) error {
+func Register(mux *http.ServeMux, c Config) {
 	if c.Page == nil {
 		c.Page = page.New(page.Config{Web: &web.Kit{PublicURL: c.PublicURL, Log: c.Log}, Brand: c.Brand, Log: c.Log})
 	}
-	operations, objects, err := describe(c.Document, c.PublicURL)
-	if err != nil {
-		return err
-	}
 	p := &portal{Config: c, pages: c.Page.Templates(templates, "templates/*.html")}
+	p.described = sync.OnceValues(func() (described [2]template.HTML, err error) {
+		text, err := c.Document()
+		if err != nil {
+			return described, err
+		}
+		return describe(text, c.PublicURL)
+	})
 	mux.HandleFunc("GET /{$}", c.Page.Handle(p.front))
 	mux.HandleFunc("GET /which", c.Page.Handle(p.which))
-	mux.HandleFunc("GET /reference", c.Page.Handle(p.reference("Reference", operations)))
-	mux.HandleFunc("GET /reference/objects", c.Page.Handle(p.reference("Objects", objects)))
+	mux.HandleFunc("GET /reference", c.Page.Handle(p.reference("Reference", 0)))
+	mux.HandleFunc("GET /reference/objects", c.Page.Handle(p.reference("Objects", 1)))
 	mux.HandleFunc("GET /errors/{$}", c.Page.Handle(p.listErrors))
 	mux.HandleFunc("GET /errors/{code}", c.Page.Handle(p.explainError))
 	mux.HandleFunc("GET /assets/{name}", c.Page.Assets())
-	return nil
 }
 
 //go:embed templates/*.html templates/once/*.html
@@ -54,7 +58,8 @@ var templates embed.FS
 
 type portal struct {
 	Config
-	pages *page.Set
+	pages     *page.Set
+	described func() ([2]template.HTML, error) // the bodies of the reference and of its objects' page, once they are asked for
 }
 
 // frame begins a page. Whoever asks is named at its top; where that cannot be found out now, nobody is: the page that explains an

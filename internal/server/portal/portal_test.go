@@ -44,10 +44,8 @@ func acme() Config {
 func server(c Config) http.Handler {
 	kit := &web.Kit{PublicURL: c.PublicURL, Log: c.Log}
 	mux := http.NewServeMux()
-	c.Document = openAPI
-	if err := Register(mux, c); err != nil {
-		panic(err)
-	}
+	c.Document = func() ([]byte, error) { return openAPI, nil }
+	Register(mux, c)
 	return kit.Wrap(kit.Mux(mux, kit.Refuse))
 }
 

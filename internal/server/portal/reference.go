@@ -22,10 +22,14 @@ type referencePage struct {
 	Body template.HTML
 }
 
-// reference serves GET /reference, and its objects' page.
-func (p *portal) reference(title string, body template.HTML) func(http.ResponseWriter, *http.Request) error {
+// reference serves GET /reference, and its objects' page: which of what is described.
+func (p *portal) reference(title string, which int) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		view := referencePage{p.frame(w, r, title, "/reference"), body}
+		bodies, err := p.described()
+		if err != nil {
+			return err
+		}
+		view := referencePage{p.frame(w, r, title, "/reference"), bodies[which]}
 		view.Open = true
 		return p.pages.Render(w, r, http.StatusOK, "reference", view)
 	}
@@ -90,21 +94,21 @@ type describedError struct {
 }
 
 // describe writes the bodies of the reference and of its objects' page.
-func describe(text []byte, publicURL string) (operations, objects template.HTML, err error) {
+func describe(text []byte, publicURL string) (bodies [2]template.HTML, err error) {
 	doc, err := readDocument(text)
 	if err != nil {
-		return "", "", err
+		return bodies, err
 	}
 	made := template.Must(template.New("").Funcs(template.FuncMap{"marked": marked, "paragraphs": paragraphs}).ParseFS(templates, "templates/once/*.html"))
-	all, bodies := doc.describe(publicURL), [2]template.HTML{}
+	all := doc.describe(publicURL)
 	for i, name := range []string{"reference.html", "objects.html"} {
 		var b bytes.Buffer
 		if err := made.ExecuteTemplate(&b, name, all); err != nil {
-			return "", "", fmt.Errorf("write the reference: %w", err)
+			return bodies, fmt.Errorf("write the reference: %w", err)
 		}
 		bodies[i] = template.HTML(b.String()) //nolint:gosec // html/template has just made it
 	}
-	return bodies[0], bodies[1], nil
+	return bodies, nil
 }
 
 func (d document) describe(publicURL string) described {

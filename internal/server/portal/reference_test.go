@@ -26,10 +26,8 @@ var openAPI = func() []byte {
 
 func TestReferenceRefusesWhatIsNoDocument(t *testing.T) {
 	for _, text := range []string{"", "\t", "paths: 1", "paths: {/v1/apps: {get: {parameters: {}}}}"} {
-		c := acme()
-		c.Document = []byte(text)
-		if err := Register(http.NewServeMux(), c); err == nil {
-			t.Errorf("Register with the document %q = nil, want an error", text)
+		if _, err := describe([]byte(text), "https://id.test"); err == nil {
+			t.Errorf("describe of the document %q = nil, want an error", text)
 		}
 	}
 }
@@ -144,12 +142,12 @@ func TestReferenceExamples(t *testing.T) {
 // A document is ours, but its words are text all the same.
 func TestReferenceEscapes(t *testing.T) {
 	const attack = `</code><script>alert(1)</script>`
-	body, _, err := describe([]byte(`{info: {description: "`+attack+`"}, tags: [{name: x, description: "`+attack+`"}], paths: {"/v1/a": {get: {operationId: "a", summary: "`+attack+`", tags: [x],
+	bodies, err := describe([]byte(`{info: {description: "`+attack+`"}, tags: [{name: x, description: "`+attack+`"}], paths: {"/v1/a": {get: {operationId: "a", summary: "`+attack+`", tags: [x],
 		parameters: [{name: "`+attack+`", in: query, required: true, description: "`+attack+`"}], responses: {"200": {}}}}}}`), "https://id.test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(body), "<script") {
+	if body := bodies[0]; strings.Contains(string(body), "<script") {
 		t.Errorf("the reference holds a script: %s", body)
 	}
 }

@@ -9,6 +9,7 @@ package rest
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,8 +55,9 @@ type api struct {
 	huma huma.API
 }
 
-// Register adds every route of the API to mux: those below /v1, and /openapi.yaml, whose document it returns.
-func Register(mux *http.ServeMux, c Config) (document []byte, err error) {
+// Register adds every route of the API to mux: those below /v1, and /openapi.yaml, whose document it returns. The document is written
+// when it is first asked for: a start need not wait for it.
+func Register(mux *http.ServeMux, c Config) (document func() ([]byte, error), err error) {
 	if c.Kit == nil || c.Service == nil || c.Authenticate == nil || c.Verify == nil || c.VerifyBatch == nil ||
 		c.Answers == nil || c.Seal == nil || c.Unseal == nil || c.Next == nil || c.Age == nil {
 		return nil, errors.New("rest: a field of the configuration is missing")
@@ -71,19 +73,22 @@ func Register(mux *http.ServeMux, c Config) (document []byte, err error) {
 	}
 	a := &api{Config: c}
 	a.routes(mux)
-	if document, err = a.document(); err != nil {
-		return nil, err
-	}
+	document = sync.OnceValues(a.document)
 	// The two ways to a decision and the document itself do not pass the adapter: the first authenticate by themselves, reports
 	// of leaks and the document are for everybody.
 	mux.Handle("POST /v1/verify", c.Verify)
 	mux.Handle("POST /v1/verify/batch", c.VerifyBatch)
 	mux.HandleFunc("POST /v1/leaks/report", c.Kit.Handle(a.reportLeak))
-	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /openapi.yaml", c.Kit.Handle(func(w http.ResponseWriter, _ *http.Request) error {
+		text, err := document()
+		if err != nil {
+			return err
+		}
 		web.Guard(w.Header())
 		w.Header().Set("Content-Type", "application/yaml")
-		_, _ = w.Write(document) // who does not read it has gone
-	})
+		_, _ = w.Write(text) // who does not read it has gone
+		return nil
+	}))
 	return document, nil
 }
 

@@ -21,11 +21,15 @@ import (
 )
 
 // TestBrowser runs the scripts of e2e/browser against a demo: the story, the portal and a tour of every page in Chromium, and
-// OAuth and MCP clients that nobody here wrote. They need node, npm and Chromium; make test sees to them.
+// OAuth and MCP clients that nobody here wrote. They need node, npm and Chromium; make test sees to them. Those that are about how pages
+// look are left out of the short tests, which run once more to find races.
 func TestBrowser(t *testing.T) {
 	modules(t)
 	for _, script := range []string{"story", "portal", "tour", "interop", "mcp"} {
 		t.Run(script, func(t *testing.T) {
+			if testing.Short() && script == "tour" {
+				t.Skip("the tour looks at pages; the other scripts call on everything that runs at once")
+			}
 			at := startDemo(t)
 			walk(t, script, "PORTAL_URL="+at.Portal, "GATEWAY_URL="+at.Gateway, "POSTPAL_URL="+at.PostPal, "DEMO_PASSWORD="+demo.Password, "ADMIN_TOKEN_FILE="+at.TokenFile)
 		})

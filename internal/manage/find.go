@@ -156,6 +156,42 @@ func (s *Service) FindKeys(ctx context.Context, actor audit.Actor, q Search) (Fo
 	})
 }
 
+// AppNames returns the names of a team's apps, by id; what is gone or another team's has none. It needs lanyard.apps.read.
+func (s *Service) AppNames(ctx context.Context, actor audit.Actor, teamID string, apps []string) (map[string]string, error) {
+	reach, err := s.may(actor, appsRead)
+	if err != nil {
+		return nil, err
+	}
+	of, err := s.teamFilter(ctx, reach, teamID)
+	if err != nil || len(apps) == 0 {
+		return nil, err
+	}
+	found, err := s.AppStore.Apps(ctx, reach, app.Filter{IDs: idsOf[id.App](apps), Team: of, Limit: len(apps)})
+	names := make(map[string]string, len(found))
+	for _, a := range found {
+		names[string(a.ID)] = a.Name
+	}
+	return names, err
+}
+
+// KeyNames is AppNames for a team's keys. It needs lanyard.keys.read.
+func (s *Service) KeyNames(ctx context.Context, actor audit.Actor, teamID string, keys []string) (map[string]string, error) {
+	reach, err := s.may(actor, keysRead)
+	if err != nil {
+		return nil, err
+	}
+	of, err := s.teamFilter(ctx, reach, teamID)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	found, err := s.KeyStore.Keys(ctx, reach, key.Filter{IDs: idsOf[id.Key](keys), Team: of, Limit: len(keys)})
+	names := make(map[string]string, len(found))
+	for _, k := range found {
+		names[string(k.ID)] = k.Name
+	}
+	return names, err
+}
+
 // FindTeams finds teams: by part of their name; where state narrows. It needs lanyard.users.read for the whole server.
 func (s *Service) FindTeams(ctx context.Context, actor audit.Actor, q Search) (Found[lanyard.Team], error) {
 	if err := s.mayOnServer(actor, usersRead); err != nil {

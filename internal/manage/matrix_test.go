@@ -112,6 +112,12 @@ func matrix() map[string]row {
 		"Apps": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Apps(ctx, as, of.team, "", List{}))
 		}},
+		"AppNames": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.AppNames(ctx, as, of.team, []string{of.app}))
+		}},
+		"KeyNames": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.KeyNames(ctx, as, of.team, []string{of.key}))
+		}},
 		"UpdateApp": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.UpdateApp(ctx, as, of.app, lanyard.AppPatch{Name: &name}))
 		}},

@@ -91,10 +91,14 @@ func (p *rooms) usageBy(r *http.Request, d *desk, s span, dimension, head string
 		return made, page.Pager{}, err
 	}
 	names, pages := page.Cut(l, inOrder(total, l), perPage)
+	called, err := p.called(r, d, dimension, names)
+	if err != nil {
+		return made, page.Pager{}, err
+	}
 	for _, name := range names {
-		row := page.Row{Cells: []page.Cell{{Text: name}, {Text: page.Count(total[name].Count)}, {Text: page.Count(total[name].Units)}}}
-		if err := p.nameRow(r, d, dimension, name, &row); err != nil {
-			return made, page.Pager{}, err
+		row := page.Row{Cells: []page.Cell{{Text: cmp.Or(name, "—")}, {Text: page.Count(total[name].Count)}, {Text: page.Count(total[name].Units)}}}
+		if is := called[name]; is != "" {
+			row.Cells[0], row.URL = page.Cell{Text: is, Note: name}, d.path(dimension+"s", name)
 		}
 		made.Rows = append(made.Rows, row)
 	}
@@ -117,25 +121,18 @@ func inOrder(total map[string]lanyard.UsageRow, l page.List) []string {
 	return names
 }
 
-// nameRow says what an id of a dimension is, where it still is something.
-func (p *rooms) nameRow(r *http.Request, d *desk, dimension, name string, row *page.Row) error {
-	if !d.May(audit.RoleDeveloper) || name == "" {
-		if name == "" {
-			row.Cells[0].Text = "—"
-		}
-		return nil
+// called are the names of apps and keys that still are there, for who may see them.
+func (p *rooms) called(r *http.Request, d *desk, dimension string, ids []string) (map[string]string, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
+	switch {
+	case !d.May(audit.RoleDeveloper):
+		return nil, nil //nolint:nilnil // no names
+	case dimension == "app":
+		return p.Manage.AppNames(r.Context(), d.Actor, d.Team.ID, ids)
+	case dimension == "key":
+		return p.Manage.KeyNames(r.Context(), d.Actor, d.Team.ID, ids)
 	}
-	switch dimension {
-	case "app":
-		if found, err := p.app(r, d, name); err == nil {
-			row.Cells[0], row.URL = page.Cell{Text: found.Name, Note: name}, d.path("apps", name)
-		}
-	case "key":
-		if found, err := p.key(r, d, name); err == nil {
-			row.Cells[0], row.URL = page.Cell{Text: found.Name, Note: name}, d.path("keys", name)
-		}
-	}
-	return r.Context().Err()
+	return nil, nil //nolint:nilnil // operations and outcomes are names
 }
 
 // refusals lists why calls were refused, and who can mend that, from what outcomes counted.

@@ -348,7 +348,10 @@ func matrix() map[string]row {
 			return errOnly(s.Subscribe(ctx, as, of.team, "mail", "pro"))
 		}},
 		"UsageSums": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.UsageSums(ctx, as, UsageQuery{GroupBy: []string{"app"}, Filter: map[string][]string{"team": {of.team}}}, true))
+			return errOnly(s.UsageSums(ctx, as, UsageQuery{GroupBy: []string{"app"}, Filter: map[string][]string{"team": {of.team}}}))
+		}},
+		"RankUsage": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RankUsage(ctx, as, UsageQuery{GroupBy: []string{"app"}, Filter: map[string][]string{"team": {of.team}}}, Ranking{}))
 		}},
 		"UsageRows": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.UsageRows(ctx, as, UsageQuery{Filter: map[string][]string{"team": {of.team}}}))

@@ -74,9 +74,30 @@ func (s *Service) UsageRows(ctx context.Context, actor audit.Actor, q UsageQuery
 // maxSums is how many rows are read in one piece.
 const maxSums = 2000
 
-// UsageSums is UsageRows in one piece, for who draws it: at most 2,000 rows. Whole makes one row of the whole time for everything that
-// is grouped by, and puts the most calls first. It needs lanyard.usage.read.
-func (s *Service) UsageSums(ctx context.Context, actor audit.Actor, q UsageQuery, whole bool) ([]lanyard.UsageRow, error) {
+// UsageSums is UsageRows in one piece, for who draws it: at most 2,000 rows. It needs lanyard.usage.read.
+func (s *Service) UsageSums(ctx context.Context, actor audit.Actor, q UsageQuery) ([]lanyard.UsageRow, error) {
+	return s.usageSums(ctx, actor, q, func(query *usage.Query) { query.Limit = maxSums })
+}
+
+// Ranking says which rows of a ranking are meant, and what it goes by.
+type Ranking struct {
+	ByUnits bool // not by calls
+	Least   bool // the fewest first
+	Skip    int  // rows that come before
+	Limit   int  // at most 2,000; 0: as many
+}
+
+// RankUsage makes one row of the whole time for everything that is grouped by, in the order of a ranking. It needs lanyard.usage.read.
+func (s *Service) RankUsage(ctx context.Context, actor audit.Actor, q UsageQuery, by Ranking) ([]lanyard.UsageRow, error) {
+	if by.Limit <= 0 || by.Limit > maxSums {
+		by.Limit = maxSums
+	}
+	return s.usageSums(ctx, actor, q, func(query *usage.Query) {
+		query.Whole, query.ByUnits, query.Least, query.Offset, query.Limit = true, by.ByUnits, by.Least, max(by.Skip, 0), by.Limit
+	})
+}
+
+func (s *Service) usageSums(ctx context.Context, actor audit.Actor, q UsageQuery, shape func(*usage.Query)) ([]lanyard.UsageRow, error) {
 	reach, err := s.may(actor, usageRead)
 	if err != nil {
 		return nil, err
@@ -85,7 +106,7 @@ func (s *Service) UsageSums(ctx context.Context, actor audit.Actor, q UsageQuery
 	if err != nil {
 		return nil, err
 	}
-	query.Whole, query.Limit = whole, maxSums
+	shape(&query)
 	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}

@@ -162,18 +162,33 @@ func (l *List) Pager(pages Pages) Pager {
 
 // Cut takes the page that a list is at of rows that are at hand whole. Its cursors are how many come before.
 func Cut[T any](l List, all []T, size int) ([]T, Pages) {
-	from, err := strconv.Atoi(l.Cursor)
-	if err != nil || from < 0 || from > len(all) {
-		from = 0
+	from := l.Skipped()
+	if from > len(all) {
+		from, l.Cursor = 0, ""
 	}
+	return Leaf(l, all[from:min(from+size+1, len(all))], size)
+}
+
+// Skipped is how many rows come before the page that a list is at, where its cursors say that.
+func (l List) Skipped() int {
+	from, err := strconv.Atoi(l.Cursor)
+	if err != nil || from < 0 {
+		return 0
+	}
+	return from
+}
+
+// Leaf is Cut for rows that were read from there on: one more than a page has, if there are more.
+func Leaf[T any](l List, read []T, size int) ([]T, Pages) {
 	var pages Pages
+	from := l.Skipped()
 	if from > 0 {
 		pages.Previous = strconv.Itoa(max(from-size, 0))
 	}
-	if from+size < len(all) {
-		pages.Next = strconv.Itoa(from + size)
+	if len(read) > size {
+		read, pages.Next = read[:size], strconv.Itoa(from+size)
 	}
-	return all[from:min(from+size, len(all))], pages
+	return read, pages
 }
 
 // Holds reports whether a text holds what was typed, whatever the case.

@@ -69,7 +69,7 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 	by := strings.Join(columns, ", ")
 	order := by
 	if query.Whole {
-		order = `SUM(count) DESC, ` + by
+		order = rank(query) + `, ` + by
 	}
 	text := `SELECT ` + by + `, CAST(SUM(count) AS BIGINT), CAST(SUM(units) AS BIGINT) FROM ` + from + w.String() +
 		` GROUP BY ` + by + ` ORDER BY ` + order + ` LIMIT ` + w.arg(limit) + ` OFFSET ` + w.arg(query.Offset)
@@ -97,6 +97,18 @@ func (s *Store) UsageSums(ctx context.Context, reach audit.Reach, query usage.Qu
 		})
 	})
 	return answer, err
+}
+
+// rank is what the rows of a whole time are ordered by.
+func rank(query usage.Query) string {
+	measure, way := `SUM(count)`, ` DESC`
+	if query.ByUnits {
+		measure = `SUM(units)`
+	}
+	if query.Least {
+		way = ` ASC`
+	}
+	return measure + way
 }
 
 // byTotals reports whether totals answer a query, and whether those of all teams together do. What asks for an app, a key, a user or an

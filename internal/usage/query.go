@@ -13,7 +13,9 @@ type Query struct {
 	Granularity Granularity
 	GroupBy     []Dimension
 	Filter      map[Dimension][]string
-	Whole       bool // one row for the whole time, and the most calls first
+	Whole       bool // one row for the whole time, the most calls first
+	ByUnits     bool // with Whole: units order the rows, not calls
+	Least       bool // with Whole: the fewest first
 	Offset      int  // rows to skip: the order is by start, then by the dimensions grouped by
 	Limit       int  // 0: all
 }

@@ -71,7 +71,7 @@ func (p *rooms) overview(w http.ResponseWriter, r *http.Request, d *desk) (err e
 // usage reads the rows of a query until now.
 func (p *rooms) usage(ctx context.Context, d *desk, q manage.UsageQuery) ([]lanyard.UsageRow, error) {
 	q.To = p.Now()
-	return p.Manage.UsageSums(ctx, d.Actor, q, false)
+	return p.Manage.UsageSums(ctx, d.Actor, q)
 }
 
 // allowed reports whether an outcome is a call let through.

@@ -51,7 +51,7 @@ func (p *rooms) outcomes(r *http.Request, d *desk, s span, filter map[string][]s
 	for name, values := range filter {
 		narrowed[name] = values
 	}
-	return p.Manage.UsageSums(r.Context(), d.Actor, manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed}, false)
+	return p.Manage.UsageSums(r.Context(), d.Actor, manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{"outcome"}, Filter: narrowed})
 }
 
 // draw makes a chart of what outcomes counted.
@@ -78,17 +78,39 @@ func (p *rooms) draw(s span, rows []lanyard.UsageRow) page.Chart {
 	return made
 }
 
-// sums counts calls over a span by a dimension: of those with the most calls.
+// sums counts calls over a span by a dimension that has few values.
 func (p *rooms) sums(r *http.Request, d *desk, s span, dimension string, apps ...string) (map[string]lanyard.UsageRow, error) {
-	now := p.Now()
-	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{dimension}, Filter: map[string][]string{"team": {d.Team.ID}, "app": apps}}
-	rows, err := p.Manage.UsageSums(r.Context(), d.Actor, q, true)
+	rows, err := p.ranked(r, d, s, dimension, manage.Ranking{}, apps...)
 	if err != nil {
 		return nil, err
 	}
-	total := map[string]lanyard.UsageRow{}
+	total := make(map[string]lanyard.UsageRow, len(rows))
 	for _, row := range rows {
-		total[map[string]string{"app": row.App, "key": row.Key, "operation": row.Operation, "outcome": row.Outcome, "api": row.API}[dimension]] = row
+		total[valueOf(row, dimension)] = row
 	}
 	return total, nil
+}
+
+// ranked counts calls over a span by a dimension, in the order of a ranking.
+func (p *rooms) ranked(r *http.Request, d *desk, s span, dimension string, by manage.Ranking, apps ...string) ([]lanyard.UsageRow, error) {
+	now := p.Now()
+	q := manage.UsageQuery{From: s.from(now), To: now, Granularity: string(s.grain), GroupBy: []string{dimension}, Filter: map[string][]string{"team": {d.Team.ID}, "app": apps}}
+	return p.Manage.RankUsage(r.Context(), d.Actor, q, by)
+}
+
+// valueOf is what a row has in a dimension.
+func valueOf(row lanyard.UsageRow, dimension string) string {
+	switch dimension {
+	case "app":
+		return row.App
+	case "key":
+		return row.Key
+	case "operation":
+		return row.Operation
+	case "outcome":
+		return row.Outcome
+	case "api":
+		return row.API
+	}
+	return ""
 }

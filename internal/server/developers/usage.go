@@ -9,6 +9,7 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -86,39 +87,27 @@ func (p *rooms) usageBy(r *http.Request, d *desk, s span, dimension, head string
 		Empty: page.Empty{Title: "No call in this time", Text: "Calls show here a moment after they are made.", Link: page.Link{Text: "Get a key", URL: d.path("keys", "new")}},
 	}
 	made.Heads[1].Number, made.Heads[2].Number = true, true
-	total, err := p.sums(r, d, s, dimension)
+	rows, err := p.ranked(r, d, s, dimension, manage.Ranking{ByUnits: l.Sort == "units", Least: !l.Down, Skip: l.Skipped(), Limit: perPage + 1})
 	if err != nil {
 		return made, page.Pager{}, err
 	}
-	names, pages := page.Cut(l, inOrder(total, l), perPage)
+	rows, pages := page.Leaf(l, rows, perPage)
+	names := make([]string, 0, len(rows))
+	for _, counted := range rows {
+		names = append(names, valueOf(counted, dimension))
+	}
 	called, err := p.called(r, d, dimension, names)
 	if err != nil {
 		return made, page.Pager{}, err
 	}
-	for _, name := range names {
-		row := page.Row{Cells: []page.Cell{{Text: cmp.Or(name, "—")}, {Text: page.Count(total[name].Count)}, {Text: page.Count(total[name].Units)}}}
+	for i, name := range names {
+		row := page.Row{Cells: []page.Cell{{Text: cmp.Or(name, "—")}, {Text: page.Count(rows[i].Count)}, {Text: page.Count(rows[i].Units)}}}
 		if is := called[name]; is != "" {
 			row.Cells[0], row.URL = page.Cell{Text: is, Note: name}, d.path(dimension+"s", name)
 		}
 		made.Rows = append(made.Rows, row)
 	}
 	return made, l.Pager(pages), nil
-}
-
-// inOrder are the names of what was summed up, as a list is sorted.
-func inOrder(total map[string]lanyard.UsageRow, l page.List) []string {
-	names := slices.Sorted(maps.Keys(total))
-	slices.SortStableFunc(names, func(a, b string) int {
-		by := cmp.Compare(total[a].Count, total[b].Count)
-		if l.Sort == "units" {
-			by = cmp.Compare(total[a].Units, total[b].Units)
-		}
-		if l.Down {
-			by = -by
-		}
-		return by
-	})
-	return names
 }
 
 // called are the names of apps and keys that still are there, for who may see them.
@@ -147,7 +136,9 @@ func refusals(rows []lanyard.UsageRow) page.Table {
 		total[row.Outcome] = row
 	}
 	pages := advice.Pages()
-	for _, code := range inOrder(total, page.List{Down: true}) {
+	codes := slices.Sorted(maps.Keys(total))
+	slices.SortStableFunc(codes, func(a, b string) int { return cmp.Compare(total[b].Count, total[a].Count) })
+	for _, code := range codes {
 		if code == string(policy.Valid) || code == "" {
 			continue
 		}

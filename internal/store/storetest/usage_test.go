@@ -176,6 +176,7 @@ func TestUsageSums(t *testing.T) {
 			return s
 		}
 		outcome := func(text string) func(*usage.Row) { return func(r *usage.Row) { r.Outcome = text } }
+		app := func(of id.App) func(*usage.Row) { return func(r *usage.Row) { r.App = of } }
 		for name, c := range map[string]struct {
 			alter func(*usage.Query)
 			reach audit.Reach
@@ -191,6 +192,15 @@ func TestUsageSums(t *testing.T) {
 			}, audit.ServerReach(), []usage.Sum{row(day, 2, 6, nil)}},
 			"foreign filter": {func(q *usage.Query) { q.Filter = map[usage.Dimension][]string{usage.ByTeam: {string(w.theirs)}} }, audit.TeamReach(w.ours), nil},
 			"offset":         {func(q *usage.Query) { q.Offset, q.Limit = 1, 1 }, audit.ServerReach(), []usage.Sum{row(day.AddDate(0, 0, 1), 1, 3, nil)}},
+			"a ranking": {func(q *usage.Query) { q.Whole, q.GroupBy = true, []usage.Dimension{usage.ByApp} }, audit.ServerReach(), []usage.Sum{
+				row(time.Time{}, 3, 6, app(w.ourApp)), row(time.Time{}, 1, 3, app(w.theirApp)),
+			}},
+			"the least": {func(q *usage.Query) {
+				q.Whole, q.Least, q.Limit, q.GroupBy = true, true, 1, []usage.Dimension{usage.ByApp}
+			}, audit.ServerReach(), []usage.Sum{row(time.Time{}, 1, 3, app(w.theirApp))}},
+			"by units": {func(q *usage.Query) {
+				q.Whole, q.ByUnits, q.Offset, q.Limit, q.GroupBy = true, true, 1, 1, []usage.Dimension{usage.ByOutcome}
+			}, audit.ServerReach(), []usage.Sum{row(time.Time{}, 1, 0, outcome("insufficient_scope"))}},
 			"minutes": {func(q *usage.Query) { q.Granularity = usage.Minute }, audit.TeamReach(w.ours), []usage.Sum{
 				row(t0, 2, 6, nil), row(t0.Add(time.Minute), 1, 0, nil),
 			}},

@@ -3,7 +3,7 @@
 // With SCREENSHOTS set each is photographed, wide and narrow, light and dark.
 import { open, env, signIn, accessible, shot, equal, ok } from "./lib.mjs";
 
-const portal = env("PORTAL_URL");
+const portal = env("PORTAL_URL"), gateway = env("GATEWAY_URL");
 const heaviest = 100 * 1024; // bytes of a page with its sheets, scripts and pictures, as they are sent
 
 // visit looks at a page in every look.
@@ -77,8 +77,37 @@ async function tour(email, paths) {
     await signIn(page, email);
     await page.waitForURL("**/account**");
   }
-  for (const path of typeof paths === "function" ? await paths(page) : paths) await visit(page, path);
+  for (const path of typeof paths === "function" ? await paths(page) : paths) await visit(page, ...[path].flat());
   await own.close();
+}
+
+// getKey makes one for Weather at a team's desk and returns its secret.
+async function getKey(page, team, name) {
+  await page.goto(`${portal}${team}/keys/new?api=weather`);
+  await page.fill("#name", name);
+  await page.click("#get-key");
+  return (await page.textContent("#secret")).trim();
+}
+
+// work leaves traces at a team's desk: calls let through and refused, a key that was found in the open, a webhook that reaches nobody.
+async function work(page, team) {
+  const key = await getKey(page, team, "Bulletin board"), lost = await getKey(page, team, "Old laptop");
+  const ask = async (secret, path) => (await fetch(`${gateway}/weather${path}`, { headers: { "X-API-Key": secret } })).status;
+  for (let i = 0; i < 12; i++) equal(await ask(key, "/v1/forecast?city=Lagos"), 200, "a call");
+  for (let i = 0; i < 3; i++) equal(await ask(key, "/v1/nothing"), 404, "a call of no operation");
+  equal(await ask(lost, "/v1/forecast?city=Oslo"), 200, "a call with a key that will be lost");
+  await page.goto(`${portal}${team}/webhooks/new`);
+  await page.fill("#url", "https://hooks.example.com/lanyard");
+  await page.click("#save-webhook");
+  await page.waitForSelector("#check");
+  const report = { text: `WEATHER_API_KEY=${lost}`, place: "https://git.example.com/sunny/website/blob/main/.env#L3" };
+  const told = await fetch(`${portal}/v1/leaks/report`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(report) });
+  equal(told.status, 202, "a report");
+  for (const from = Date.now(); Date.now() - from < 15_000; await page.waitForTimeout(250)) {
+    await page.goto(`${portal}${team}/leaks`);
+    if (/used since/.test(await page.textContent("main"))) return; // its use is counted
+  }
+  throw new Error("the use of a lost key was not counted");
 }
 
 await tour("", ["/", "/which", "/reference", "/reference/objects", "/errors/", "/errors/expired", "/errors/insufficient_scope", "/login", "/signup", "/forgot", "/device", "/logout", "/outbox", "/styleguide", "/nothing", "/oauth/authorize?client_id=none"]);
@@ -89,6 +118,18 @@ await tour("dev@demo.test", async (page) => {
   const app = await first(page, `${team}/apps`), key = await first(page, `${team}/keys`), client = await first(page, `${team}/clients`);
   return [team, `${team}/apps`, `${team}/apps?q=nothing-like-it`, app, `${team}/keys`, `${team}/keys/new`, `${team}/keys/new?api=weather`, key, `${key}/edit`, `${team}/clients`, `${team}/clients/new`, client, `${client}/edit`,
     `${team}/usage`, `${team}/members`, `${team}/webhooks`, `${team}/webhooks/new`, `${team}/leaks`, `${team}/try`, `${team}/try?api=mail`, `${team}/activity`];
+});
+await tour("dev@demo.test", async (page) => {
+  await page.goto(`${portal}/developers`);
+  const team = new URL(page.url()).pathname;
+  await work(page, team);
+  const hook = await first(page, `${team}/webhooks`), key = await first(page, `${team}/keys?q=Bulletin`);
+  await page.goto(portal + key);
+  await page.click("#rotate");
+  await page.click("#rotate-yes");
+  await page.waitForSelector("#secret");
+  return [[team, "busy-team"], [key, "busy-key"], [`${team}/usage`, "busy-usage"], [`${team}/usage?span=hour&by=outcome`, "busy-usage-hour"], [`${team}/webhooks`, "busy-webhooks"], [hook, "busy-webhook"],
+    [`${team}/leaks`, "busy-leaks"], [`${team}/activity`, "busy-activity"]];
 });
 await tour("admin@demo.test", async (page) => {
   const list = async (part) => first(page, `/admin/${part}`);

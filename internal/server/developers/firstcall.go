@@ -31,7 +31,11 @@ func (p *rooms) firstCall(r *http.Request, d *desk, k *lanyard.Key) (firstCallPa
 	}
 	row := found.Items[0]
 	made.Text = row.Operation
-	if row.Outcome != string(policy.Valid) {
+	switch {
+	case row.Outcome == string(policy.Valid):
+	case row.Operation == "": // it was none that is declared
+		made.Text = "it was refused, " + row.Outcome
+	default:
 		made.Text += ", refused: " + row.Outcome
 	}
 	return made, nil

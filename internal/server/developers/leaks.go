@@ -82,6 +82,13 @@ func (p *rooms) foundKey(r *http.Request, d *desk, l *lanyard.Leak) (foundKey, e
 	case err != nil:
 		return foundKey{}, err
 	}
+	names, err := p.appNames(r, d, []lanyard.Key{k})
+	if err != nil {
+		return foundKey{}, err
+	}
+	if name := names[k.AppID]; name != "" {
+		made.Name = name + " · " + made.Name
+	}
 	made.Stolen, made.Act = k.IfStolen, page.Link{Text: "See the key", URL: d.path("keys", k.ID)}
 	switch {
 	case k.LastUsed == nil:

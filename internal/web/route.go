@@ -20,14 +20,8 @@ func (k *Kit) Mux(mux *http.ServeMux, lost func(http.ResponseWriter, *http.Reque
 			return nil
 		}
 		handler, pattern := mux.Handler(r)
-		switch {
-		case pattern == "":
-		case strings.Contains(pattern, "{"): // only the mux itself fills in what the path says
+		if pattern != "" {
 			mux.ServeHTTP(w, r)
-			return nil
-		default:
-			r.Pattern = pattern
-			handler.ServeHTTP(w, r)
 			return nil
 		}
 		var says verdict

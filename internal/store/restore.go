@@ -71,7 +71,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 var lockOrder = []string{
 	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
-	"usage_segment", "usage_charge", "usage_rollup", "usage_total", "api_key_use", "attempt", "revocation", "audit_event", "change_head", "change_entry",
+	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
 
 // restore is one restoration under way.

@@ -304,18 +304,11 @@ func keyRow(k *lanyard.Key, appName, may string, d *desk, now time.Time) page.Ro
 
 // appNames are the names of the apps of keys.
 func (p *rooms) appNames(r *http.Request, d *desk, keys []lanyard.Key) (map[string]string, error) {
-	names := map[string]string{}
+	apps := make([]string, 0, len(keys))
 	for i := range keys {
-		if _, known := names[keys[i].AppID]; known {
-			continue
-		}
-		found, err := p.Manage.App(r.Context(), d.Actor, keys[i].AppID)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return nil, err
-		}
-		names[keys[i].AppID] = found.Name
+		apps = append(apps, keys[i].AppID)
 	}
-	return names, nil
+	return p.Manage.AppNames(r.Context(), d.Actor, d.Team.ID, apps)
 }
 
 // lines are what was typed into a text of several lines.

@@ -85,10 +85,16 @@ func (d *desk) secret(p *servertest.Page) string {
 // code is what a decision says about a credential that asks for a forecast.
 func (d *desk) code(credential string) string {
 	d.t.Helper()
+	return d.codeAt(credential, "/v1/forecast")
+}
+
+// codeAt is code for another path.
+func (d *desk) codeAt(credential, path string) string {
+	d.t.Helper()
 	if err := d.node.Tail.Sync(d.t.Context()); err != nil {
 		d.t.Fatal(err)
 	}
-	said, err := d.node.Admin.Verify(d.t.Context(), lanyard.VerifyRequest{Credential: credential, API: "weather", Method: "GET", Path: "/v1/forecast"})
+	said, err := d.node.Admin.Verify(d.t.Context(), lanyard.VerifyRequest{Credential: credential, API: "weather", Method: "GET", Path: path})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -208,6 +214,19 @@ func TestFirstCall(t *testing.T) {
 	}
 	if p := d.browser.Get(d.path("/usage?by=operation")); !strings.Contains(p.Text(), "GET /v1/forecast 1 1") {
 		t.Errorf("usage = %s", p.Text())
+	}
+}
+
+// TestFirstCallRefused: a first call that no operation fits has none to name.
+func TestFirstCallRefused(t *testing.T) {
+	d := newDesk(t)
+	made := d.get(nil)
+	if code := d.codeAt(d.secret(made), "/v1/nothing"); code != "operation_unknown" {
+		t.Fatalf("a call of no operation = %s", code)
+	}
+	p := d.sound(d.browser.Get(d.path("/keys/" + keyID(d, made) + "/first-call")))
+	if !strings.Contains(p.Text(), "Your first call arrived: it was refused, operation_unknown.") {
+		t.Errorf("the page says: %s", p.Text())
 	}
 }
 

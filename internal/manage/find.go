@@ -20,6 +20,8 @@ import (
 // Lists finds what is searched for.
 type Lists interface {
 	Find(ctx context.Context, reach audit.Reach, q listing.Query) (listing.Found, error)
+	// Names are what rows are called, by id.
+	Names(ctx context.Context, reach audit.Reach, of listing.List, team id.Team, ids []string) (map[string]string, error)
 }
 
 // Search says what of a list is wanted, and which page of that.
@@ -158,38 +160,24 @@ func (s *Service) FindKeys(ctx context.Context, actor audit.Actor, q Search) (Fo
 
 // AppNames returns the names of a team's apps, by id; what is gone or another team's has none. It needs lanyard.apps.read.
 func (s *Service) AppNames(ctx context.Context, actor audit.Actor, teamID string, apps []string) (map[string]string, error) {
-	reach, err := s.may(actor, appsRead)
-	if err != nil {
-		return nil, err
-	}
-	of, err := s.teamFilter(ctx, reach, teamID)
-	if err != nil || len(apps) == 0 {
-		return nil, err
-	}
-	found, err := s.AppStore.Apps(ctx, reach, app.Filter{IDs: idsOf[id.App](apps), Team: of, Limit: len(apps)})
-	names := make(map[string]string, len(found))
-	for _, a := range found {
-		names[string(a.ID)] = a.Name
-	}
-	return names, err
+	return s.names(ctx, actor, appsRead, listing.Apps, teamID, apps)
 }
 
 // KeyNames is AppNames for a team's keys. It needs lanyard.keys.read.
 func (s *Service) KeyNames(ctx context.Context, actor audit.Actor, teamID string, keys []string) (map[string]string, error) {
-	reach, err := s.may(actor, keysRead)
+	return s.names(ctx, actor, keysRead, listing.Keys, teamID, keys)
+}
+
+func (s *Service) names(ctx context.Context, actor audit.Actor, right string, of listing.List, teamID string, ids []string) (map[string]string, error) {
+	reach, err := s.may(actor, right)
 	if err != nil {
 		return nil, err
 	}
-	of, err := s.teamFilter(ctx, reach, teamID)
-	if err != nil || len(keys) == 0 {
+	team, err := s.teamFilter(ctx, reach, teamID)
+	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	found, err := s.KeyStore.Keys(ctx, reach, key.Filter{IDs: idsOf[id.Key](keys), Team: of, Limit: len(keys)})
-	names := make(map[string]string, len(found))
-	for _, k := range found {
-		names[string(k.ID)] = k.Name
-	}
-	return names, err
+	return s.Lists.Names(ctx, reach, of, team, ids)
 }
 
 // FindTeams finds teams: by part of their name; where state narrows. It needs lanyard.users.read for the whole server.

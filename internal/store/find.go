@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/listing"
 )
 
@@ -91,6 +92,30 @@ func (s *Store) Find(ctx context.Context, reach audit.Reach, f listing.Query) (f
 		return err
 	})
 	return found, err
+}
+
+// Names are what the rows of a list within a reach are called, by id; what is not there has none. Only lists whose rows have a name have it.
+func (s *Store) Names(ctx context.Context, reach audit.Reach, of listing.List, team id.Team, ids []string) (names map[string]string, err error) {
+	l, err := listOf(of)
+	if err != nil {
+		return nil, err
+	}
+	w := l.within(reach, listing.Query{Team: team})
+	w.and(`x.id IN (`+strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")+`)`, anys(ids)...)
+	names = make(map[string]string, len(ids))
+	err = s.read("read names", func(q querier) error {
+		rows, err := q.QueryContext(ctx, `SELECT x.id, x.name FROM `+l.table+` x`+w.String(), w.args...)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var row, name string
+			err := rows.Scan(&row, &name)
+			names[row] = name
+			return err
+		})
+	})
+	return names, err
 }
 
 func (l list) page(ctx context.Context, q querier, reach audit.Reach, f listing.Query) (found listing.Found, err error) {

@@ -31,7 +31,7 @@ var house = []line{
 	{prefix: "internal/", packages: "keyring ratelimit"},
 	// The nouns: no SQL, no sibling.
 	{prefix: "internal/", packages: "app user team session factor upstream key grant token catalog usage billing leak outbox node"},
-	{prefix: "internal/", packages: "changes"},
+	{prefix: "internal/", packages: "changes quota"},
 	// All SQL. The suite that runs it on both engines stands beside it.
 	{prefix: "internal/", packages: "pgtest store store/storetest", order: leftToRight},
 	{prefix: "internal/", packages: "verify signin"},

@@ -12,7 +12,7 @@ import (
 )
 
 // AbsorbUsage implements usage.Store. The marker goes first, so that a second absorption of the same segment waits for this
-// one and then finds it; charges, last uses and rollups follow, each in the order of their keys, so that two nodes which
+// one and then finds it; charges, last uses, rollups and quotas follow, each in the order of their keys, so that two nodes which
 // absorb at once wait for each other and do not lock each other out.
 func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch) (absorbed bool, err error) {
 	err = s.step(ctx, "absorb usage", func(ctx context.Context, q querier) error {
@@ -31,7 +31,10 @@ func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch)
 		if err := s.touchKeys(ctx, q, b.LastUsed); err != nil {
 			return err
 		}
-		return s.addToRollups(ctx, q, rows)
+		if err := s.addToRollups(ctx, q, rows); err != nil {
+			return err
+		}
+		return s.countLeases(ctx, q, m.Node, rows)
 	})
 	if errors.Is(err, usage.ErrMarkerConflict) {
 		return false, usage.ErrMarkerConflict

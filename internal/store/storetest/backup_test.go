@@ -182,7 +182,7 @@ func everyTable(t *testing.T, db database) []string {
 	}
 	return slices.DeleteFunc(texts(t, db.raw(t), query), func(name string) bool {
 		return slices.Contains([]string{
-			"node", "usage_total", "answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device", "link", "invitation", "seen_once", "delivery", "logout_notice", "webhook_delivery", "webhook_attempt", "goose_db_version",
+			"node", "quota", "quota_lease", "usage_total", "answer", "session", "session_app", "auth_request", "pushed_request", "auth_code", "device", "link", "invitation", "seen_once", "delivery", "logout_notice", "webhook_delivery", "webhook_attempt", "goose_db_version",
 		}, name)
 	})
 }

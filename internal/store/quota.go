@@ -1,0 +1,266 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/quota"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+)
+
+// LeaseQuota implements quota.Store. Every step locks a lease before the pool it is of.
+func (s *Store) LeaseQuota(ctx context.Context, l quota.Lease) (got quota.Leased, err error) {
+	err = s.step(ctx, "lease a quota", func(ctx context.Context, q querier) error {
+		got = quota.Leased{}
+		var ended bool
+		if err := q.QueryRowContext(ctx, `INSERT INTO quota_lease (node, subject, start_at, end_at, spool, granted, counted, ended) VALUES ($1, $2, $3, $4, $5, 0, 0, 0)
+			ON CONFLICT (node, subject, start_at) DO UPDATE SET granted = quota_lease.granted RETURNING ended <> 0`,
+			string(l.Node), string(l.Subject), micros(l.Start), micros(l.End), l.Spool).Scan(&ended); err != nil {
+			return err
+		}
+		leased, err := lockPool(ctx, q, l)
+		if err != nil {
+			return err
+		}
+		left := max(l.Limit-leased, 0)
+		// The emptier the pool, the smaller the blocks, so that no node sits on what another needs.
+		grant := min(left, max(l.Need, min(l.Want, left/8)))
+		if grant < l.Need {
+			_, err := q.ExecContext(ctx, `UPDATE quota SET wanted_at = `+s.engine.clock()+` WHERE subject = $1 AND start_at = $2`, string(l.Subject), micros(l.Start))
+			got.Left = left
+			return err
+		}
+		if _, err := q.ExecContext(ctx, `UPDATE quota SET leased = leased + $3 WHERE subject = $1 AND start_at = $2`, string(l.Subject), micros(l.Start), grant); err != nil {
+			return err
+		}
+		got = quota.Leased{Granted: grant, Left: left - grant, Anew: ended}
+		_, err = q.ExecContext(ctx, `UPDATE quota_lease SET granted = granted + $4, ended = 0 WHERE node = $1 AND subject = $2 AND start_at = $3`,
+			string(l.Node), string(l.Subject), micros(l.Start), grant)
+		return err
+	})
+	return got, err
+}
+
+// lockPool returns what is leased of a pool and keeps other steps from it. The first to ask makes it, of what was counted before.
+func lockPool(ctx context.Context, q querier, l quota.Lease) (leased int64, err error) {
+	lock := func() error {
+		return q.QueryRowContext(ctx, `UPDATE quota SET leased = leased WHERE subject = $1 AND start_at = $2 RETURNING leased`, string(l.Subject), micros(l.Start)).Scan(&leased)
+	}
+	if err = lock(); !errors.Is(err, sql.ErrNoRows) {
+		return leased, err
+	}
+	before, err := countedFor(ctx, q, l)
+	if err != nil {
+		return 0, err
+	}
+	if _, err = q.ExecContext(ctx, `INSERT INTO quota (subject, start_at, end_at, before, leased, wanted_at) VALUES ($1, $2, $3, $4, $4, 0) ON CONFLICT (subject, start_at) DO NOTHING`,
+		string(l.Subject), micros(l.Start), micros(l.End), before); err != nil {
+		return 0, err
+	}
+	return leased, lock()
+}
+
+// countedFor is how many units of a quota were counted so far.
+func countedFor(ctx context.Context, q querier, l quota.Lease) (units int64, err error) {
+	table, w := "usage_total", &where{}
+	w.and(`grain = ?`, string(usage.Minute))
+	if owner, rest, onAPI := strings.Cut(string(l.Subject), "/"); onAPI {
+		api, mode, _ := strings.Cut(rest, "/")
+		team, user := owner, ""
+		if _, err := id.Parse[id.User](owner); err == nil { // a personal token's: it has no team
+			table, team, user = "usage_rollup", "", owner
+		}
+		w.and(`team_id = ?`, team).given(`user_id = ?`, user).and(`api = ? AND mode = ?`, api, mode)
+	} else {
+		table = "usage_rollup"
+		w.and(`app_id = (SELECT k.app_id FROM api_key k WHERE k.id = ?) AND key_id = ?`, owner, owner)
+	}
+	w.and(`outcome = ? AND start >= ? AND start < ?`, string(policy.Valid), micros(l.Start), micros(l.End))
+	err = q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) FROM `+table+w.String(), w.args...).Scan(&units)
+	return units, err
+}
+
+// ReturnQuota implements quota.Store. What was counted on a lease is never given back.
+func (s *Store) ReturnQuota(ctx context.Context, node id.Node, returns []quota.Return) error {
+	slices.SortFunc(returns, func(a, b quota.Return) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), a.Start.Compare(b.Start))
+	})
+	return s.step(ctx, "give back a quota", func(ctx context.Context, q querier) error {
+		for _, r := range returns {
+			result, err := q.ExecContext(ctx, `UPDATE quota_lease SET granted = granted - $4 WHERE node = $1 AND subject = $2 AND start_at = $3 AND ended = 0 AND granted - $4 >= counted`,
+				string(node), string(r.Subject), micros(r.Start), r.Units)
+			if err != nil {
+				return err
+			}
+			if n, err := result.RowsAffected(); err != nil || n == 0 {
+				return err
+			}
+			if err := addLeased(ctx, q, string(r.Subject), micros(r.Start), -r.Units); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func addLeased(ctx context.Context, q querier, subject string, start, units int64) error {
+	_, err := q.ExecContext(ctx, `UPDATE quota SET leased = leased + $3 WHERE subject = $1 AND start_at = $2`, subject, start, units)
+	return err
+}
+
+// WantedQuotas implements quota.Store.
+func (s *Store) WantedQuotas(ctx context.Context, node id.Node, within time.Duration) (held []quota.Held, err error) {
+	err = s.read("look for wanted quotas", func(q querier) error {
+		rows, err := q.QueryContext(ctx, `SELECT l.subject, l.start_at, l.ended <> 0 FROM quota_lease l JOIN quota p ON p.subject = l.subject AND p.start_at = l.start_at
+			WHERE l.node = $1 AND (l.ended = 1 OR p.wanted_at > `+s.engine.clock()+` - $2)`, string(node), within.Microseconds()) // #nosec G202 -- constants
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var h quota.Held
+			var start int64
+			err := rows.Scan(&h.Subject, &start, &h.Ended)
+			h.Start = moment(start)
+			held = append(held, h)
+			return err
+		})
+	})
+	return held, err
+}
+
+// SettleSpool implements quota.Store.
+func (s *Store) SettleSpool(ctx context.Context, spool string, now id.Node) error {
+	return s.step(ctx, "settle quotas", func(ctx context.Context, q querier) error {
+		return settle(ctx, q, `spool = $1 AND node <> $2`, spool, string(now))
+	})
+}
+
+// SettleDead implements quota.Store.
+func (s *Store) SettleDead(ctx context.Context, unseen time.Duration) error {
+	const dead = `spool = '' AND NOT EXISTS (SELECT 1 FROM node n WHERE n.id = quota_lease.node AND n.seen_at > `
+	return s.step(ctx, "settle quotas", func(ctx context.Context, q querier) error {
+		return settle(ctx, q, dead+s.engine.clock()+` - $1)`, unseen.Microseconds())
+	})
+}
+
+// settle ends leases. First it ends them, so that nothing is counted on them any more, then it takes what was not spent back.
+func settle(ctx context.Context, q querier, which string, args ...any) error {
+	type lease struct {
+		node, subject  string
+		start, unspent int64
+	}
+	var ended []lease
+	rows, err := q.QueryContext(ctx, `UPDATE quota_lease SET ended = 1 WHERE ended = 0 AND `+which+` RETURNING node, subject, start_at, granted - counted`, args...) //nolint:sqlclosecheck // scanAll closes them
+	if err != nil {
+		return err
+	}
+	if err := scanAll(rows, func() error {
+		var l lease
+		err := rows.Scan(&l.node, &l.subject, &l.start, &l.unspent)
+		ended = append(ended, l)
+		return err
+	}); err != nil {
+		return err
+	}
+	slices.SortFunc(ended, func(a, b lease) int { return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(a.start, b.start)) })
+	for _, l := range ended {
+		if _, err := q.ExecContext(ctx, `UPDATE quota_lease SET granted = counted WHERE node = $1 AND subject = $2 AND start_at = $3`, l.node, l.subject, l.start); err != nil {
+			return err
+		}
+		if err := addLeased(ctx, q, l.subject, l.start, -l.unspent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TrimQuotas implements quota.Store.
+func (s *Store) TrimQuotas(ctx context.Context, before time.Time) error {
+	return s.step(ctx, "forget old quotas", func(ctx context.Context, q querier) error {
+		if _, err := q.ExecContext(ctx, `DELETE FROM quota_lease WHERE end_at < $1`, micros(before)); err != nil {
+			return err
+		}
+		_, err := q.ExecContext(ctx, `DELETE FROM quota WHERE end_at < $1`, micros(before))
+		return err
+	})
+}
+
+// leaseSpan is a lease of a node that uses are counted on.
+type leaseSpan struct {
+	subject    string
+	start, end int64
+	spool      string
+	units      int64
+}
+
+// countLeases counts on the leases of a node what its uses spent of them.
+func (s *Store) countLeases(ctx context.Context, q querier, node id.Node, rows []usage.Row) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	open, err := q.QueryContext(ctx, `SELECT subject, start_at, end_at, spool FROM quota_lease WHERE node = $1 AND start_at <= $2 AND end_at > $3 ORDER BY subject, start_at`, //nolint:sqlclosecheck // scanAll closes them
+		string(node), rows[len(rows)-1].Minute, rows[0].Minute) // sorted by minute
+	if err != nil {
+		return err
+	}
+	var leases []*leaseSpan
+	of := map[string][]*leaseSpan{}
+	if err := scanAll(open, func() error {
+		l := &leaseSpan{}
+		err := open.Scan(&l.subject, &l.start, &l.end, &l.spool)
+		leases, of[l.subject] = append(leases, l), append(of[l.subject], l)
+		return err
+	}); err != nil || len(leases) == 0 {
+		return err
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Outcome != string(policy.Valid) || r.Units == 0 {
+			continue
+		}
+		for _, subject := range [2]quota.Subject{quota.Subject(r.Key), quota.OnAPI(cmp.Or(string(r.Team), string(r.User)), r.API, string(r.Mode))} {
+			for _, l := range of[string(subject)] {
+				if l.start <= r.Minute && r.Minute < l.end {
+					l.units += r.Units
+				}
+			}
+		}
+	}
+	for _, l := range leases {
+		if err := l.count(ctx, q, node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// count adds the units. Uses from before the node leased, which its blocks did not pay for, are taken from the pool now; so are those of
+// a spool whose lease ended before all of it was absorbed. A node that counts in the database, taken for dead, counts nothing more.
+func (l *leaseSpan) count(ctx context.Context, q querier, node id.Node) error {
+	if l.units == 0 {
+		return nil
+	}
+	var granted, counted, ended int64
+	err := q.QueryRowContext(ctx, `UPDATE quota_lease SET counted = counted + $4 WHERE node = $1 AND subject = $2 AND start_at = $3 RETURNING granted, counted, ended`,
+		string(node), l.subject, l.start, l.units).Scan(&granted, &counted, &ended)
+	switch {
+	case err != nil:
+		return err
+	case ended == 1 && l.spool == "":
+		return fault.Down(quota.ErrEnded, "this node was taken for dead")
+	case counted <= granted:
+		return nil
+	}
+	if _, err := q.ExecContext(ctx, `UPDATE quota_lease SET granted = counted WHERE node = $1 AND subject = $2 AND start_at = $3`, string(node), l.subject, l.start); err != nil {
+		return err
+	}
+	return addLeased(ctx, q, l.subject, l.start, counted-granted)
+}

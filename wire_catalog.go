@@ -16,6 +16,7 @@ type API struct {
 	Token      *TokenRules          `json:"token,omitempty" yaml:"token,omitempty"`
 	Scopes     map[string]Scope     `json:"scopes,omitempty" yaml:"scopes,omitempty"`
 	Operations map[string]Operation `json:"operations,omitempty" yaml:"operations,omitempty"`
+	Meters     map[string]Meter     `json:"meters,omitempty" yaml:"meters,omitempty" doc:"What is counted beside requests and units"`
 	Plans      map[string]Plan      `json:"plans,omitempty" yaml:"plans,omitempty"`
 }
 
@@ -55,12 +56,20 @@ type Operation struct {
 	Cost   *int64   `json:"cost,omitempty" yaml:"cost,omitempty" minimum:"0" maximum:"1000000"`
 }
 
-// Plan is limits and quota a team can be subscribed to. Limits read "60/minute", a quota "1000/month".
+// Plan is limits, quota and prices a team can be subscribed to. Limits read "60/minute", a quota "1000/month". Amounts of
+// money are decimal text with at most six places, such as "0.002"; YAML may leave the quotes away.
 type Plan struct {
-	Default bool     `json:"default,omitempty" yaml:"default,omitempty"`
-	Text    string   `json:"text,omitempty" yaml:"text,omitempty" maxLength:"200"`
-	Limits  []string `json:"limits,omitempty" yaml:"limits,omitempty" maxItems:"8"`
-	Quota   string   `json:"quota,omitempty" yaml:"quota,omitempty"`
+	Default    bool     `json:"default,omitempty" yaml:"default,omitempty"`
+	Text       string   `json:"text,omitempty" yaml:"text,omitempty" maxLength:"200"`
+	Limits     []string `json:"limits,omitempty" yaml:"limits,omitempty" maxItems:"8"`
+	Quota      string   `json:"quota,omitempty" yaml:"quota,omitempty" doc:"Units per day, month or cycle: 1000/month"`
+	Currency   string   `json:"currency,omitempty" yaml:"currency,omitempty" doc:"ISO 4217, such as USD; a plan has one"`
+	Period     string   `json:"period,omitempty" yaml:"period,omitempty" enum:"day,month,cycle" doc:"What is billed at once; a cycle is a month that begins when the team subscribed. Where the plan charges something, absent is month"`
+	Fee        string   `json:"fee,omitempty" yaml:"fee,omitempty" doc:"Is due for every period"`
+	Minimum    string   `json:"minimum,omitempty" yaml:"minimum,omitempty" doc:"The least a period costs, the fee included"`
+	Cap        string   `json:"cap,omitempty" yaml:"cap,omitempty" doc:"The most a period costs, the fee included"`
+	SpendLimit string   `json:"spend_limit,omitempty" yaml:"spend_limit,omitempty" doc:"Calls that would make a period cost more are refused"`
+	Prices     []Price  `json:"prices,omitempty" yaml:"prices,omitempty" maxItems:"20"`
 }
 
 // Brand is the provider's face.

@@ -29,8 +29,10 @@ var house = []line{
 	// Actor, Reach, Event; how a page of a list is asked for; the one guarded HTTP client.
 	{prefix: "internal/", packages: "audit listing outbound"},
 	{prefix: "internal/", packages: "keyring ratelimit"},
+	// The noun in whose terms the catalog declares plans: prices, periods, quotas.
+	{prefix: "internal/", packages: "billing"},
 	// The nouns: no SQL, no sibling.
-	{prefix: "internal/", packages: "app user team session factor upstream key grant token catalog usage billing leak outbox node"},
+	{prefix: "internal/", packages: "app user team session factor upstream key grant token catalog usage leak outbox node"},
 	{prefix: "internal/", packages: "changes quota"},
 	// All SQL. The suite that runs it on both engines stands beside it.
 	{prefix: "internal/", packages: "pgtest store store/storetest", order: leftToRight},

@@ -1,4 +1,11 @@
-// Package billing is the noun Subscription: which team has which plan for which API.
+// Package billing is the noun Subscription, which team has which plan for which API, and what a plan charges for a period.
+//
+// Money is integer micro-units of a currency (Micros), read from decimal text (ParseAmount) and never a float. A plan's
+// declaration is read once (ParsePlan) into a PlanVersion, which never changes; what a period costs is a pure function of
+// that version and of what was counted (Bill), so that a preview, the final bill and a check of either are one computation.
+// Time is cut into periods by PeriodAt, quotas by ParseQuota; Adjust, Forecast, Exceeds and UnitsLeft follow from Bill.
+//
+// What was counted belongs to package usage; which meters an API has, to package catalog, which is written in these terms.
 package billing
 
 import (

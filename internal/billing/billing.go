@@ -10,6 +10,7 @@ package billing
 
 import (
 	"context"
+	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -20,6 +21,8 @@ type Subscription struct {
 	Team id.Team
 	API  string
 	Plan string
+	// Since is when the team first chose a plan for the API; zero: it never did. Its cycles begin then.
+	Since time.Time
 }
 
 // Store keeps subscriptions.

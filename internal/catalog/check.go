@@ -6,11 +6,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
@@ -32,7 +32,6 @@ var (
 	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9-]{1,62}$`)
 	planPattern  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	colorPattern = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
-	quotaPattern = regexp.MustCompile(`^([1-9][0-9]{0,14})/(day|month)$`)
 )
 
 // ValidName reports whether an API can have the name. Lanyard's own API is not among them.
@@ -257,22 +256,12 @@ func checkPlans(a *lanyard.API) error {
 			seen[l.Window] = true
 		}
 		if p.Quota != "" {
-			if _, _, err := ParseQuota(p.Quota); err != nil {
+			if _, err := billing.ParseQuota(p.Quota); err != nil {
 				return fault.Field(field+".quota", "%s", err)
 			}
 		}
 	}
 	return nil
-}
-
-// ParseQuota reads "1000/month" or "1000/day".
-func ParseQuota(text string) (units int64, period string, err error) {
-	m := quotaPattern.FindStringSubmatch(text)
-	if m == nil {
-		return 0, "", fmt.Errorf("%.40q is no quota: write units per day or month, such as 1000/month", text)
-	}
-	units, err = strconv.ParseInt(m[1], 10, 64)
-	return units, m[2], err
 }
 
 // CheckBrand checks the provider's face.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 )
@@ -15,6 +16,7 @@ type Compiled struct {
 	Spec       lanyard.API
 	Policy     *policy.API
 	PlanLimits map[string][]ratelimit.Limit // by plan
+	PlanQuotas map[string]billing.Quota     // by plan, of those that have one
 }
 
 // Compile turns a normalised declaration into its compiled form. identifier is used where the declaration names none.
@@ -27,7 +29,7 @@ func Compile(a lanyard.API, identifier string) (*Compiled, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile API %s: %w", a.Name, err)
 	}
-	c := &Compiled{Spec: a, PlanLimits: make(map[string][]ratelimit.Limit, len(a.Plans)), Policy: &policy.API{
+	c := &Compiled{Spec: a, PlanLimits: make(map[string][]ratelimit.Limit, len(a.Plans)), PlanQuotas: map[string]billing.Quota{}, Policy: &policy.API{
 		Name: a.Name, Identifier: a.Identifier, Takes: policy.Takes(a.Takes), Unmetered: a.Metering == "none",
 		Scopes: scopes, Operations: operations, Plans: slices.Sorted(maps.Keys(a.Plans)),
 	}}
@@ -44,6 +46,11 @@ func Compile(a lanyard.API, identifier string) (*Compiled, error) {
 				return nil, fmt.Errorf("compile API %s, plan %s: %w", a.Name, name, err)
 			}
 			c.PlanLimits[name] = append(c.PlanLimits[name], l)
+		}
+		if plan.Quota != "" {
+			if c.PlanQuotas[name], err = billing.ParseQuota(plan.Quota); err != nil {
+				return nil, fmt.Errorf("compile API %s, plan %s: %w", a.Name, name, err)
+			}
 		}
 	}
 	return c, nil

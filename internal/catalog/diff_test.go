@@ -137,10 +137,10 @@ func TestCheckRemovals(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	before := merge(t, State{}, `{"apis": {"a1": {"scopes": {"x": {"text": "x"}, "y": {"text": "y"}}}, "a2": {}}}`)
-	after := merge(t, before, `{"apis": {"a1": {"plans": {"free": {"quota": "5/day"}}}, "a2": {"scopes": {"y": {"text": "moved"}}}}}`)
+	after := merge(t, before, `{"apis": {"a1": {"metering": "none", "plans": {"free": {"quota": "5/day"}}}, "a3": {"plans": {"free": {"quota": "5/day"}}}, "a2": {"scopes": {"y": {"text": "moved"}}}}}`)
 	got := Warnings(before, after)
 	if len(got) != 2 || !strings.HasPrefix(got[0], "apis.a1.plans.free.quota: 5/day") || !strings.HasPrefix(got[1], "apis.a1.scopes.x: is removed") {
-		t.Errorf("Warnings = %q, want the quota and the scope that is gone, not the one that moved", got)
+		t.Errorf("Warnings = %q, want the quota of what is not metered and the scope that is gone, not the one that moved", got)
 	}
 	if got := Warnings(after, after); len(got) != 1 {
 		t.Errorf("Warnings of the same = %q, want the quota alone", got)

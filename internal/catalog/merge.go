@@ -101,8 +101,8 @@ func Warnings(before, after State) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(after.APIs)) {
 		for _, plan := range slices.Sorted(maps.Keys(after.APIs[name].Plans)) {
-			if quota := after.APIs[name].Plans[plan].Quota; quota != "" {
-				out = append(out, fmt.Sprintf("apis.%s.plans.%s.quota: %s is stored and shown, but this version does not enforce quotas", name, plan, quota))
+			if quota := after.APIs[name].Plans[plan].Quota; quota != "" && after.APIs[name].Metering == "none" {
+				out = append(out, fmt.Sprintf("apis.%s.plans.%s.quota: %s holds nobody back: the API is not metered, and what is not counted cannot be limited", name, plan, quota))
 			}
 		}
 	}

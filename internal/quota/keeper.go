@@ -100,18 +100,21 @@ func (k *Keeper) Release(asks []Ask) {
 }
 
 // Check answers as Take would, as far as this node knows, and spends nothing.
-func (k *Keeper) Check(asks []Ask) (denied int) {
+func (k *Keeper) Check(ctx context.Context, now time.Time, asks []Ask) (denied int, err error) {
 	denied = -1
 	for i := range asks {
-		p := k.pool(&asks[i])
-		known := p.limit == asks[i].Limit
-		asks[i].seen = p.status(&asks[i])
-		if known && asks[i].Cost > p.free+p.left && denied < 0 {
+		cost := asks[i].Cost
+		asks[i].Cost = 0
+		_, err := k.take(ctx, now, &asks[i])
+		asks[i].Cost = cost
+		if err != nil {
+			return i, err
+		}
+		if cost > asks[i].seen.Remaining && denied < 0 {
 			denied = i
 		}
-		p.mu.Unlock()
 	}
-	return denied
+	return denied, nil
 }
 
 // Status is how the quota of an ask stood after the Take or Check it was part of.
@@ -122,13 +125,15 @@ func (k *Keeper) take(ctx context.Context, now time.Time, a *Ask) (ok bool, err 
 	defer p.mu.Unlock()
 	defer func() { a.seen = p.status(a) }()
 	p.touched = now
-	if p.limit != a.Limit { // new here, or the plan changed: what was leased under another limit is none of this one's
+	unknown := p.limit != a.Limit
+	if unknown { // new here, or the plan changed: what was leased under another limit is none of this one's
 		if err := k.giveBack(ctx, a, p); err != nil {
 			return false, err
 		}
-		p.limit, p.left, p.emptied = a.Limit, 0, time.Time{}
+		p.left, p.emptied = 0, time.Time{}
 	}
-	for try := 0; a.Cost > p.free; try++ {
+	for try := 0; unknown || a.Cost > p.free; try++ {
+		unknown = false
 		if a.Cost >= p.short && now.Sub(p.emptied) < emptyFor || try == 2 {
 			return false, nil
 		}
@@ -144,7 +149,7 @@ func (k *Keeper) take(ctx context.Context, now time.Time, a *Ask) (ok bool, err 
 func (k *Keeper) lease(ctx context.Context, now time.Time, a *Ask, p *pool) error {
 	ctx, cancel := context.WithTimeout(ctx, k.timeout())
 	defer cancel()
-	need := a.Cost - p.free
+	need := max(a.Cost-p.free, 0)
 	got, err := k.Store.LeaseQuota(ctx, Lease{
 		Node: k.Node, Spool: k.Spool, Subject: a.Subject, Start: a.Start, End: a.End, Limit: a.Limit, Need: need, Want: max(1, min(largest, a.Limit/part)),
 	})
@@ -154,7 +159,7 @@ func (k *Keeper) lease(ctx context.Context, now time.Time, a *Ask, p *pool) erro
 	if got.Anew {
 		p.free = 0
 	}
-	p.free, p.left = p.free+got.Granted, got.Left
+	p.limit, p.free, p.left = a.Limit, p.free+got.Granted, got.Left
 	p.emptied, p.short = time.Time{}, 0
 	if got.Granted < need {
 		p.emptied, p.short = now, need

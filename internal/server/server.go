@@ -23,6 +23,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/notify"
 	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/quota"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/server/oauth"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -39,6 +40,7 @@ const (
 	// segment must take a small part of the staleness that decisions allow, even when every use is of another key.
 	segmentSize   = 256 << 10
 	keepChanges   = 7 * 24 * time.Hour
+	keepQuotas    = 62 * 24 * time.Hour // after the end of their period
 	keepReplies   = 10 * time.Minute
 	keepNewcomers = 7 * 24 * time.Hour // clients that registered themselves and were never allowed anything
 	forgetNodes   = 24 * time.Hour
@@ -54,6 +56,7 @@ type Server struct {
 	Tail     *changes.Tail
 	Node     id.Node
 	recorder recorder
+	quotas   *quota.Keeper
 	kit      *web.Kit
 	handler  http.Handler
 	metrics  http.Handler
@@ -75,6 +78,8 @@ type recorder interface {
 	run(ctx context.Context) error
 	// flush brings what was recorded here into the database.
 	flush(ctx context.Context) error
+	// recovered reports whether the uses of earlier starts are all in the database.
+	recovered() bool
 	close() error
 }
 
@@ -85,12 +90,14 @@ type spooled struct {
 
 func (s spooled) run(ctx context.Context) error   { return s.absorber.Run(ctx) }
 func (s spooled) flush(ctx context.Context) error { return s.absorber.Flush(ctx) }
+func (s spooled) recovered() bool                 { return s.Spool.Recovered() }
 func (s spooled) close() error                    { return s.Spool.Close() }
 
 type direct struct{ *usage.Direct }
 
 func (d direct) run(ctx context.Context) error { return d.Direct.Run(ctx) }
 func (d direct) flush(context.Context) error   { return d.Direct.Flush() }
+func (d direct) recovered() bool               { return true }
 func (d direct) close() error                  { return d.Direct.Close() }
 
 // New opens the database and wires a server. Nothing runs until Run, except that it is ready to decide.
@@ -122,8 +129,9 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 		Store: core.Store, Beat: changes.Beat{Node: s.Node, Name: host, StartedAt: now()}, Every: pollEvery, MaxStaleness: settings.MaxStaleness, MaxSkew: maxSkew,
 		Now: now, Log: s.log,
 	}
+	s.quotas = &quota.Keeper{Store: core.Store, Node: s.Node, Spool: s.spoolName(), Recovered: s.recorder.recovered, Now: now, Log: s.log}
 	s.Verifier = verify.New(verify.Config{
-		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Management: core.Management,
+		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Quotas: s.quotas, Management: core.Management,
 		Identifier: s.identifier, Now: now, Log: s.log,
 	})
 	s.Verifier.SetSystemTeam(core.SystemTeam)
@@ -159,6 +167,14 @@ func (s *Server) newRecorder() (recorder, error) {
 		return nil, err
 	}
 	return spooled{spool, &usage.Absorber{Spool: spool, Store: s.Store, Log: s.log}}, nil
+}
+
+// spoolName names the spool in the leases of quotas; "": there is none.
+func (s *Server) spoolName() string {
+	if spool, is := s.recorder.(spooled); is {
+		return spool.Name()
+	}
+	return ""
 }
 
 // flush brings this node's uses into the database, and the counts of unknown credentials, before they are shown.
@@ -217,6 +233,7 @@ func (s *Server) Start(ctx context.Context) (stop func() error) {
 				s.log.Error("counting stopped", "error", err)
 			}
 		},
+		s.quotas.Run,
 		s.chores,
 		s.deliver,
 	} {
@@ -235,6 +252,9 @@ func (s *Server) Start(ctx context.Context) (stop func() error) {
 		}
 		cancel()
 		running.Wait()
+		if err := s.quotas.GiveBack(last); err != nil {
+			s.log.Warn("blocks of quotas could not be given back; the next start does", "error", err)
+		}
 		return errors.Join(s.recorder.close(), s.Core.Close())
 	}
 }
@@ -257,6 +277,7 @@ func (s *Server) chores(ctx context.Context) {
 			"forget old links":        func() error { return s.Store.TrimLinks(ctx, now) },
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
 			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },
+			"forget old quotas":       func() error { return s.Store.TrimQuotas(ctx, now.Add(-keepQuotas)) },
 			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },
 		} {
 			if err := chore(); err != nil && ctx.Err() == nil {

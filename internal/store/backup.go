@@ -42,7 +42,8 @@ var perishable = []string{"answer", "session", "session_app", "auth_request", "p
 var derived = []string{"usage_total"}
 
 // Left out too, but kept as they are by a restoration: node, the servers that run; link, invitation and seen_once, since what was used
-// once stays used; delivery, logout_notice, webhook_delivery and webhook_attempt, what is on its way to somebody.
+// once stays used; delivery, logout_notice, webhook_delivery and webhook_attempt, what is on its way to
+// somebody; quota and quota_lease, what running servers hold: of a period that is new to them they begin with what was counted in it.
 
 // Summary says what a backup holds.
 type Summary struct {

@@ -16,7 +16,9 @@ import (
 func (s *Store) Subscription(ctx context.Context, teamID id.Team, api string) (billing.Subscription, error) {
 	sub := billing.Subscription{Team: teamID, API: api}
 	err := s.read("read a subscription", func(q querier) error {
-		err := q.QueryRowContext(ctx, `SELECT plan FROM subscription WHERE team_id = $1 AND api = $2`, string(teamID), api).Scan(&sub.Plan)
+		var since int64
+		err := q.QueryRowContext(ctx, `SELECT plan, since FROM subscription WHERE team_id = $1 AND api = $2`, string(teamID), api).Scan(&sub.Plan, &since)
+		sub.Since = moment(since)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -31,13 +33,15 @@ func (s *Store) Subscriptions(ctx context.Context, reach audit.Reach, teamID id.
 		if _, err := oneTeam(ctx, q, reach, teamID); err != nil {
 			return err
 		}
-		rows, err := q.QueryContext(ctx, `SELECT team_id, api, plan FROM subscription WHERE team_id = $1 ORDER BY api`, string(teamID))
+		rows, err := q.QueryContext(ctx, `SELECT team_id, api, plan, since FROM subscription WHERE team_id = $1 ORDER BY api`, string(teamID))
 		if err != nil {
 			return err
 		}
 		return scanAll(rows, func() error {
 			var sub billing.Subscription
-			err := rows.Scan(&sub.Team, &sub.API, &sub.Plan)
+			var since int64
+			err := rows.Scan(&sub.Team, &sub.API, &sub.Plan, &since)
+			sub.Since = moment(since)
 			subs = append(subs, sub)
 			return err
 		})
@@ -66,8 +70,8 @@ func (s *Store) Subscribe(ctx context.Context, sub billing.Subscription, ev audi
 		} else if _, offered := a.Plans[sub.Plan]; !offered {
 			return fault.Field("plan", "API %q has no plan %.80q", sub.API, sub.Plan)
 		} else {
-			_, err = q.ExecContext(ctx, `INSERT INTO subscription (team_id, api, plan) VALUES ($1, $2, $3)
-				ON CONFLICT (team_id, api) DO UPDATE SET plan = excluded.plan`, string(sub.Team), sub.API, sub.Plan)
+			_, err = q.ExecContext(ctx, `INSERT INTO subscription (team_id, api, plan, since) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (team_id, api) DO UPDATE SET plan = excluded.plan`, string(sub.Team), sub.API, sub.Plan, micros(ev.At))
 		}
 		if err != nil {
 			return err

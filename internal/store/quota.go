@@ -116,11 +116,14 @@ func addLeased(ctx context.Context, q querier, subject string, start, units int6
 	return err
 }
 
+// heldAtOnce bounds an answer of WantedQuotas; what it leaves out is asked for again soon.
+const heldAtOnce = 1000
+
 // WantedQuotas implements quota.Store.
 func (s *Store) WantedQuotas(ctx context.Context, node id.Node, within time.Duration) (held []quota.Held, err error) {
 	err = s.read("look for wanted quotas", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT l.subject, l.start_at, l.ended <> 0 FROM quota_lease l JOIN quota p ON p.subject = l.subject AND p.start_at = l.start_at
-			WHERE l.node = $1 AND (l.ended = 1 OR p.wanted_at > `+s.engine.clock()+` - $2)`, string(node), within.Microseconds()) // #nosec G202 -- constants
+			WHERE l.node = $1 AND (l.ended = 1 OR p.wanted_at > `+s.engine.clock()+` - $2) LIMIT $3`, string(node), within.Microseconds(), heldAtOnce) // #nosec G202 -- constants
 		if err != nil {
 			return err
 		}

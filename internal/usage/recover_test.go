@@ -39,7 +39,7 @@ func recovered(t *testing.T, name string, data []byte) (units []int64, names []s
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		if entry.Name() != lockName {
+		if entry.Name() != lockName && entry.Name() != nameFile {
 			names = append(names, entry.Name())
 		}
 	}

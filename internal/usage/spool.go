@@ -46,8 +46,9 @@ type file interface {
 type Spool struct {
 	opts Options
 	origin
-	queue  queue
-	unlock func() error
+	queue   queue
+	unlock  func() error
+	dirName string
 
 	// The open segment belongs to whoever leads the queue.
 	current file
@@ -81,6 +82,9 @@ func Open(opts Options) (_ *Spool, err error) {
 	}
 	if s.unlock, err = lockDir(filepath.Join(opts.Dir, lockName)); err != nil {
 		return nil, fmt.Errorf("open usage spool: %s is in use by another process, or cannot be locked: %w", opts.Dir, err)
+	}
+	if s.dirName, err = readName(opts.Dir, opts.Rand); err != nil {
+		return nil, errors.Join(fmt.Errorf("open usage spool: %w", err), s.unlock())
 	}
 	if s.sealed, err = s.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("recover usage spool %s: %w", opts.Dir, err), s.unlock())

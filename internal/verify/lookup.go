@@ -1,11 +1,14 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
+	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/grant"
@@ -110,6 +113,9 @@ type planEntry struct {
 	name    string
 	subject string // whom its limits count: the team on this API, or the user behind a personal token
 	limits  []ratelimit.Limit
+	owner   string // the team or the user
+	quota   billing.Quota
+	since   time.Time // when the team chose it
 }
 
 func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (planEntry, error) {
@@ -120,23 +126,21 @@ func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (
 	if h.personal != nil {
 		owner = string(h.user)
 	}
-	name, entity := "", owner+"/"+api.Policy.Name
+	entity := owner + "/" + api.Policy.Name
+	var chosen billing.Subscription
 	if h.personal == nil { // only teams subscribe
 		var ok bool
-		if name, ok = v.plans.peek(entity); !ok {
+		if chosen, ok = v.plans.peek(entity); !ok {
 			var err error
-			if name, err = v.plans.get(ctx, entity, func(ctx context.Context) (string, error) {
-				s, err := v.Store.Subscription(ctx, h.team, api.Policy.Name)
-				return s.Plan, err
+			if chosen, err = v.plans.get(ctx, entity, func(ctx context.Context) (billing.Subscription, error) {
+				return v.Store.Subscription(ctx, h.team, api.Policy.Name)
 			}); err != nil {
 				return planEntry{}, err
 			}
 		}
 	}
-	if name == "" {
-		name = api.Policy.DefaultPlan
-	}
-	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name]}, nil
+	name := cmp.Or(chosen.Plan, api.Policy.DefaultPlan)
+	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Since.Truncate(time.Minute)}, nil
 }
 
 // network is the neighbourhood of an address that "last used" shows: /24 for IPv4, /48 for IPv6.

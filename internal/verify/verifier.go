@@ -64,6 +64,7 @@ type Config struct {
 	Tail       *changes.Tail // its Listener is set to the Verifier
 	Recorder   usage.Recorder
 	Limits     *ratelimit.Memory
+	Quotas     Quotas
 	Management *policy.API                  // the API `lanyard`
 	Identifier func(api lanyard.API) string // the audience of an API that declares none
 	CacheSize  int                          // entries of the largest cache; 0 means 1,000,000
@@ -83,7 +84,7 @@ type Verifier struct {
 	teams     *cache[teamEntry]
 	users     *cache[user.Standing]
 	grants    *cache[*grant.Grant]
-	plans     *cache[string]
+	plans     *cache[billing.Subscription]
 	apis      *cache[*catalog.Compiled]
 	catalog   *cache[*CatalogView]
 	aliases   *cache[string] // SHA-256 of a foreign credential → characters of its key's id
@@ -118,7 +119,7 @@ func New(c Config) *Verifier {
 	v.teams = newCache[teamEntry](half, c.Timeout, c.Now, applied)
 	v.users = newCache[user.Standing](half, c.Timeout, c.Now, applied)
 	v.grants = newCache[*grant.Grant](half, c.Timeout, c.Now, applied)
-	v.plans = newCache[string](half, c.Timeout, c.Now, applied)
+	v.plans = newCache[billing.Subscription](half, c.Timeout, c.Now, applied)
 	v.apis = newCache[*catalog.Compiled](10_000, c.Timeout, c.Now, applied)
 	v.catalog = newCache[*CatalogView](1, c.Timeout, c.Now, applied)
 	v.aliases = newCache[string](c.CacheSize, c.Timeout, c.Now, applied)

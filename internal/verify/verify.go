@@ -5,7 +5,7 @@
 //	                    signature, remembered by digest
 //	3 status at now     expired, revoked, rotated, disabled, owner suspended: pure
 //	4 policy.Evaluate   mode, operation, kinds, scopes, subscription, address, origin: pure
-//	5 limits            reserved all or none
+//	5 quota and limits  reserved all or none
 //	6 usage.Record      durable before the answer leaves
 //
 // A refused credential is a value, a Decision; an error means that Verify could not decide, and the caller fails closed.
@@ -25,6 +25,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/quota"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -84,6 +85,7 @@ type Decision struct {
 	DPoP          bool      // the answer's challenge is one for DPoP
 	Scopes        []string  // effective on the API asked
 	Limits        []ratelimit.Status
+	Quota         quota.Status // the one that binds; its Limit is 0 where there is none
 	RetryAfter    time.Duration
 	Warnings      []string
 	At            time.Time // when it was decided
@@ -94,6 +96,7 @@ type Decision struct {
 	operation *policy.Operation
 	app       *appEntry
 	requests  []ratelimit.Request
+	asks      []quota.Ask
 	bound     binding // of this request, whichever try it is
 }
 
@@ -215,6 +218,7 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 	d.Code, d.DeniedBy, d.MissingScopes = verdict.Code, verdict.DeniedBy, verdict.MissingScopes
 	if d.Code == policy.Valid {
 		v.limits(d, first, beside, plan)
+		d.wantPlan(plan, api.Policy.Name)
 	}
 	return nil
 }
@@ -256,7 +260,12 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		}
 	}
 	if req.DryRun {
-		v.spend(d, cost, v.Limits.Check)
+		if err := v.foresee(ctx, d, cost); err != nil {
+			return err
+		}
+		if d.Code == policy.Valid {
+			v.spend(d, cost, v.Limits.Check)
+		}
 		v.word(d, req)
 		return nil
 	}
@@ -268,11 +277,25 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 	if paid {
 		// Paid within the last ten minutes: only report, with nothing left to refuse for the limits' sake.
 		v.spend(d, 0, v.Limits.Check)
+		if err := v.foresee(ctx, d, 0); err != nil {
+			return err
+		}
 		d.Code, d.DeniedBy = policy.Valid, ""
 		v.word(d, req)
 		return nil
 	}
-	if v.spend(d, cost, v.Limits.Spend); d.Code != policy.Valid {
+	if err := v.reserve(ctx, d, cost); err != nil {
+		settle(false)
+		return err
+	}
+	reserved := d.Code == policy.Valid
+	if reserved {
+		v.spend(d, cost, v.Limits.Spend)
+	}
+	if d.Code != policy.Valid {
+		if reserved {
+			v.Quotas.Release(d.asks)
+		}
 		settle(false)
 		v.refused(req, d)
 		v.word(d, req)
@@ -283,6 +306,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		ev.Charge = digest
 		if err := v.Recorder.Record(&ev); err != nil {
 			v.Limits.Release(d.At, d.requests)
+			v.Quotas.Release(d.asks)
 			settle(false)
 			return err
 		}
@@ -303,12 +327,12 @@ func (v *Verifier) again(ctx context.Context, req *Request, d *Decision) error {
 	if err := v.sync(ctx); err != nil {
 		return err
 	}
-	limits := d.Limits
+	limits, used := d.Limits, d.Quota
 	d.reset()
 	if err := v.decide(ctx, req, d); err != nil {
 		return err
 	}
-	d.Limits = limits
+	d.Limits, d.Quota = limits, used
 	if !v.Tail.Fresh(v.Now()) {
 		return errStale()
 	}
@@ -390,6 +414,6 @@ func (d *Decision) refuse(code policy.Code, by string) { d.Code, d.DeniedBy = co
 
 func (d *Decision) reset() {
 	*d = Decision{
-		Scopes: d.Scopes[:0], Limits: d.Limits[:0], Warnings: d.Warnings[:0], requests: d.requests[:0], bound: d.bound,
+		Scopes: d.Scopes[:0], Limits: d.Limits[:0], Warnings: d.Warnings[:0], requests: d.requests[:0], asks: d.asks[:0], bound: d.bound,
 	}
 }

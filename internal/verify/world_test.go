@@ -20,6 +20,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/quota"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/store"
@@ -41,6 +42,7 @@ type world struct {
 	tail    *changes.Tail
 	v       *verify.Verifier
 	rec     *recorder
+	quotas  *quota.Keeper
 	clock   *clock
 	team    id.Team
 	app     id.App
@@ -170,8 +172,9 @@ func newWorld(tb testing.TB) *world {
 		w.tail.MaxStaleness = time.Hour
 	}
 	w.minter = &token.Minter{Keys: w.ring, Issuer: "https://auth.test", Now: w.clock.Now}
+	w.quotas = &quota.Keeper{Store: w.faulty, Node: w.tail.Beat.Node, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler)}
 	w.v = verify.New(verify.Config{
-		Store: w.faulty, Ring: w.ring, Tail: w.tail, Recorder: w.rec, Limits: ratelimit.NewMemory(w.clock.Now()), Management: catalog.Management("https://auth.test"),
+		Store: w.faulty, Ring: w.ring, Tail: w.tail, Recorder: w.rec, Limits: ratelimit.NewMemory(w.clock.Now()), Quotas: w.quotas, Management: catalog.Management("https://auth.test"),
 		Tokens:     w.minter,
 		Identifier: func(a lanyard.API) string { return "https://auth.test/apis/" + a.Name }, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})

@@ -27,6 +27,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/quota"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/signin"
 	"github.com/lanyard-auth/lanyard/internal/store"
@@ -116,6 +117,7 @@ func newWorld(t *testing.T) *world {
 	}
 	verifier := verify.New(verify.Config{
 		Store: st, Ring: ring, Tail: tail, Limits: ratelimit.NewMemory(w.now()), Management: management,
+		Quotas:     &quota.Keeper{Store: st, Node: id.New[id.Node](), Now: w.now, Log: slog.New(slog.DiscardHandler)},
 		Identifier: func(a lanyard.API) string { return publicURL + "/apis/" + a.Name }, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := tail.Start(ctx); err != nil {

@@ -49,6 +49,9 @@ func wireDecision(d *verify.Decision, realm string) lanyard.Decision {
 		s := &d.Limits[i]
 		out.Limits = append(out.Limits, lanyard.DecisionLimit{Name: s.Limit.Name, Limit: s.Limit.N, Remaining: s.Remaining, ResetAt: resetAt(d, s)})
 	}
+	if q := d.Quota; q.Limit > 0 {
+		out.Quota = &lanyard.DecisionQuota{Limit: q.Limit, Used: q.Used, Remaining: q.Remaining, ResetsAt: q.ResetsAt}
+	}
 	for _, h := range doorHeaders(nil, d, realm) {
 		if out.HTTP.Headers == nil {
 			out.HTTP.Headers = lanyard.HTTPHeaders{}
@@ -89,6 +92,12 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 		b = append(appendTime(append(b, `,"reset_at":`...), resetAt(d, s)), '}')
 	}
 	b = append(b, ']')
+	if q := d.Quota; q.Limit > 0 {
+		b = strconv.AppendInt(append(b, `,"quota":{"limit":`...), q.Limit, 10)
+		b = strconv.AppendInt(append(b, `,"used":`...), q.Used, 10)
+		b = strconv.AppendInt(append(b, `,"remaining":`...), q.Remaining, 10)
+		b = append(appendTime(append(b, `,"resets_at":`...), q.ResetsAt), '}')
+	}
 	if d.DeniedBy != "" {
 		b = appendText(append(b, `,"denied_by":`...), d.DeniedBy)
 	}

@@ -28,3 +28,6 @@ CREATE TABLE quota_lease (
 CREATE INDEX quota_lease_quota ON quota_lease (subject, start_at);
 CREATE INDEX quota_lease_end ON quota_lease (end_at);
 CREATE INDEX quota_lease_open ON quota_lease (spool, node) WHERE ended = 0;
+
+-- When the team first chose a plan for the API: its cycles begin then. 0: before this was kept; its cycles are calendar months.
+ALTER TABLE subscription ADD COLUMN since BIGINT NOT NULL DEFAULT 0;

@@ -1,0 +1,81 @@
+package verify
+
+import (
+	"context"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/billing"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/quota"
+)
+
+// Quotas keep how much is used in a period. quota.Keeper is the one.
+type Quotas interface {
+	// Take spends every ask's cost, or nothing when one is refused, whose index is denied, else -1.
+	Take(ctx context.Context, now time.Time, asks []quota.Ask) (denied int, err error)
+	// Check answers as Take would, as far as this node knows, and spends nothing.
+	Check(ctx context.Context, now time.Time, asks []quota.Ask) (denied int, err error)
+	// Release gives back what an allowed Take spent.
+	Release(asks []quota.Ask)
+}
+
+// planQuota is how denials call a plan's quota.
+const planQuota = "quota"
+
+// wantPlan notes that the call has to fit into the plan's quota. What is tried out in test mode has one of its own.
+func (d *Decision) wantPlan(plan planEntry, api string) {
+	if plan.quota.Units == 0 || d.unmetered {
+		return
+	}
+	period := billing.PeriodAt(plan.quota.Period, plan.since, d.At)
+	d.asks = append(d.asks, quota.Ask{
+		Subject: quota.OnAPI(plan.owner, api, string(d.Mode)), Start: period.Start, End: period.End, Limit: plan.quota.Units,
+	})
+}
+
+// reserve takes the cost from the quotas, or refuses.
+func (v *Verifier) reserve(ctx context.Context, d *Decision, cost int64) error {
+	if len(d.asks) == 0 {
+		return nil
+	}
+	denied, err := v.Quotas.Take(ctx, d.At, d.askingFor(cost))
+	if err != nil {
+		return err
+	}
+	d.used(denied)
+	return nil
+}
+
+// foresee says what reserve would, and takes nothing.
+func (v *Verifier) foresee(ctx context.Context, d *Decision, cost int64) error {
+	if len(d.asks) == 0 {
+		return nil
+	}
+	denied, err := v.Quotas.Check(ctx, d.At, d.askingFor(cost))
+	if err != nil {
+		return err
+	}
+	d.used(denied)
+	return nil
+}
+
+func (d *Decision) askingFor(cost int64) []quota.Ask {
+	for i := range d.asks {
+		d.asks[i].Cost = cost
+	}
+	return d.asks
+}
+
+// used notes how the quotas stand. The answer shows the one that refused, else the one with the least left.
+func (d *Decision) used(denied int) {
+	d.Quota = d.asks[0].Status()
+	for i := range d.asks {
+		if s := d.asks[i].Status(); i == denied || denied < 0 && s.Remaining < d.Quota.Remaining {
+			d.Quota = s
+		}
+	}
+	if denied >= 0 {
+		d.refuse(policy.QuotaExceeded, planQuota)
+		d.RetryAfter = d.Quota.ResetsAt.Sub(d.At)
+	}
+}

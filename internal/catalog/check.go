@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
-	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"
-	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
@@ -25,12 +23,12 @@ const (
 	maxOperations    = 2000
 	maxScopes        = 500
 	maxPlans         = 50
+	maxMeters        = 20
 	maxURI           = 500
 )
 
 var (
 	namePattern  = regexp.MustCompile(`^[a-z][a-z0-9-]{1,62}$`)
-	planPattern  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 	colorPattern = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 )
 
@@ -56,8 +54,8 @@ func Normalise(name string, a lanyard.API) (lanyard.API, error) {
 	setDefault(&token.Format, "jwt")
 	setDefault(&token.Lifetime, map[string]string{"jwt": "15m", "opaque": "1h"}[token.Format])
 	a.Token = &token
-	a.Scopes, a.Operations = maps.Clone(a.Scopes), maps.Clone(a.Operations)
-	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkPlans} {
+	a.Scopes, a.Operations, a.Plans = maps.Clone(a.Scopes), maps.Clone(a.Operations), maps.Clone(a.Plans)
+	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkMeters, checkPlans} {
 		if err := check(&a); err != nil {
 			return a, err
 		}
@@ -83,6 +81,7 @@ func checkSizes(a *lanyard.API) error {
 		{"routes", len(a.Routes), 50},
 		{"scopes", len(a.Scopes), maxScopes},
 		{"operations", len(a.Operations), maxOperations},
+		{"meters", len(a.Meters), maxMeters},
 		{"plans", len(a.Plans), maxPlans},
 	}
 	for i, r := range a.Routes {
@@ -222,44 +221,6 @@ func checkOperations(a *lanyard.API) error {
 	}
 	if _, err := policy.NewOperations(policyOperations(a.Operations)); err != nil {
 		return fault.Field("operations", "%s", err)
-	}
-	return nil
-}
-
-func checkPlans(a *lanyard.API) error {
-	defaultPlan := ""
-	for _, name := range slices.Sorted(maps.Keys(a.Plans)) {
-		p, field := a.Plans[name], "plans."+name
-		if !planPattern.MatchString(name) {
-			return fault.Field(field, "a plan's name must match %s", planPattern)
-		}
-		if p.Text != "" {
-			if err := fault.CheckName(field+".text", p.Text, 200); err != nil {
-				return err
-			}
-		}
-		if p.Default {
-			if defaultPlan != "" {
-				return fault.Field(field+".default", "plan %q is the default already; there can be one", defaultPlan)
-			}
-			defaultPlan = name
-		}
-		seen := map[time.Duration]bool{}
-		for i, text := range p.Limits {
-			l, err := ratelimit.ParseLimit(text)
-			if err != nil {
-				return fault.Field(fmt.Sprintf("%s.limits[%d]", field, i), "%s", err)
-			}
-			if seen[l.Window] {
-				return fault.Field(fmt.Sprintf("%s.limits[%d]", field, i), "there is a limit for this window already")
-			}
-			seen[l.Window] = true
-		}
-		if p.Quota != "" {
-			if _, err := billing.ParseQuota(p.Quota); err != nil {
-				return fault.Field(field+".quota", "%s", err)
-			}
-		}
 	}
 	return nil
 }

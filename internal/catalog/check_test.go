@@ -86,6 +86,16 @@ func TestNormaliseRefuses(t *testing.T) {
 		{"plans.a.quota", `{"plans": {"a": {"quota": "0/month"}}}`},
 		{"plans.a.quota", `{"plans": {"a": {"quota": "-1/month"}}}`},
 		{"plans.a.quota", `{"plans": {"a": {"quota": "9999999999999999/month"}}}`},
+		{"plans.a.currency", `{"plans": {"a": {"fee": "5"}}}`},
+		{"plans.a.period", `{"plans": {"a": {"period": "week"}}}`},
+		{"plans.a.prices[1].per_unit", `{"plans": {"a": {"currency": "USD", "prices": [{"meter": "requests", "per_unit": "1"}, {"meter": "units", "per_unit": "1e-3"}]}}}`},
+		{"plans.a.prices[0].meter", `{"plans": {"a": {"currency": "USD", "prices": [{"meter": "storage_gb", "per_unit": "1"}]}}}`},
+		{"plans.a.prices[0].meter", `{"metering": "none", "plans": {"a": {"currency": "USD", "prices": [{"meter": "requests", "per_unit": "1"}]}}}`},
+		{"meters.requests", `{"meters": {"requests": {"text": "x", "event": "y"}}}`},
+		{"meters.Storage", `{"meters": {"Storage": {"text": "x", "event": "y"}}}`},
+		{"meters.a.text", `{"meters": {"a": {"event": "y"}}}`},
+		{"meters.a.event", `{"meters": {"a": {"text": "x"}}}`},
+		{"meters.b.event", `{"meters": {"a": {"text": "x", "event": "y"}, "b": {"text": "x", "event": "y"}}}`},
 		{"identifier", `{"identifier": "urn:x:` + strings.Repeat("x", maxURI) + `"}`},
 		{"routes[0].prefix", `{"routes": [{"prefix": "/` + strings.Repeat("x", 200) + `"}]}`},
 		{"operations.GET /a.scopes", `{"operations": {"GET /a": {"scopes": [` + strings.Repeat(`"a",`, 20) + `"a"]}}}`},
@@ -236,7 +246,8 @@ func TestManagement(t *testing.T) {
 func FuzzNormalise(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"takes": "key", "scopes": {"a": {"text": "x", "includes": ["a"]}}}`, `{"operations": {"GET /{a...}": {}, "ANY /": {"cost": 0}}}`,
-		`{"plans": {"a": {"limits": ["1/second"], "quota": "5/day"}}}`, `{"routes": [{"prefix": "/x", "host": "a"}], "cors": {"origins": ["http://[::1]:80"]}}`,
+		`{"plans": {"a": {"limits": ["1/second"], "quota": "5/day"}}}`,
+		`{"meters": {"gb": {"text": "x", "event": "y"}}, "plans": {"a": {"fee": "9.90", "period": "cycle", "prices": [{"meter": "gb", "model": "volume", "currency": "JPY", "tiers": [{"up_to": 5, "flat": "1.0"}, {"per_unit": "0"}]}]}}}`, `{"routes": [{"prefix": "/x", "host": "a"}], "cors": {"origins": ["http://[::1]:80"]}}`,
 		`{"identifier": "urn:x", "token": {"format": "opaque"}}`, `{"scopes": null, "operations": null, "cors": null, "key_in": []}`,
 	} {
 		f.Add("weather", seed)

@@ -56,6 +56,20 @@ func TestDeclareAPI(t *testing.T) {
 	}
 }
 
+// The form of a plan leaves alone what the plan charges.
+func TestEditedPlanKeepsPrices(t *testing.T) {
+	w := newWorld(t)
+	b := w.adminsees
+	api := lanyard.API{Takes: "key", Plans: map[string]lanyard.Plan{"pro": {Fee: "9", Prices: []lanyard.Price{{Meter: "requests", PerUnit: "0.002", Currency: "USD"}}}}}
+	if _, err := w.Manage.PutAPI(t.Context(), audit.Command("test"), "maps", api, false); err != nil {
+		t.Fatal(err)
+	}
+	wantOn(t, b.Press(b.Get("/admin/apis/maps/plan?name=pro"), "save-plan", map[string]string{"limits": "9/second"}), "the edited plan", "9/second")
+	if a, err := w.Node.Admin.API(t.Context(), "maps"); err != nil || a.Plans["pro"].Fee != "9" || len(a.Plans["pro"].Prices) != 1 || len(a.Plans["pro"].Limits) != 1 {
+		t.Errorf("plan = %+v, %v, want the limit added and the prices left", a.Plans["pro"], err)
+	}
+}
+
 // What removes something is shown first and asks once.
 func TestRemovals(t *testing.T) {
 	w := newWorld(t)

@@ -67,7 +67,9 @@ func (p *rooms) savePlan(w http.ResponseWriter, r *http.Request, d *desk) error 
 				a.Plans[other] = plan
 			}
 		}
-		a.Plans[name] = made
+		kept := a.Plans[name] // what it charges is no part of the form
+		kept.Text, kept.Limits, kept.Quota, kept.Default = made.Text, made.Limits, made.Quota, made.Default
+		a.Plans[name] = kept
 		return nil
 	}, func(a lanyard.API, refused error) error {
 		errs, err := wrong(refused, map[string]string{"plans": "name"}, "name", "text", "limits", "quota")

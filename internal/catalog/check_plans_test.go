@@ -1,0 +1,107 @@
+package catalog
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/lanyard-auth/lanyard"
+)
+
+// priced is a declaration with every field that prices have, and numbers as people write them.
+const priced = `
+meters:
+  storage_gb: {text: gigabytes stored, event: com.acme.storage}
+plans:
+  all:
+    quota: 5000/cycle
+    period: cycle
+    fee: 9.90
+    minimum: 10
+    cap: 5000.00
+    spend_limit: 900.5
+    prices:
+      - {meter: requests, included: 10000, per_unit: 0.002, currency: USD}
+      - {meter: units, model: graduated, tiers: [{up_to: 1000, per_unit: 0.10, flat: 3}, {per_unit: "0.000001"}], minimum: 1, cap: 800}
+      - {meter: storage_gb, model: package, package: {size: 50, price: 1.25}}
+  pro: {limits: [600/minute], prices: [{meter: requests, included: 10000, per_unit: 0.002, currency: USD}]}
+  free: {default: true, limits: [60/minute], quota: 1000/month}
+`
+
+func fromYAML(t *testing.T, text string) (a lanyard.API) {
+	t.Helper()
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	dec.KnownFields(true)
+	if err := dec.Decode(&a); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return a
+}
+
+// Amounts are read as they are written: never through a float, in neither form.
+func TestPricesInYAMLAndJSON(t *testing.T) {
+	normal, err := Normalise("weather", fromYAML(t, priced))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := normal.Plans["all"]
+	want := lanyard.Plan{
+		Quota: "5000/cycle", Currency: "USD", Period: "cycle", Fee: "9.9", Minimum: "10", Cap: "5000", SpendLimit: "900.5",
+		Prices: []lanyard.Price{
+			{Meter: "requests", Model: "per_unit", Included: 10000, PerUnit: "0.002", Currency: "USD"},
+			{Meter: "units", Model: "graduated", Tiers: []lanyard.Tier{{UpTo: 1000, PerUnit: "0.1", Flat: "3"}, {PerUnit: "0.000001"}}, Minimum: "1", Cap: "800", Currency: "USD"},
+			{Meter: "storage_gb", Model: "package", Package: &lanyard.Package{Size: 50, Price: "1.25"}, Currency: "USD"},
+		},
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Errorf("the plan (-want +got):\n%s", diff)
+	}
+	if pro := normal.Plans["pro"]; pro.Currency != "USD" || pro.Period != "month" || pro.Prices[0].PerUnit != "0.002" {
+		t.Errorf("the contract's plan = %+v, want it with its defaults", pro)
+	}
+	if diff := cmp.Diff(lanyard.Plan{Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, normal.Plans["free"]); diff != "" {
+		t.Errorf("a plan that charges nothing (-want +got):\n%s", diff)
+	}
+	asJSON, err := json.Marshal(normal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asYAML, err := yaml.Marshal(apiOf(t, string(asJSON)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Normalise("weather", fromYAML(t, string(asYAML)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(normal, again); diff != "" {
+		t.Errorf("through JSON and YAML (-before +after):\n%s", diff)
+	}
+	if err := json.Unmarshal([]byte(`{"plans": {"a": {"fee": 9.9}}}`), new(lanyard.API)); err == nil {
+		t.Error("JSON gives an amount as a number, and it was read: want text alone")
+	}
+}
+
+// Normalise leaves its argument alone, and a change of a price is one change.
+func TestPricesDiffer(t *testing.T) {
+	declared := fromYAML(t, priced)
+	normal, err := Normalise("weather", declared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fromYAML(t, priced), declared); diff != "" {
+		t.Errorf("Normalise changed its argument (-before +after):\n%s", diff)
+	}
+	dearer, err := Normalise("weather", fromYAML(t, strings.Replace(priced, "per_unit: 0.10,", "per_unit: 0.25,", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Diff(State{APIs: map[string]lanyard.API{"weather": normal}}, State{APIs: map[string]lanyard.API{"weather": dearer}})
+	want := []lanyard.CatalogChange{{Path: "apis.weather.plans.all.prices[1].tiers[0].per_unit", Action: "change", Before: "0.1", After: "0.25"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Diff (-want +got):\n%s", diff)
+	}
+}

@@ -110,12 +110,8 @@ func (t *tally) bound(m Meter, before, minimum, most Micros) {
 	}
 }
 
-// Text says what the line is about, without its amount, as pages and exports show it: "500 requests at 0.002 USD".
+// Text says what the line is about, without its amount, as pages and exports show it: "requests in tier 2: 500 at 0.002 USD".
 func (l Line) Text(c Currency) string {
-	of := ""
-	if l.Meter != "" {
-		of = " of " + string(l.Meter)
-	}
 	tier := ""
 	if l.Tier > 0 {
 		tier = fmt.Sprintf(" in tier %d", l.Tier)
@@ -124,15 +120,17 @@ func (l Line) Text(c Currency) string {
 	case LineFee:
 		return "fee"
 	case LineIncluded:
-		return fmt.Sprintf("%d %s included", l.Units, l.Meter)
+		return fmt.Sprintf("%s included: %d", l.Meter, l.Units)
 	case LineUnits:
-		return fmt.Sprintf("%d %s%s at %s", l.Units, l.Meter, tier, c.Format(l.Price))
+		return fmt.Sprintf("%s%s: %d at %s", l.Meter, tier, l.Units, c.Format(l.Price))
 	case LineFlat:
-		return fmt.Sprintf("%s: tier %d", l.Meter, l.Tier)
+		return fmt.Sprintf("flat price of %s%s", l.Meter, tier)
 	case LinePackages:
-		return fmt.Sprintf("%d %s, packages: %d at %s", l.Units, l.Meter, l.Quantity, c.Format(l.Price))
+		return fmt.Sprintf("packages of %s: %d at %s", l.Meter, l.Quantity, c.Format(l.Price))
 	case LineMinimum, LineCap, LineRounding, LineAdjustment:
-		return string(l.Kind) + of
+		if l.Meter != "" {
+			return fmt.Sprintf("%s of %s", l.Kind, l.Meter)
+		}
 	}
 	return string(l.Kind)
 }

@@ -14,7 +14,7 @@ type Micros int64
 
 const (
 	one    Micros = 1_000_000 // one unit of the currency
-	places        = 6
+	places int    = 6         // of it that are kept
 
 	// MaxMicros bounds every amount that is computed, so that it is exact in any JSON reader (2^53-1, nine billion units).
 	MaxMicros Micros = 1<<53 - 1

@@ -64,8 +64,14 @@ func TestArithmeticIsCheckedNotWrong(t *testing.T) {
 		a, b, want billing.Micros
 		tooLarge   bool
 	}{
-		{1, 2, 3, false}, {most, 0, most, false}, {most, -1, most - 1, false}, {most, 1, 0, true}, {-most, -1, 0, true},
-		{math.MaxInt64, math.MaxInt64, 0, true}, {math.MinInt64, math.MinInt64, 0, true}, {math.MaxInt64, math.MinInt64, 0, true},
+		{1, 2, 3, false},
+		{most, 0, most, false},
+		{most, -1, most - 1, false},
+		{most, 1, 0, true},
+		{-most, -1, 0, true},
+		{math.MaxInt64, math.MaxInt64, 0, true},
+		{math.MinInt64, math.MinInt64, 0, true},
+		{math.MaxInt64, math.MinInt64, 0, true},
 	} {
 		if got, err := tc.a.Plus(tc.b); got != tc.want || errors.Is(err, billing.ErrTooLarge) != tc.tooLarge {
 			t.Errorf("%d.Plus(%d) = %d, %v, want %d", int64(tc.a), int64(tc.b), got, err, tc.want)
@@ -77,8 +83,16 @@ func TestArithmeticIsCheckedNotWrong(t *testing.T) {
 		want     billing.Micros
 		tooLarge bool
 	}{
-		{2_000, 3, 6_000, false}, {most, 1, most, false}, {1, int64(most), most, false}, {0, math.MaxInt64, 0, false}, {most, 0, 0, false},
-		{most, 2, 0, true}, {2, 1 << 52, 0, true}, {math.MaxInt64, math.MaxInt64, 0, true}, {-1, 1, 0, true}, {1, -1, 0, true},
+		{2_000, 3, 6_000, false},
+		{most, 1, most, false},
+		{1, int64(most), most, false},
+		{0, math.MaxInt64, 0, false},
+		{most, 0, 0, false},
+		{most, 2, 0, true},
+		{2, 1 << 52, 0, true},
+		{math.MaxInt64, math.MaxInt64, 0, true},
+		{-1, 1, 0, true},
+		{1, -1, 0, true},
 	} {
 		if got, err := tc.price.Times(tc.units); got != tc.want || errors.Is(err, billing.ErrTooLarge) != tc.tooLarge {
 			t.Errorf("%d.Times(%d) = %d, %v, want %d", int64(tc.price), tc.units, got, err, tc.want)

@@ -23,7 +23,7 @@ const (
 	Packages  Model = "package"   // units are sold by packages, and a begun one is a whole one
 )
 
-// PlanVersion is what a plan charges for a period. It never changes: another declaration makes another version. All its
+// PlanVersion is what a plan charges for a period, as ParsePlan read it. It never changes: another declaration makes another version. All its
 // amounts are in Currency; where it charges nothing it has none. The zero amount of a bound means that there is no bound.
 //
 // Minimum, Cap and SpendLimit are whole minor units of the currency, so that rounding a bill does not cross them.

@@ -27,8 +27,6 @@ plans:
       - {meter: requests, included: 10000, per_unit: 0.002, currency: USD}
       - {meter: units, model: graduated, tiers: [{up_to: 1000, per_unit: 0.10, flat: 3}, {per_unit: "0.000001"}], minimum: 1, cap: 800}
       - {meter: storage_gb, model: package, package: {size: 50, price: 1.25}}
-  pro: {limits: [600/minute], prices: [{meter: requests, included: 10000, per_unit: 0.002, currency: USD}]}
-  free: {default: true, limits: [60/minute], quota: 1000/month}
 `
 
 func fromYAML(t *testing.T, text string) (a lanyard.API) {
@@ -59,12 +57,6 @@ func TestPricesInYAMLAndJSON(t *testing.T) {
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("the plan (-want +got):\n%s", diff)
 	}
-	if pro := normal.Plans["pro"]; pro.Currency != "USD" || pro.Period != "month" || pro.Prices[0].PerUnit != "0.002" {
-		t.Errorf("the contract's plan = %+v, want it with its defaults", pro)
-	}
-	if diff := cmp.Diff(lanyard.Plan{Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, normal.Plans["free"]); diff != "" {
-		t.Errorf("a plan that charges nothing (-want +got):\n%s", diff)
-	}
 	asJSON, err := json.Marshal(normal)
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +74,39 @@ func TestPricesInYAMLAndJSON(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(`{"plans": {"a": {"fee": 9.9}}}`), new(lanyard.API)); err == nil {
 		t.Error("JSON gives an amount as a number, and it was read: want text alone")
+	}
+}
+
+// The plans of the contract's lanyard.yaml are declared as they stand there.
+func TestContractsPlans(t *testing.T) {
+	normal, err := Normalise("weather", fromYAML(t, `
+identifier: https://api.acme.example/weather
+upstream: http://localhost:9001
+routes: [{prefix: /weather, strip_prefix: true}]
+takes: key
+key_in: [header, query]
+metering: exact
+cors: {origins: ["https://app.example"]}
+scopes:
+  forecast.read: {text: read forecasts, default: true}
+operations:
+  GET /v1/forecast: {scopes: [forecast.read], cost: 1}
+plans:
+  free: {default: true, limits: [60/minute], quota: 1000/month}
+  pro:  {limits: [600/minute], prices: [{meter: requests, included: 10000, per_unit: 0.002, currency: USD}]}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]lanyard.Plan{
+		"free": {Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"},
+		"pro": {
+			Limits: []string{"600/minute"}, Currency: "USD", Period: "month",
+			Prices: []lanyard.Price{{Meter: "requests", Model: "per_unit", Included: 10000, PerUnit: "0.002", Currency: "USD"}},
+		},
+	}
+	if diff := cmp.Diff(want, normal.Plans); diff != "" {
+		t.Errorf("the plans (-want +got):\n%s", diff)
 	}
 }
 

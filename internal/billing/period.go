@@ -9,7 +9,7 @@ type PeriodKind string
 const (
 	Day   PeriodKind = "day"   // from midnight
 	Month PeriodKind = "month" // the calendar's, from midnight of its first day
-	Cycle PeriodKind = "cycle" // months that begin at the moment of the subscription, its anchor
+	Cycle PeriodKind = "cycle" // months that begin at the minute of the subscription, its anchor
 )
 
 // Valid reports whether it is one of the kinds.
@@ -22,7 +22,7 @@ type Period struct {
 
 // PeriodAt returns the period of a valid kind that t lies in. The periods of one kind and anchor leave no gap and do not overlap.
 //
-// Only cycles look at the anchor, of which they keep day and time of day: one anchored on the 31st begins on the last day
+// Only cycles look at the anchor, of which they keep day, hour and minute, since usage is counted by the minute: one anchored on the 31st begins on the last day
 // of a shorter month, and on the 31st again after it. There are cycles before the anchor too.
 func PeriodAt(kind PeriodKind, anchor, t time.Time) Period {
 	t = t.UTC()
@@ -34,7 +34,7 @@ func PeriodAt(kind PeriodKind, anchor, t time.Time) Period {
 		start := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
 		return Period{start, start.AddDate(0, 1, 0)}
 	case Cycle:
-		anchor = anchor.UTC().Truncate(time.Microsecond)
+		anchor = anchor.UTC().Truncate(time.Minute)
 		if start := inMonth(anchor, t.Year(), t.Month()); !t.Before(start) {
 			return Period{start, inMonth(anchor, t.Year(), t.Month()+1)}
 		}

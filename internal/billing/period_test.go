@@ -77,8 +77,11 @@ func TestPeriodsTile(t *testing.T) {
 			}
 			p = next
 		}
-		if whole := billing.PeriodAt(kind, anchor, anchor); kind == billing.Cycle && !whole.Start.Equal(anchor) {
+		if whole := billing.PeriodAt(kind, anchor, anchor); kind == billing.Cycle && !whole.Start.Equal(anchor.Truncate(time.Minute)) {
 			t.Fatalf("the cycle of its anchor %v begins at %v", anchor, whole.Start)
+		}
+		if !p.Start.Equal(p.Start.Truncate(time.Minute)) {
+			t.Fatalf("%s with anchor %v begins within a minute, at %v", kind, anchor, p.Start)
 		}
 	})
 }

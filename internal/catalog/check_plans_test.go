@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -107,6 +108,27 @@ plans:
 	}
 	if diff := cmp.Diff(want, normal.Plans); diff != "" {
 		t.Errorf("the plans (-want +got):\n%s", diff)
+	}
+}
+
+// What the guide to prices shows as lanyard.yaml can be applied.
+func TestGuidesCatalog(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/guides/prices.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(guide), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	var c lanyard.Catalog
+	if err := yaml.Unmarshal([]byte(text), &c); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Merge(State{}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pro := after.APIs["weather"].Plans["pro"]; pro.Period != "cycle" || len(pro.Prices) != 2 {
+		t.Errorf("the guide's plan = %+v, want a cycle and two prices", pro)
 	}
 }
 

@@ -71,7 +71,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 
 func settings(dir, listen, durability string) config.Settings {
 	s, err := config.Load(config.Source{Dir: dir, Getenv: func(name string) string {
-		return map[string]string{"LANYARD_DATA_DIR": dir, "LANYARD_LISTEN": listen, "LANYARD_PUBLIC_URL": "http://localhost:8420", "LANYARD_DURABILITY": durability}[name]
+		return map[string]string{
+			"LANYARD_DATA_DIR": dir, "LANYARD_LISTEN": listen, "LANYARD_PUBLIC_URL": "http://localhost:8420", "LANYARD_DURABILITY": durability,
+			// Nodes that share a database are told of it in the environment.
+			"LANYARD_DATABASE_URL": os.Getenv("LANYARD_DATABASE_URL"), "LANYARD_MASTER_KEY": os.Getenv("LANYARD_MASTER_KEY"),
+		}[name]
 	}})
 	if err != nil {
 		panic(err) // constant input

@@ -3,15 +3,19 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 )
 
 // TestMain is the server when torture started this binary as one.
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
-		if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 			_, _ = os.Stderr.WriteString(err.Error() + "\n")
-			os.Exit(1)
+			os.Exit(1) //nolint:gocritic // the signals end with the process
 		}
 		os.Exit(0)
 	}

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -18,8 +19,8 @@ const (
 	idleAfter  = 5 * time.Second        // what was not touched for that long goes back
 	wantedFor  = 5 * time.Second
 	tidyEvery  = 500 * time.Millisecond
-	deadAfter  = 30 * time.Second
-	leaveAlone = time.Minute // after a period's end, for calls under way
+	deadAfter  = 10 * time.Second // long after such a node refuses everything: it does not know of changes
+	leaveAlone = time.Minute      // after a period's end, for calls under way
 	shards     = 64
 )
 
@@ -35,6 +36,7 @@ type Keeper struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 
+	leases atomic.Int64 // begun
 	once   sync.Once
 	seed   maphash.Seed
 	shards [shards]shard
@@ -62,6 +64,7 @@ type pool struct {
 	emptied time.Time // when the pool had too little
 	short   int64     // how much it had too little for, then
 	gone    bool      // forgotten: a new one is made
+	lease   int       // its number: what another paid for does not go back to this one
 }
 
 func (k *Keeper) start() {
@@ -94,7 +97,9 @@ func (k *Keeper) Release(asks []Ask) {
 			continue
 		}
 		p := k.pool(&asks[i])
-		p.free += asks[i].Cost
+		if p.lease == asks[i].lease {
+			p.free += asks[i].Cost
+		}
 		p.mu.Unlock()
 	}
 }
@@ -142,6 +147,7 @@ func (k *Keeper) take(ctx context.Context, now time.Time, a *Ask) (ok bool, err 
 		}
 	}
 	p.free -= a.Cost
+	a.lease = p.lease
 	return true, nil
 }
 
@@ -157,7 +163,7 @@ func (k *Keeper) lease(ctx context.Context, now time.Time, a *Ask, p *pool) erro
 		return fault.Down(err, "what is left of the quota cannot be found out")
 	}
 	if got.Anew {
-		p.free = 0
+		p.free, p.lease = 0, k.begin()
 	}
 	p.limit, p.free, p.left = a.Limit, p.free+got.Granted, got.Left
 	p.emptied, p.short = time.Time{}, 0
@@ -166,6 +172,9 @@ func (k *Keeper) lease(ctx context.Context, now time.Time, a *Ask, p *pool) erro
 	}
 	return nil
 }
+
+// begin numbers a lease.
+func (k *Keeper) begin() int { return int(k.leases.Add(1)) }
 
 func (k *Keeper) timeout() time.Duration {
 	if k.Timeout == 0 {
@@ -206,7 +215,7 @@ func (k *Keeper) pool(a *Ask) *pool {
 		if p == nil {
 			s.mu.Lock()
 			if p = s.pools[key]; p == nil {
-				p = &pool{end: a.End}
+				p = &pool{end: a.End, lease: k.begin()}
 				s.pools[key] = p
 			}
 			s.mu.Unlock()

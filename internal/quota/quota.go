@@ -30,6 +30,7 @@ type Ask struct {
 	Limit      int64     // units of the whole period
 	Cost       int64
 	seen       Status
+	lease      int // that paid
 }
 
 // Status says how a quota stands. What other nodes hold counts as used.

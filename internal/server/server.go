@@ -138,6 +138,10 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	if err := s.Tail.Start(ctx); err != nil {
 		return nil, err
 	}
+	// The first beat goes before the first call: else a node that leases units of a quota would be taken for dead.
+	if err := s.Tail.Sync(ctx); err != nil {
+		return nil, err
+	}
 	core.Manage.Flush, core.Manage.Wait = s.flush, s.Tail.Wait
 	s.kit = &web.Kit{PublicURL: settings.PublicURL, Proxies: settings.TrustedProxies, Quiet: quiet, Log: s.log, Now: now}
 	if s.mails, err = s.newMails(); err != nil {

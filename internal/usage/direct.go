@@ -117,7 +117,7 @@ func (d *Direct) commit(w work) error {
 	d.number++
 	m := Marker{Node: d.opts.Node, Epoch: d.epoch, Segment: d.number, SHA256: sha256.Sum256(w.records)}
 	if err := d.absorb(m, sums.batch()); err != nil {
-		return fault.Down(err, "the use of this call could not be recorded")
+		return fault.Down(fmt.Errorf("%w: %w", ErrPerhaps, err), "the use of this call could not be recorded")
 	}
 	return nil
 }

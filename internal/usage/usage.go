@@ -48,6 +48,10 @@ type Store interface {
 	AbsorbUsage(ctx context.Context, m Marker, b *Batch) (absorbed bool, err error)
 }
 
+// ErrPerhaps is part of what Record returns when the event may have been counted all the same: the database took it, or not, and did
+// not say.
+var ErrPerhaps = errors.New("the use may have been counted")
+
 // ErrMarkerConflict says that the database absorbed other bytes under the same node, epoch and segment.
 var ErrMarkerConflict = errors.New("usage segment was absorbed with other contents")
 

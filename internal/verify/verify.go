@@ -17,6 +17,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"time"
@@ -306,7 +307,9 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		ev.Charge = digest
 		if err := v.Recorder.Record(&ev); err != nil {
 			v.Limits.Release(d.At, d.requests)
-			v.Quotas.Release(d.asks)
+			if !errors.Is(err, usage.ErrPerhaps) { // else the units stay spent until it is known which were
+				v.Quotas.Release(d.asks)
+			}
 			settle(false)
 			return err
 		}

@@ -18,12 +18,12 @@ run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away
 
 # The tools are built before the tests that run them, so that compiling counts against no test's time limit.
 test: ## run every test, on real databases and in a real browser
-	tools/need postgres node npm chromium
+	tools/need postgres redis-server node npm chromium
 	$(TOOL) gitleaks version > /dev/null
 	$(GO) test -timeout 20m ./...
 
 check: ## lint, races, tidy modules, generated files
-	tools/need gcc postgres node npm chromium
+	tools/need gcc postgres redis-server node npm chromium
 	@echo '== lint and format (.golangci.yml)'
 	$(TOOL) golangci-lint run ./...
 	@echo '== races (the short tests)'

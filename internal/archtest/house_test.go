@@ -35,7 +35,7 @@ var house = []line{
 	{prefix: "internal/", packages: "app user team session factor upstream key grant token catalog usage leak outbox node"},
 	{prefix: "internal/", packages: "changes quota"},
 	// All SQL. The suite that runs it on both engines stands beside it.
-	{prefix: "internal/", packages: "pgtest store store/storetest", order: leftToRight},
+	{prefix: "internal/", packages: "pgtest redistest store store/storetest", order: leftToRight},
 	{prefix: "internal/", packages: "verify signin"},
 	{prefix: "internal/", packages: "manage"},
 	{prefix: "internal/", packages: "notify"},
@@ -67,6 +67,7 @@ var guarded = []struct {
 	{"internal/store", "internal/server internal/store/storetest"},
 	// Support of tests never becomes part of the product.
 	{"internal/pgtest", "internal/store/storetest internal/servertest e2e/..."},
+	{"internal/redistest", ""},
 	{"internal/store/storetest", ""},
 	{"internal/page/pagetest", ""},
 	{"internal/servertest", "e2e/..."},

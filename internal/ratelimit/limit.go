@@ -5,7 +5,7 @@
 // every window/N. Within any stretch of time no more than N + N*stretch/window units pass. All limits of a request are
 // checked before any is spent, and none is spent when one refuses.
 //
-// Memory keeps the integers of one node. Which limits apply to whom, and quotas (how much per period), belong to others.
+// Memory keeps the integers of one node, Shared keeps them in Redis for several. Which limits apply to whom, and quotas (how much per period), belong to others.
 package ratelimit
 
 import (
@@ -31,7 +31,7 @@ type Limit struct {
 	Window time.Duration
 
 	// WhenUnavailable is what to do while a counter shared by several nodes is out of reach: Degrade, Closed or Open;
-	// "" is Degrade. It plays no part in Memory, which shares with nobody.
+	// "" is Degrade (see Shared). It plays no part in Memory, which shares with nobody.
 	WhenUnavailable string
 }
 

@@ -32,6 +32,13 @@ type Outcome struct {
 	Allowed  bool
 	Denied   int      // index of the first request that was refused; -1 when allowed
 	Statuses []Status // the slice that was handed in, with one Status a request appended
+	Spent    Receipt  // by a Local or a Shared: for their Release
+}
+
+// Receipt says when and where a Spend took what it took.
+type Receipt struct {
+	At    time.Time // by the clock that counted
+	Nodes int       // 0: all count together; else each of so many counts its part by itself
 }
 
 // shardCount is the number of locks; a request notes the shards it touches in the bits of a uint64.

@@ -60,6 +60,7 @@ type Beat struct {
 	Name      string
 	StartedAt time.Time
 	Applied   id.Revision
+	Within    time.Duration // how long a node that is not seen may still decide
 }
 
 // Head is the answer to a poll, as of one moment.
@@ -67,6 +68,7 @@ type Head struct {
 	Revision id.Revision
 	Tag      int64     // of the entry at the beat's Applied revision; 0 if there is none
 	Now      time.Time // the database's clock
+	Nodes    int       // that may decide now, the beat's included: seen within the beat's Within
 }
 
 // Snapshot is where a tail begins: the head and all revocations in force, as of one moment.

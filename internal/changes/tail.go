@@ -25,7 +25,7 @@ type Listener interface {
 type Tail struct {
 	Store        Store
 	Listener     Listener
-	Beat         Beat          // Applied is kept by the tail
+	Beat         Beat          // Applied and Within are kept by the tail
 	Every        time.Duration // between polls
 	MaxStaleness time.Duration // how old a confirmation may be for Fresh
 	MaxSkew      time.Duration // how far the node's clock may be off the database's
@@ -36,6 +36,7 @@ type Tail struct {
 	confirmed atomic.Pointer[time.Time]
 	revoked   atomic.Pointer[map[string]time.Time]
 	skew      atomic.Int64
+	nodes     atomic.Int64
 
 	polling sync.Mutex // one poll at a time, in the order they are sent
 	tag     int64      // of the applied entry; guarded by polling
@@ -167,12 +168,13 @@ func (t *Tail) fly(ctx context.Context, f *flight) {
 func (t *Tail) poll(ctx context.Context) error {
 	for {
 		beat := t.Beat
-		beat.Applied = id.Revision(t.applied.Load())
+		beat.Applied, beat.Within = id.Revision(t.applied.Load()), t.silence()
 		sent := t.Now()
 		head, err := t.Store.Poll(ctx, beat)
 		if err != nil {
 			return fault.Down(err, "the database does not answer")
 		}
+		t.nodes.Store(int64(head.Nodes))
 		if head.Revision < beat.Applied || head.Tag != t.tag {
 			t.Log.Warn("the database was restored or replaced: forgetting everything known", "applied", beat.Applied, "head", head.Revision)
 			if err := t.load(ctx); err != nil {
@@ -255,6 +257,14 @@ func (t *Tail) confirm(sent, dbNow time.Time) {
 // Applied is the newest revision this node knows.
 func (t *Tail) Applied() id.Revision { return id.Revision(t.applied.Load()) }
 
+// Nodes is how many nodes may decide, this one included, as of its last poll. A node that nobody has seen for longer than this
+// counts has stopped deciding by itself.
+func (t *Tail) Nodes() int { return max(int(t.nodes.Load()), 1) }
+
+// silence is how long a node that is not seen may still decide: what it knows is that old at most, and its last poll took as
+// long at most.
+func (t *Tail) silence() time.Duration { return 2 * t.MaxStaleness }
+
 // Revoked reports whether the subject was revoked, by this node's memory.
 func (t *Tail) Revoked(subject string) bool {
 	revoked := t.revoked.Load()
@@ -333,7 +343,7 @@ func (t *Tail) Wait(ctx context.Context, rev id.Revision, atMost time.Duration) 
 		return false, err
 	}
 	for {
-		behind, err := t.Store.Behind(ctx, rev, 2*t.MaxStaleness)
+		behind, err := t.Store.Behind(ctx, rev, t.silence())
 		if err != nil && ctx.Err() == nil {
 			return false, fault.Down(err, "the database does not answer")
 		}

@@ -45,7 +45,7 @@ func (m *memory) Poll(_ context.Context, b Beat) (Head, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.polls++
-	h := Head{Now: m.now}
+	h := Head{Now: m.now, Nodes: 2}
 	h.Revision, _ = m.head()
 	for _, e := range m.entries {
 		if e.Revision == b.Applied {
@@ -107,6 +107,9 @@ func TestTailApplies(t *testing.T) {
 	tail, m, l := newTail(t)
 	m.add(Key, "key_1")
 	m.add(App, "app_1")
+	if got := tail.Nodes(); got != 1 {
+		t.Errorf("Nodes before the first poll = %d, want itself", got)
+	}
 	if err := tail.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	}
 	s.quotas = &quota.Keeper{Store: core.Store, Node: s.Node, Spool: s.spoolName(), Recovered: s.recorder.recovered, Now: now, Log: s.log}
 	s.Verifier = verify.New(verify.Config{
-		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.NewMemory(now()), Quotas: s.quotas, Management: core.Management,
+		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.Local{Memory: ratelimit.NewMemory(now())}, Quotas: s.quotas, Management: core.Management,
 		Identifier: s.identifier, Now: now, Log: s.log,
 	})
 	s.Verifier.SetSystemTeam(core.SystemTeam)

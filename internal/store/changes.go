@@ -73,8 +73,9 @@ func (s *Store) Poll(ctx context.Context, b changes.Beat) (changes.Head, error) 
 			INSERT INTO node (id, name, started_at, seen_at, applied) VALUES ($1, $2, $3, `+s.engine.clock()+`, $4)
 			ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, applied = excluded.applied
 			RETURNING seen_at, (SELECT revision FROM change_head WHERE id = 1),
-				COALESCE((SELECT tag FROM change_entry WHERE revision = CAST($4 AS BIGINT)), 0)`,
-			string(b.Node), b.Name, micros(b.StartedAt), int64(b.Applied)).Scan(&now, &h.Revision, &h.Tag)
+				COALESCE((SELECT tag FROM change_entry WHERE revision = CAST($4 AS BIGINT)), 0),
+				(SELECT COUNT(*) + 1 FROM node n WHERE n.id <> CAST($1 AS TEXT) AND n.seen_at > `+s.engine.clock()+` - CAST($5 AS BIGINT))`,
+			string(b.Node), b.Name, micros(b.StartedAt), int64(b.Applied), b.Within.Microseconds()).Scan(&now, &h.Revision, &h.Tag, &h.Nodes)
 		h.Now = moment(now)
 		return err
 	}))

@@ -56,6 +56,16 @@ type Owners interface {
 	GrantForDecision(ctx context.Context, grant id.Grant) (*grant.Grant, error)
 }
 
+// Limits count how fast somebody calls: ratelimit.Local on one node, ratelimit.Shared on several. All of one call's requests are
+// checked before any is spent.
+type Limits interface {
+	// Check answers as Spend would and spends nothing. into is appended to.
+	Check(ctx context.Context, now time.Time, reqs []ratelimit.Request, into []ratelimit.Status) ratelimit.Outcome
+	Spend(ctx context.Context, now time.Time, reqs []ratelimit.Request, into []ratelimit.Status) ratelimit.Outcome
+	// Release gives back what an allowed Spend took.
+	Release(ctx context.Context, spent ratelimit.Receipt, reqs []ratelimit.Request)
+}
+
 // Config is what a Verifier is made of.
 type Config struct {
 	Store      Store
@@ -63,7 +73,7 @@ type Config struct {
 	Tokens     Opener
 	Tail       *changes.Tail // its Listener is set to the Verifier
 	Recorder   usage.Recorder
-	Limits     *ratelimit.Memory
+	Limits     Limits
 	Quotas     Quotas
 	Management *policy.API                  // the API `lanyard`
 	Identifier func(api lanyard.API) string // the audience of an API that declares none

@@ -5,7 +5,7 @@
 //	                    signature, remembered by digest
 //	3 status at now     expired, revoked, rotated, disabled, owner suspended: pure
 //	4 policy.Evaluate   mode, operation, kinds, scopes, subscription, address, origin: pure
-//	5 quota and limits  reserved all or none
+//	5 quota and limits  reserved all or none; limits in memory or in Redis
 //	6 usage.Record      durable before the answer leaves
 //
 // A refused credential is a value, a Decision; an error means that Verify could not decide, and the caller fails closed.
@@ -98,6 +98,7 @@ type Decision struct {
 	app       *appEntry
 	requests  []ratelimit.Request
 	asks      []quota.Ask
+	spent     ratelimit.Receipt
 	bound     binding // of this request, whichever try it is
 }
 
@@ -265,7 +266,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 			return err
 		}
 		if d.Code == policy.Valid {
-			v.spend(d, cost, v.Limits.Check)
+			v.check(ctx, d, cost)
 		}
 		v.word(d, req)
 		return nil
@@ -277,7 +278,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 	}
 	if paid {
 		// Paid within the last ten minutes: only report, with nothing left to refuse for the limits' sake.
-		v.spend(d, 0, v.Limits.Check)
+		v.check(ctx, d, 0)
 		if err := v.foresee(ctx, d, 0); err != nil {
 			return err
 		}
@@ -291,7 +292,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 	}
 	reserved := d.Code == policy.Valid
 	if reserved {
-		v.spend(d, cost, v.Limits.Spend)
+		v.spend(ctx, d, cost)
 	}
 	if d.Code != policy.Valid {
 		if reserved {
@@ -306,7 +307,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		ev := v.event(req, d, cost)
 		ev.Charge = digest
 		if err := v.Recorder.Record(&ev); err != nil {
-			v.Limits.Release(d.At, d.requests)
+			v.Limits.Release(ctx, d.spent, d.requests)
 			if !errors.Is(err, usage.ErrPerhaps) { // else the units stay spent until it is known which were
 				v.Quotas.Release(d.asks)
 			}
@@ -358,17 +359,33 @@ func (d *Decision) payer() string {
 	return string(d.App)
 }
 
-func (v *Verifier) spend(d *Decision, cost int64, ask func(time.Time, []ratelimit.Request, []ratelimit.Status) ratelimit.Outcome) {
-	if len(d.requests) == 0 {
-		return
+// check asks the limits what spend would answer.
+func (v *Verifier) check(ctx context.Context, d *Decision, cost int64) {
+	if len(d.requests) > 0 {
+		d.limited(v.Limits.Check(ctx, d.At, d.costing(cost), d.Limits[:0]))
 	}
+}
+
+// spend takes the cost from every limit, or refuses.
+func (v *Verifier) spend(ctx context.Context, d *Decision, cost int64) {
+	if len(d.requests) > 0 {
+		d.limited(v.Limits.Spend(ctx, d.At, d.costing(cost), d.Limits[:0]))
+	}
+}
+
+func (d *Decision) costing(cost int64) []ratelimit.Request {
 	for i := range d.requests {
 		d.requests[i].Cost = cost
 	}
-	out := ask(d.At, d.requests, d.Limits[:0])
-	d.Limits = out.Statuses
+	return d.requests
+}
+
+// limited notes how the limits stand, and which of them refused first: limits of what is smaller come before those of what
+// holds it.
+func (d *Decision) limited(out ratelimit.Outcome) {
+	d.Limits, d.spent = out.Statuses, out.Spent
 	if !out.Allowed {
-		d.Code, d.DeniedBy = policy.RateLimited, d.requests[out.Denied].Limit.Name
+		d.refuse(policy.RateLimited, d.requests[out.Denied].Limit.Name)
 		d.RetryAfter = ratelimit.RetryAfter(out.Statuses)
 	}
 }

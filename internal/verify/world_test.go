@@ -174,7 +174,7 @@ func newWorld(tb testing.TB) *world {
 	w.minter = &token.Minter{Keys: w.ring, Issuer: "https://auth.test", Now: w.clock.Now}
 	w.quotas = &quota.Keeper{Store: w.faulty, Node: w.tail.Beat.Node, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler)}
 	w.v = verify.New(verify.Config{
-		Store: w.faulty, Ring: w.ring, Tail: w.tail, Recorder: w.rec, Limits: ratelimit.NewMemory(w.clock.Now()), Quotas: w.quotas, Management: catalog.Management("https://auth.test"),
+		Store: w.faulty, Ring: w.ring, Tail: w.tail, Recorder: w.rec, Limits: ratelimit.Local{Memory: ratelimit.NewMemory(w.clock.Now())}, Quotas: w.quotas, Management: catalog.Management("https://auth.test"),
 		Tokens:     w.minter,
 		Identifier: func(a lanyard.API) string { return "https://auth.test/apis/" + a.Name }, Now: w.clock.Now, Log: slog.New(slog.DiscardHandler),
 	})

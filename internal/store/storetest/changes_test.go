@@ -79,15 +79,27 @@ func TestRevisionOrderIsCommitOrder(t *testing.T) {
 func TestPoll(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		st := db.open(t)
-		beat := changes.Beat{Node: id.New[id.Node](), Name: "here", StartedAt: t0}
-		got, err := st.Poll(ctx, beat)
-		if err != nil || got.Revision != 0 || got.Tag != 0 || got.Now.IsZero() {
-			t.Errorf("Poll of an empty log = %+v, %v", got, err)
+		beat := changes.Beat{Node: id.New[id.Node](), Name: "here", StartedAt: t0, Within: time.Minute}
+		for range 2 {
+			got, err := st.Poll(ctx, beat)
+			if err != nil || got.Revision != 0 || got.Tag != 0 || got.Now.IsZero() || got.Nodes != 1 {
+				t.Errorf("Poll of an empty log = %+v, %v", got, err)
+			}
 		}
+		other := changes.Beat{Node: id.New[id.Node](), StartedAt: t0, Within: time.Minute}
+		if got, err := st.Poll(ctx, other); err != nil || got.Nodes != 2 {
+			t.Errorf("Poll beside another node = %+v, %v, want 2 nodes", got, err)
+		}
+		other.Within = -time.Hour
+		if got, err := st.Poll(ctx, other); err != nil || got.Nodes != 1 {
+			t.Errorf("Poll beside a node unseen = %+v, %v, want 1 node", got, err)
+		}
+		must(t, st.LeaveNode(ctx, other.Node))
 		newTeam(t, st)
 		newTeam(t, st)
 		beat.Applied = 1
-		if got, err = st.Poll(ctx, beat); err != nil || got.Revision != 2 {
+		got, err := st.Poll(ctx, beat)
+		if err != nil || got.Revision != 2 {
 			t.Errorf("Poll = %+v, %v, want revision 2", got, err)
 		}
 		if entries, err := st.ChangesAfter(ctx, 0, 1); err != nil || entries[0].Tag != got.Tag {

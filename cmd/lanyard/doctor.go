@@ -67,6 +67,9 @@ func (p *program) examine(ctx context.Context) []finding {
 	}
 	found = append(found, checkFiles(settings)...)
 	found = append(found, p.checkDatabase(ctx, settings)...)
+	if !settings.RedisURL.IsZero() {
+		found = append(found, checkRedis(ctx, settings))
+	}
 	found = append(found, checkSpool(settings))
 	return append(found, p.checkServer(ctx, settings)...)
 }

@@ -74,3 +74,11 @@ func checkSpool(s config.Settings) finding {
 	}
 	return fine("spool", "nothing was put aside")
 }
+
+// checkRedis counts in Redis once, as the server does.
+func checkRedis(ctx context.Context, s config.Settings) finding {
+	if err := server.CheckRedis(ctx, s); err != nil {
+		return fail("redis", sentence(err)+"; meanwhile each node counts limits by itself: start Redis, or correct LANYARD_REDIS_URL")
+	}
+	return fine("redis", "answers; limits are counted there, for all nodes together")
+}

@@ -27,6 +27,7 @@ type Settings struct {
 	PublicURL         string         `env:"LANYARD_PUBLIC_URL"`
 	DataDir           string         `env:"LANYARD_DATA_DIR" envDefault:"./data"`
 	DatabaseURL       secret.Secret  // LANYARD_DATABASE_URL: it may hold a password
+	RedisURL          secret.Secret  // LANYARD_REDIS_URL: it may hold a password; zero: limits are counted by each node
 	MasterKey         secret.Secret  // LANYARD_MASTER_KEY
 	MasterKeyPrevious secret.Secret  // LANYARD_MASTER_KEY_PREVIOUS
 	KeyPrefix         string         `env:"LANYARD_KEY_PREFIX"`
@@ -66,7 +67,7 @@ const (
 // unbuilt are settings of CONTRACT that this version does not act on. Ignoring one silently could open what it was meant
 // to close, so a server refuses to start with it.
 var unbuilt = []string{
-	"LANYARD_REDIS_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 var plain = []string{
@@ -123,7 +124,7 @@ func Load(from Source) (Settings, error) {
 		return s, fault.New(fault.Invalid, "a setting cannot be read: %s", strings.TrimPrefix(err.Error(), "env: "))
 	}
 	for name, into := range map[string]*secret.Secret{
-		"LANYARD_DATABASE_URL": &s.DatabaseURL, "LANYARD_MASTER_KEY": &s.MasterKey, "LANYARD_MASTER_KEY_PREVIOUS": &s.MasterKeyPrevious,
+		"LANYARD_DATABASE_URL": &s.DatabaseURL, "LANYARD_REDIS_URL": &s.RedisURL, "LANYARD_MASTER_KEY": &s.MasterKey, "LANYARD_MASTER_KEY_PREVIOUS": &s.MasterKeyPrevious,
 		"LANYARD_SMTP_URL": &s.SMTPURL, "LANYARD_ADMIN_PASSWORD": &s.AdminPassword,
 	} {
 		if *into, err = Secret(getenv, name); err != nil {

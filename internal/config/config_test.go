@@ -71,7 +71,6 @@ func TestLoadRefuses(t *testing.T) {
 		{"LANYARD_TLS_CERT_FILE", "cert.pem", "go together"},
 		{"LANYARD_LOG", "xml", "text or json"},
 		{"LANYARD_KEY_PREFIX", "Acme!", "LANYARD_KEY_PREFIX"},
-		{"LANYARD_REDIS_URL", "redis://localhost", "does not act on it yet"},
 		{"LANYARD_MASTER_KEY_FILE", "/nowhere/at/all", "cannot be read"},
 	} {
 		_, err := load(t, map[string]string{test.name: test.value}, "")

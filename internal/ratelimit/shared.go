@@ -72,7 +72,7 @@ func NewShared(o SharedOptions) (*Shared, error) {
 	dial, err := valkey.ParseURL(o.URL.Reveal())
 	if err != nil || len(dial.InitAddress) > maxRedisAddr && dial.Sentinel.MasterSet == "" {
 		// The parser's error quotes the URL, and with it the password.
-		return nil, fault.New(fault.Invalid, "the Redis URL cannot be read: it must read redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix:///path/to/socket")
+		return nil, fault.New(fault.Invalid, "LANYARD_REDIS_URL must read redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix:///path/to/socket")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = callTimeout

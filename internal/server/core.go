@@ -35,6 +35,8 @@ type Options struct {
 	Random  io.Reader
 	Sender  notify.Sender // nil: by SMTP, where the settings name a server
 	Gateway *Gateway      // who answers the calls of APIs; nil: the example, which an admin may declare
+
+	RedisTimeout time.Duration // of a call; 0: 5 ms
 }
 
 func (o *Options) complete() {

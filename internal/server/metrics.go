@@ -36,6 +36,16 @@ func (s *Server) newMetrics() http.Handler {
 	counter("lanyard_usage_groups_total", "Writes that carried them.", func() float64 { return float64(s.recorder.Stats().Groups) })
 	counter("lanyard_usage_failed_total", "Uses that could not be made durable; their calls were answered 503.", func() float64 { return float64(s.recorder.Stats().Failed) })
 	counter("lanyard_usage_dropped_total", "Refusals that were not noted because too many came at once.", func() float64 { return float64(s.recorder.Stats().Dropped) })
+	if s.Shared != nil {
+		gauge("lanyard_redis_open", "1 while no call goes to Redis, because the last ones failed, and limits are counted by each node.", func() float64 {
+			if s.Shared.Stats().Open {
+				return 1
+			}
+			return 0
+		})
+		counter("lanyard_redis_calls_total", "Calls to Redis that count limits.", func() float64 { return float64(s.Shared.Stats().Calls) })
+		counter("lanyard_redis_failures_total", "Of them, those that were not answered in time.", func() float64 { return float64(s.Shared.Stats().Failures) })
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux

@@ -55,6 +55,7 @@ type Server struct {
 	Verifier *verify.Verifier
 	Tail     *changes.Tail
 	Node     id.Node
+	Shared   *ratelimit.Shared // nil: limits are counted in memory
 	recorder recorder
 	quotas   *quota.Keeper
 	kit      *web.Kit
@@ -130,18 +131,29 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 		Now: now, Log: s.log,
 	}
 	s.quotas = &quota.Keeper{Store: core.Store, Node: s.Node, Spool: s.spoolName(), Recovered: s.recorder.recovered, Now: now, Log: s.log}
+	limits, err := s.newLimits()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.closeRedis()
+		}
+	}()
 	s.Verifier = verify.New(verify.Config{
-		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: ratelimit.Local{Memory: ratelimit.NewMemory(now())}, Quotas: s.quotas, Management: core.Management,
+		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: limits, Quotas: s.quotas, Management: core.Management,
 		Identifier: s.identifier, Now: now, Log: s.log,
 	})
 	s.Verifier.SetSystemTeam(core.SystemTeam)
 	if err := s.Tail.Start(ctx); err != nil {
 		return nil, err
 	}
-	// The first beat goes before the first call: else a node that leases units of a quota would be taken for dead.
+	// The first beat goes before the first call: else a node that leases units of a quota would be taken for dead, and one that
+	// counts a part of a limit would not be known to the others.
 	if err := s.Tail.Sync(ctx); err != nil {
 		return nil, err
 	}
+	s.reachRedis(ctx)
 	core.Manage.Flush, core.Manage.Wait = s.flush, s.Tail.Wait
 	s.kit = &web.Kit{PublicURL: settings.PublicURL, Proxies: settings.TrustedProxies, Quiet: quiet, Log: s.log, Now: now}
 	if s.mails, err = s.newMails(); err != nil {
@@ -194,6 +206,9 @@ func (s *Server) identifier(api lanyard.API) string {
 // Handler is the server's main surface, for tests and for whoever listens by themselves.
 func (s *Server) Handler() http.Handler { return s.handler }
 
+// Metrics is what the listener of metrics serves.
+func (s *Server) Metrics() http.Handler { return s.metrics }
+
 // Pages is what the server's pages are made with, for whoever adds one.
 func (s *Server) Pages() *page.Kit { return s.pages }
 
@@ -240,6 +255,7 @@ func (s *Server) Start(ctx context.Context) (stop func() error) {
 		s.quotas.Run,
 		s.chores,
 		s.deliver,
+		s.runRedis,
 	} {
 		running.Add(1)
 		go func() {
@@ -256,6 +272,7 @@ func (s *Server) Start(ctx context.Context) (stop func() error) {
 		}
 		cancel()
 		running.Wait()
+		s.closeRedis()
 		if err := s.quotas.GiveBack(last); err != nil {
 			s.log.Warn("blocks of quotas could not be given back; the next start does", "error", err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/notify"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/server"
 )
 
@@ -28,6 +29,7 @@ type Options struct {
 	Master      keyring.Master // the zero value: one is made
 	Durability  string         // "" is the default of the database
 	PublicURL   string         // the issuer; "" is where the node listens. Nodes of one deployment have one
+	RedisURL    secret.Secret  // such as that of redistest.New; zero: limits are counted in memory. Calls have a second each
 	Now         func() time.Time
 	Log         *slog.Logger
 	Settings    func(*config.Settings) // last changes
@@ -73,6 +75,7 @@ func Settings(tb testing.TB, o Options) config.Settings {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s.RedisURL = o.RedisURL
 	if o.Settings != nil {
 		o.Settings(&s)
 	}
@@ -101,7 +104,7 @@ func TryStart(tb testing.TB, o Options) (*Node, error) {
 	n.URL = "http://" + n.http.Listener.Addr().String()
 	o.PublicURL = cmp.Or(o.PublicURL, n.URL)
 	n.Settings = Settings(tb, o)
-	s, err := server.New(tb.Context(), n.Settings, server.Options{Now: o.Now, Log: o.Log, Sender: n.Mails})
+	s, err := server.New(tb.Context(), n.Settings, server.Options{Now: o.Now, Log: o.Log, Sender: n.Mails, RedisTimeout: time.Second})
 	if err != nil {
 		return nil, errors.Join(err, n.http.Listener.Close())
 	}

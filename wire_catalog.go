@@ -18,6 +18,8 @@ type API struct {
 	Operations map[string]Operation `json:"operations,omitempty" yaml:"operations,omitempty"`
 	Meters     map[string]Meter     `json:"meters,omitempty" yaml:"meters,omitempty" doc:"What is counted beside requests and units"`
 	Plans      map[string]Plan      `json:"plans,omitempty" yaml:"plans,omitempty"`
+	Limits     []string             `json:"limits,omitempty" yaml:"limits,omitempty" maxItems:"8" doc:"For all callers together, such as 1000/second"`
+	UserLimits []string             `json:"user_limits,omitempty" yaml:"user_limits,omitempty" maxItems:"8" doc:"For each user, whatever the app, such as 60/minute"`
 }
 
 // Route is a place at the gateway.
@@ -56,8 +58,9 @@ type Operation struct {
 	Cost   *int64   `json:"cost,omitempty" yaml:"cost,omitempty" minimum:"0" maximum:"1000000"`
 }
 
-// Plan is limits, quota and prices a team can be subscribed to. Limits read "60/minute", a quota "1000/month". Amounts of
-// money are decimal text with at most six places, such as "0.002"; YAML may leave the quotes away.
+// Plan is limits, quota and prices a team can be subscribed to. Limits read "60/minute", or "60/minute closed" to say what
+// happens while a shared counter is out of reach; a quota reads "1000/month". Amounts of money are decimal text with at most six
+// places, such as "0.002"; YAML may leave the quotes away.
 type Plan struct {
 	Default    bool     `json:"default,omitempty" yaml:"default,omitempty"`
 	Text       string   `json:"text,omitempty" yaml:"text,omitempty" maxLength:"200"`
@@ -110,6 +113,7 @@ type Team struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Suspended bool      `json:"suspended"`
+	Limits    []Limit   `json:"limits,omitempty" doc:"Shared by all apps of the team, on all APIs"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -121,8 +125,9 @@ type TeamInput struct {
 
 // TeamPatch changes a team. Suspended teams' credentials are refused with owner_suspended.
 type TeamPatch struct {
-	Name      *string `json:"name,omitempty" minLength:"1" maxLength:"100"`
-	Suspended *bool   `json:"suspended,omitempty"`
+	Name      *string  `json:"name,omitempty" minLength:"1" maxLength:"100"`
+	Suspended *bool    `json:"suspended,omitempty"`
+	Limits    *[]Limit `json:"limits,omitempty" maxItems:"8" doc:"Replaces all of them; needs server reach"`
 }
 
 // Member is a user in a team.
@@ -138,6 +143,7 @@ type User struct {
 	Name      string    `json:"name,omitempty"`
 	Admin     bool      `json:"admin"`
 	Disabled  bool      `json:"disabled"`
+	Limits    []Limit   `json:"limits,omitempty" doc:"For all calls on the user's behalf, through whatever app and on all APIs"`
 	CreatedAt time.Time `json:"created_at"`
 }
 
@@ -151,10 +157,11 @@ type UserInput struct {
 
 // UserPatch changes what it names.
 type UserPatch struct {
-	Name         *string `json:"name,omitempty" maxLength:"100"`
-	Disabled     *bool   `json:"disabled,omitempty"`
-	Admin        *bool   `json:"admin,omitempty"`
-	RevokeTokens bool    `json:"revoke_tokens,omitempty" doc:"true ends every session, access token and personal token of the user"`
+	Name         *string  `json:"name,omitempty" maxLength:"100"`
+	Disabled     *bool    `json:"disabled,omitempty"`
+	Admin        *bool    `json:"admin,omitempty"`
+	Limits       *[]Limit `json:"limits,omitempty" maxItems:"8" doc:"Replaces all of them"`
+	RevokeTokens bool     `json:"revoke_tokens,omitempty" doc:"true ends every session, access token and personal token of the user"`
 }
 
 // Subscription is which plan a team has for an API.

@@ -24,6 +24,7 @@ const (
 	maxScopes        = 500
 	maxPlans         = 50
 	maxMeters        = 20
+	maxLimits        = 8
 	maxURI           = 500
 )
 
@@ -55,7 +56,7 @@ func Normalise(name string, a lanyard.API) (lanyard.API, error) {
 	setDefault(&token.Lifetime, map[string]string{"jwt": "15m", "opaque": "1h"}[token.Format])
 	a.Token = &token
 	a.Scopes, a.Operations, a.Plans = maps.Clone(a.Scopes), maps.Clone(a.Operations), maps.Clone(a.Plans)
-	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkMeters, checkPlans} {
+	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkMeters, checkPlans, checkAPILimits} {
 		if err := check(&a); err != nil {
 			return a, err
 		}
@@ -83,6 +84,8 @@ func checkSizes(a *lanyard.API) error {
 		{"operations", len(a.Operations), maxOperations},
 		{"meters", len(a.Meters), maxMeters},
 		{"plans", len(a.Plans), maxPlans},
+		{"limits", len(a.Limits), maxLimits},
+		{"user_limits", len(a.UserLimits), maxLimits},
 	}
 	for i, r := range a.Routes {
 		sizes = append(sizes, size{fmt.Sprintf("routes[%d].host", i), len(r.Host), 253}, size{fmt.Sprintf("routes[%d].prefix", i), len(r.Prefix), 200})
@@ -97,7 +100,7 @@ func checkSizes(a *lanyard.API) error {
 		sizes = append(sizes, size{"operations." + name, len(name), 512}, size{"operations." + name + ".scopes", len(a.Operations[name].Scopes), 20})
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.Plans)) {
-		sizes = append(sizes, size{"plans." + name + ".limits", len(a.Plans[name].Limits), 8})
+		sizes = append(sizes, size{"plans." + name + ".limits", len(a.Plans[name].Limits), maxLimits})
 	}
 	for _, s := range sizes {
 		if s.n > s.most {

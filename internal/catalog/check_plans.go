@@ -61,7 +61,7 @@ func checkPlans(a *lanyard.API) error {
 			}
 			defaultPlan = name
 		}
-		if err := checkLimits(field, p.Limits); err != nil {
+		if err := checkLimits(field+".limits", p.Limits); err != nil {
 			return err
 		}
 		if p.Quota != "" {
@@ -78,15 +78,23 @@ func checkPlans(a *lanyard.API) error {
 	return nil
 }
 
+// checkAPILimits checks the limits of all callers together, and of each user.
+func checkAPILimits(a *lanyard.API) error {
+	if err := checkLimits("limits", a.Limits); err != nil {
+		return err
+	}
+	return checkLimits("user_limits", a.UserLimits)
+}
+
 func checkLimits(field string, limits []string) error {
 	seen := map[time.Duration]bool{}
 	for i, text := range limits {
 		l, err := ratelimit.ParseLimit(text)
 		if err != nil {
-			return fault.Field(fmt.Sprintf("%s.limits[%d]", field, i), "%s", err)
+			return fault.Field(fmt.Sprintf("%s[%d]", field, i), "%s", err)
 		}
 		if seen[l.Window] {
-			return fault.Field(fmt.Sprintf("%s.limits[%d]", field, i), "there is a limit for this window already")
+			return fault.Field(fmt.Sprintf("%s[%d]", field, i), "there is a limit for this window already")
 		}
 		seen[l.Window] = true
 	}

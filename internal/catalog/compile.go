@@ -17,6 +17,8 @@ type Compiled struct {
 	Policy     *policy.API
 	PlanLimits map[string][]ratelimit.Limit // by plan
 	PlanQuotas map[string]billing.Quota     // by plan, of those that have one
+	Limits     []ratelimit.Limit            // of all callers together
+	UserLimits []ratelimit.Limit            // of each user
 }
 
 // Compile turns a normalised declaration into its compiled form. identifier is used where the declaration names none.
@@ -40,12 +42,8 @@ func Compile(a lanyard.API, identifier string) (*Compiled, error) {
 		if plan.Default {
 			c.Policy.DefaultPlan = name
 		}
-		for _, text := range plan.Limits {
-			l, err := ratelimit.ParseLimit(text)
-			if err != nil {
-				return nil, fmt.Errorf("compile API %s, plan %s: %w", a.Name, name, err)
-			}
-			c.PlanLimits[name] = append(c.PlanLimits[name], l)
+		if c.PlanLimits[name], err = limitsOf("plan", plan.Limits); err != nil {
+			return nil, fmt.Errorf("compile API %s, plan %s: %w", a.Name, name, err)
 		}
 		if plan.Quota != "" {
 			if c.PlanQuotas[name], err = billing.ParseQuota(plan.Quota); err != nil {
@@ -53,7 +51,26 @@ func Compile(a lanyard.API, identifier string) (*Compiled, error) {
 			}
 		}
 	}
+	if c.Limits, err = limitsOf("api", a.Limits); err != nil {
+		return nil, fmt.Errorf("compile API %s: %w", a.Name, err)
+	}
+	if c.UserLimits, err = limitsOf("api-user", a.UserLimits); err != nil {
+		return nil, fmt.Errorf("compile API %s: %w", a.Name, err)
+	}
 	return c, nil
+}
+
+// limitsOf reads limits and names them after whose they are.
+func limitsOf(whose string, texts []string) ([]ratelimit.Limit, error) {
+	var limits []ratelimit.Limit
+	for _, text := range texts {
+		l, err := ratelimit.ParseLimit(text)
+		if err != nil {
+			return nil, err
+		}
+		limits = append(limits, l.Of(whose))
+	}
+	return limits, nil
 }
 
 func policyScopes(scopes map[string]lanyard.Scope) []policy.Scope {

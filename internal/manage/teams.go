@@ -86,13 +86,13 @@ func (s *Service) Teams(ctx context.Context, actor audit.Actor, name string, lis
 }
 
 // UpdateTeam changes what the patch names. A suspended team's credentials are refused with owner_suspended. It needs
-// lanyard.users.write; suspending and lifting a suspension need it for the whole server.
+// lanyard.users.write; suspending, lifting a suspension and setting limits need it for the whole server.
 func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID string, patch lanyard.TeamPatch) (lanyard.Team, error) {
 	reach, err := s.may(actor, usersWrite)
 	if err != nil {
 		return lanyard.Team{}, err
 	}
-	if patch.Suspended != nil {
+	if patch.Suspended != nil || patch.Limits != nil {
 		if err := s.mayOnServer(actor, usersWrite); err != nil {
 			return lanyard.Team{}, err
 		}
@@ -108,6 +108,9 @@ func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID stri
 	}
 	if patch.Suspended != nil {
 		d["suspended"] = boolText(*patch.Suspended)
+	}
+	if patch.Limits != nil {
+		d["limits"] = limitsText(*patch.Limits)
 	}
 	updated, _, err := s.TeamStore.UpdateTeam(ctx, reach, parsed, actor.New(now, "team.update", teamID, parsed, said(d)), func(t *team.Team) error {
 		return patchTeam(t, patch, now)
@@ -127,6 +130,13 @@ func patchTeam(t *team.Team, patch lanyard.TeamPatch, now time.Time) error {
 			return err
 		}
 		t.Name = *patch.Name
+	}
+	if patch.Limits != nil {
+		limits, err := limitsFrom(*patch.Limits)
+		if err != nil {
+			return err
+		}
+		t.Limits = limits
 	}
 	if patch.Suspended != nil {
 		switch {

@@ -149,6 +149,9 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 	if patch.Admin != nil {
 		d["admin"] = boolText(*patch.Admin)
 	}
+	if patch.Limits != nil {
+		d["limits"] = limitsText(*patch.Limits)
+	}
 	updated, _, err := s.UserStore.UpdateUser(ctx, parsed, actor.New(now, "user.update", userID, "", said(d)), func(u *user.User) error {
 		if err := s.withholdsUser(actor, u, patch); err != nil {
 			return err
@@ -178,6 +181,13 @@ func patchUser(u *user.User, patch lanyard.UserPatch, now time.Time) error {
 	}
 	if patch.Admin != nil {
 		u.Admin = *patch.Admin
+	}
+	if patch.Limits != nil {
+		limits, err := limitsFrom(*patch.Limits)
+		if err != nil {
+			return err
+		}
+		u.Limits = limits
 	}
 	if patch.RevokeTokens {
 		u.Epoch++

@@ -153,11 +153,11 @@ func wireSession(s *session.Session) lanyard.Session {
 }
 
 func wireTeam(t *team.Team) lanyard.Team {
-	return lanyard.Team{ID: string(t.ID), Name: t.Name, Suspended: !t.SuspendedAt.IsZero(), CreatedAt: t.CreatedAt}
+	return lanyard.Team{ID: string(t.ID), Name: t.Name, Suspended: !t.SuspendedAt.IsZero(), Limits: wireLimits(t.Limits), CreatedAt: t.CreatedAt}
 }
 
 func wireUser(u *user.User) lanyard.User {
-	return lanyard.User{ID: string(u.ID), Email: u.Email, Name: u.Name, Admin: u.Admin, Disabled: !u.DisabledAt.IsZero(), CreatedAt: u.CreatedAt}
+	return lanyard.User{ID: string(u.ID), Email: u.Email, Name: u.Name, Admin: u.Admin, Disabled: !u.DisabledAt.IsZero(), Limits: wireLimits(u.Limits), CreatedAt: u.CreatedAt}
 }
 
 func wireEvent(ev audit.Event) lanyard.AuditEvent {

@@ -68,16 +68,20 @@ var words = [...]struct {
 }{{"second", time.Second}, {"minute", time.Minute}, {"hour", time.Hour}, {"day", 24 * time.Hour}}
 
 // ParseLimit reads the form of lanyard.yaml: `60/minute`, with second, minute, hour or day, or a duration as in
-// `100/90s`. The limit is named after its window (`per-minute`, `per-90s`); callers may rename it. Refusals are
-// *fault.Error of kind Invalid.
+// `100/90s`; what to do when the shared counter is out of reach may follow a blank, as in `60/minute closed`. The limit is
+// named after its window (`per-minute`, `per-90s`); callers may rename it. Refusals are *fault.Error of kind Invalid.
 func ParseLimit(text string) (Limit, error) {
-	count, window, ok := strings.Cut(text, "/")
+	rate, when, said := strings.Cut(text, " ")
+	if said && when != Degrade && when != Closed && when != Open {
+		return Limit{}, badLimit(text)
+	}
+	count, window, ok := strings.Cut(rate, "/")
 	n, err := strconv.ParseInt(count, 10, 64)
 	// Only canonical digits: ParseInt would also take "+60" and "060".
 	if !ok || err != nil || strconv.FormatInt(n, 10) != count {
 		return Limit{}, badLimit(text)
 	}
-	l := Limit{N: n}
+	l := Limit{N: n, WhenUnavailable: when}
 	for _, w := range words {
 		if window == w.name {
 			l.Window = w.window
@@ -99,11 +103,23 @@ func ParseLimit(text string) (Limit, error) {
 }
 
 func badLimit(text string) error {
-	return fault.Field("limit", "%.40q is no limit: want a number, a slash and second, minute, hour, day or a duration, such as 60/minute or 100/90s", text)
+	return fault.Field("limit", "%.40q is no limit: want a number, a slash and second, minute, hour, day or a duration, such as 60/minute or 100/90s, and may say degrade, closed or open after a blank", text)
 }
 
-// String returns the canonical form, which ParseLimit reads: `60/minute`, `100/90s`, `5/2h`. It leaves the name out.
-func (l Limit) String() string { return strconv.FormatInt(l.N, 10) + "/" + l.windowText() }
+// Of returns the limit with a name that tells whose it is: `per-minute` of the team is `team-per-minute`.
+func (l Limit) Of(whose string) Limit {
+	l.Name = whose + "-" + l.Name
+	return l
+}
+
+// String returns the canonical form, which ParseLimit reads: `60/minute`, `100/90s`, `5/2h closed`. It leaves the name out.
+func (l Limit) String() string {
+	rate := strconv.FormatInt(l.N, 10) + "/" + l.windowText()
+	if l.WhenUnavailable == "" {
+		return rate
+	}
+	return rate + " " + l.WhenUnavailable
+}
 
 func (l Limit) windowText() string {
 	for _, w := range words {

@@ -14,6 +14,7 @@ func TestParseLimitRefuses(t *testing.T) {
 		"", "/", "60", "60/", "/minute", "0/minute", "-1/minute", "+60/minute", "060/minute", "6_0/minute", " 60/minute", "60 /minute",
 		"60/minute ", "60/Minute", "60/minutes", "60/week", "1e3/minute", "6.5/minute", "60/90", "60/+90s", "60/-90s", "60/.5h", "60/1500ms",
 		"60/0s", "60/999ms", "60/745h", "60/minute/hour", "1000000001/second", "9223372036854775808/second", "60/99999999999h", "６０/minute", "60/minute\n",
+		"60/minute  closed", "60/minute Closed", "60/minute shut", "60/minute closed ", "60/minute open open", "closed", " closed",
 	} {
 		if got, err := ParseLimit(text); fault.KindOf(err) != fault.Invalid || got != (Limit{}) {
 			t.Errorf("ParseLimit(%q) = %v, %v, want an invalid_request", text, got, err)
@@ -37,6 +38,12 @@ func TestParseLimit(t *testing.T) {
 		{"7/2h", "7/2h", "per-2h", 7, 2 * time.Hour},
 		{"1/744h", "1/744h", "per-744h", 1, MaxWindow},
 	} {
+		for _, when := range []string{Degrade, Closed, Open} {
+			want := Limit{Name: tc.name, N: tc.n, Window: tc.window, WhenUnavailable: when}
+			if got, err := ParseLimit(tc.text + " " + when); err != nil || got != want || got.String() != tc.canonical+" "+when {
+				t.Errorf("ParseLimit(%q) = %+v, %v, want %+v", tc.text+" "+when, got, err, want)
+			}
+		}
 		got, err := ParseLimit(tc.text)
 		if want := (Limit{Name: tc.name, N: tc.n, Window: tc.window}); err != nil || got != want {
 			t.Errorf("ParseLimit(%q) = %+v, %v, want %+v", tc.text, got, err, want)
@@ -90,7 +97,7 @@ func TestValidate(t *testing.T) {
 }
 
 func FuzzParseLimit(f *testing.F) {
-	for _, text := range []string{"60/minute", "100/90s", "1/744h", "0/day", "1/1h30m", "+1/second", ""} {
+	for _, text := range []string{"60/minute", "100/90s", "1/744h", "0/day", "1/1h30m", "+1/second", "60/minute closed", ""} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

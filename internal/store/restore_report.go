@@ -117,8 +117,8 @@ func (r *restore) look(ctx context.Context) (st *standing, err error) {
 
 func (r *restore) lookAtThings(ctx context.Context, st *standing) error {
 	rows, err := r.q.QueryContext(ctx, `
-		SELECT 'user', id, email, disabled_at, CAST(admin AS TEXT) FROM users
-		UNION ALL SELECT 'team', id, name, suspended_at, '' FROM team
+		SELECT 'user', id, email, disabled_at, CAST(admin AS TEXT) || limits FROM users
+		UNION ALL SELECT 'team', id, name, suspended_at, limits FROM team
 		UNION ALL SELECT 'member', team_id || '/' || user_id, role, 0, role FROM member
 		UNION ALL SELECT 'app', id, name, disabled_at + deleted_at, type || limits || oauth FROM app
 		UNION ALL SELECT 'key', id, name, disabled_at + deleted_at + revoked_at,

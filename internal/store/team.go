@@ -17,8 +17,12 @@ import (
 // CreateTeam implements team.Store. The built-in team is SystemTeam's to make.
 func (s *Store) CreateTeam(ctx context.Context, t *team.Team, owner id.User, ev audit.Event) (rev id.Revision, err error) {
 	err = s.step(ctx, "create a team", func(ctx context.Context, q querier) error {
-		if _, err := q.ExecContext(ctx, `INSERT INTO team (id, name, system, created_at, suspended_at) VALUES ($1, $2, 0, $3, $4)`,
-			string(t.ID), t.Name, micros(t.CreatedAt), micros(t.SuspendedAt)); err != nil {
+		limits, err := encode(t.Limits)
+		if err != nil {
+			return err
+		}
+		if _, err := q.ExecContext(ctx, `INSERT INTO team (id, name, system, created_at, suspended_at, limits) VALUES ($1, $2, 0, $3, $4, $5)`,
+			string(t.ID), t.Name, micros(t.CreatedAt), micros(t.SuspendedAt), limits); err != nil {
 			return err
 		}
 		altered := []change{{changes.Team, string(t.ID)}}
@@ -35,16 +39,17 @@ func (s *Store) CreateTeam(ctx context.Context, t *team.Team, owner id.User, ev 
 	return rev, err
 }
 
-const teamColumns = `id, name, system, created_at, suspended_at`
+const teamColumns = `id, name, system, created_at, suspended_at, limits`
 
 func scanTeam(row scanner) (*team.Team, error) {
 	var t team.Team
 	var system, created, suspended int64
-	if err := row.Scan(&t.ID, &t.Name, &system, &created, &suspended); err != nil {
+	var limits string
+	if err := row.Scan(&t.ID, &t.Name, &system, &created, &suspended, &limits); err != nil {
 		return nil, err
 	}
 	t.System, t.CreatedAt, t.SuspendedAt = system == 1, moment(created), moment(suspended)
-	return &t, nil
+	return &t, decode(limits, &t.Limits)
 }
 
 // Team implements team.Store.
@@ -95,7 +100,11 @@ func (s *Store) UpdateTeam(ctx context.Context, reach audit.Reach, teamID id.Tea
 		if err := alter(t); err != nil {
 			return err
 		}
-		if _, err := q.ExecContext(ctx, `UPDATE team SET name = $2, suspended_at = $3 WHERE id = $1`, string(teamID), t.Name, micros(t.SuspendedAt)); err != nil {
+		limits, err := encode(t.Limits)
+		if err != nil {
+			return err
+		}
+		if _, err := q.ExecContext(ctx, `UPDATE team SET name = $2, suspended_at = $3, limits = $4 WHERE id = $1`, string(teamID), t.Name, micros(t.SuspendedAt), limits); err != nil {
 			return err
 		}
 		ev.Team = teamID

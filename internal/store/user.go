@@ -50,10 +50,14 @@ func (s *Store) Register(ctx context.Context, u *user.User, p factor.NewPassword
 }
 
 func insertUser(ctx context.Context, q querier, u *user.User) error {
+	limits, err := encode(u.Limits)
+	if err != nil {
+		return err
+	}
 	result, err := q.ExecContext(ctx, `
-		INSERT INTO users (id, email, email_key, name, admin, created_at, disabled_at, verified_at, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO users (id, email, email_key, name, admin, created_at, disabled_at, verified_at, epoch, limits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (email_key) DO NOTHING`,
-		string(u.ID), u.Email, user.EmailKey(u.Email), u.Name, flag(u.Admin), micros(u.CreatedAt), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch)
+		string(u.ID), u.Email, user.EmailKey(u.Email), u.Name, flag(u.Admin), micros(u.CreatedAt), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch, limits)
 	return changedOne(result, err, emailTaken())
 }
 
@@ -61,16 +65,17 @@ func emailTaken() error {
 	return &fault.Error{Kind: fault.Conflict, Field: "email", Detail: "somebody has this mail address already"}
 }
 
-const userColumns = `id, email, email_key, name, admin, created_at, disabled_at, verified_at, epoch`
+const userColumns = `id, email, email_key, name, admin, created_at, disabled_at, verified_at, epoch, limits`
 
 func scanUser(row scanner) (*user.User, error) {
 	var u user.User
 	var admin, created, disabled, verified int64
-	if err := row.Scan(&u.ID, &u.Email, &u.EmailKey, &u.Name, &admin, &created, &disabled, &verified, &u.Epoch); err != nil {
+	var limits string
+	if err := row.Scan(&u.ID, &u.Email, &u.EmailKey, &u.Name, &admin, &created, &disabled, &verified, &u.Epoch, &limits); err != nil {
 		return nil, err
 	}
 	u.Admin, u.CreatedAt, u.DisabledAt, u.VerifiedAt = admin == 1, moment(created), moment(disabled), moment(verified)
-	return &u, nil
+	return &u, decode(limits, &u.Limits)
 }
 
 // User implements user.Store.
@@ -109,16 +114,16 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (u *user.User, er
 func (s *Store) UserForDecision(ctx context.Context, userID id.User) (st user.Standing, err error) {
 	err = s.read("read how a user stands", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `
-			SELECT u.disabled_at, u.admin, u.epoch, COALESCE(m.team_id, '') FROM users u
+			SELECT u.disabled_at, u.admin, u.epoch, u.limits, COALESCE(m.team_id, '') FROM users u
 			LEFT JOIN member m ON m.user_id = u.id AND m.role = 'owner' WHERE u.id = $1`, string(userID))
 		if err != nil {
 			return err
 		}
-		found := false
+		found, limits := false, "null"
 		if err := scanAll(rows, func() error {
 			var disabled, admin int64
 			var owns id.Team
-			if err := rows.Scan(&disabled, &admin, &st.Epoch, &owns); err != nil {
+			if err := rows.Scan(&disabled, &admin, &st.Epoch, &limits, &owns); err != nil {
 				return err
 			}
 			found, st.Disabled, st.Admin = true, disabled > 0, admin == 1
@@ -133,7 +138,7 @@ func (s *Store) UserForDecision(ctx context.Context, userID id.User) (st user.St
 			return fault.Missing("user", string(userID))
 		}
 		slices.Sort(st.Owns)
-		return nil
+		return decode(limits, &st.Limits)
 	})
 	return st, err
 }
@@ -188,9 +193,13 @@ func (s *Store) updateUser(ctx context.Context, q querier, userID id.User, ev au
 		}
 	}
 	u.EmailKey = user.EmailKey(u.Email)
-	result, err := q.ExecContext(ctx, `UPDATE users SET email = $2, email_key = $3, name = $4, admin = $5, disabled_at = $6, verified_at = $7, epoch = $8
+	limits, err := encode(u.Limits)
+	if err != nil {
+		return nil, 0, err
+	}
+	result, err := q.ExecContext(ctx, `UPDATE users SET email = $2, email_key = $3, name = $4, admin = $5, disabled_at = $6, verified_at = $7, epoch = $8, limits = $9
 		WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM users o WHERE o.email_key = $3 AND o.id <> $1)`,
-		string(userID), u.Email, u.EmailKey, u.Name, flag(u.Admin), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch)
+		string(userID), u.Email, u.EmailKey, u.Name, flag(u.Admin), micros(u.DisabledAt), micros(u.VerifiedAt), u.Epoch, limits)
 	if err := changedOne(result, err, emailTaken()); err != nil {
 		return nil, 0, err
 	}

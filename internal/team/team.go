@@ -8,6 +8,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 )
 
 // SystemName is the built-in team under which the server's own management keys live. Only its apps' credentials can hold
@@ -20,7 +21,8 @@ type Team struct {
 	Name        string
 	System      bool // the built-in team; there is one
 	CreatedAt   time.Time
-	SuspendedAt time.Time // zero: active
+	SuspendedAt time.Time         // zero: active
+	Limits      []ratelimit.Limit // of all its apps together
 }
 
 // Member is a user in a team.

@@ -11,6 +11,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 )
 
 // User is a person.
@@ -21,9 +22,10 @@ type User struct {
 	Name       string
 	Admin      bool
 	CreatedAt  time.Time
-	DisabledAt time.Time // zero: enabled
-	VerifiedAt time.Time // zero: nobody showed that the address is theirs
-	Epoch      int       // raised to end every token and personal token issued before
+	DisabledAt time.Time         // zero: enabled
+	VerifiedAt time.Time         // zero: nobody showed that the address is theirs
+	Epoch      int               // raised to end every token and personal token issued before
+	Limits     []ratelimit.Limit // of all calls on the user's behalf together
 }
 
 // Standing is what a decision needs to know of a user as things are now.
@@ -32,6 +34,7 @@ type Standing struct {
 	Admin    bool
 	Epoch    int
 	Owns     []id.Team // teams where the user is an owner
+	Limits   []ratelimit.Limit
 }
 
 // Store keeps users. Reach does not apply: only server reach gets here, which package manage sees to.

@@ -127,6 +127,7 @@ type holder struct {
 	personal *personalEntry
 	app      *appEntry // nil for a personal token
 	team     id.Team   // the app's; "" for a personal token
+	owner    teamEntry // that team
 	user     id.User   // "": no person stands behind it
 	standing user.Standing
 }

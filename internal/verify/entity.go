@@ -130,7 +130,7 @@ type appEntry struct {
 
 func newAppEntry(a *app.App, now time.Time) (*appEntry, error) {
 	e := &appEntry{
-		gone: a.StatusAt(now) != "", registered: a.Origin != app.MadeHere, epoch: a.Epoch, team: interned(a.Team), name: strings.Clone(a.Name), limits: a.Limits,
+		gone: a.StatusAt(now) != "", registered: a.Origin != app.MadeHere, epoch: a.Epoch, team: interned(a.Team), name: strings.Clone(a.Name), limits: limitsOf("app", a.Limits),
 	}
 	if len(a.Metadata) > 0 {
 		b, err := json.Marshal(a.Metadata)
@@ -145,4 +145,14 @@ func newAppEntry(a *app.App, now time.Time) (*appEntry, error) {
 type teamEntry struct {
 	suspended bool
 	name      string // "": the built-in team
+	limits    []ratelimit.Limit
+}
+
+// limitsOf names limits after whose they are, so that no two of one decision have the same name. A key's keep theirs.
+func limitsOf(whose string, limits []ratelimit.Limit) []ratelimit.Limit {
+	var named []ratelimit.Limit
+	for _, l := range limits {
+		named = append(named, l.Of(whose))
+	}
+	return named
 }

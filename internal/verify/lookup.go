@@ -56,7 +56,7 @@ func (v *Verifier) team(ctx context.Context, teamID id.Team) (teamEntry, error) 
 		if err != nil {
 			return teamEntry{}, err
 		}
-		e := teamEntry{suspended: !t.SuspendedAt.IsZero(), name: t.Name}
+		e := teamEntry{suspended: !t.SuspendedAt.IsZero(), name: t.Name, limits: limitsOf("team", t.Limits)}
 		if t.System {
 			e.name = ""
 		}
@@ -74,6 +74,7 @@ func (v *Verifier) user(ctx context.Context, userID id.User) (user.Standing, err
 		if fault.Is(err, fault.NotFound) {
 			return user.Standing{Disabled: true}, nil
 		}
+		standing.Limits = limitsOf("user", standing.Limits)
 		return standing, err
 	})
 }

@@ -232,7 +232,7 @@ func (v *Verifier) identify(ctx context.Context, h *holder, ver *version, d *Dec
 	if err != nil {
 		return err
 	}
-	h.app, h.team = app, e.team
+	h.app, h.team, h.owner = app, e.team, team
 	d.Code, d.DeniedBy = v.statusAt(e, ver, app, team, d.At)
 	if d.Code == policy.Valid && ver.ends != 0 {
 		d.Warnings = append(d.Warnings, "This secret was rotated and stops working at "+time.UnixMicro(ver.ends).UTC().Format(time.RFC3339)+".")

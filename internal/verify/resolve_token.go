@@ -103,15 +103,12 @@ func (v *Verifier) identifyToken(ctx context.Context, h *holder, d *Decision) er
 	if err != nil {
 		return err
 	}
-	var suspended bool
+	h.app, h.team = a, a.team
 	if a.team != "" {
-		team, err := v.team(ctx, a.team)
-		if err != nil {
+		if h.owner, err = v.team(ctx, a.team); err != nil {
 			return err
 		}
-		suspended = team.suspended
 	}
-	h.app, h.team = a, a.team
 	d.Identified = true
 	d.app = a
 	d.Token, d.Kind, d.Mode, d.ExpiresAt = e.id, e.kind, c.Mode, c.ExpiresAt
@@ -131,7 +128,7 @@ func (v *Verifier) identifyToken(ctx context.Context, h *holder, d *Decision) er
 		d.refuse(policy.Expired, "token")
 	case a.gone:
 		d.refuse(policy.Disabled, "app")
-	case suspended:
+	case h.owner.suspended:
 		d.refuse(policy.OwnerSuspended, "team")
 	case c.Epochs.App < a.epoch, some && v.Tail.Revoked(e.appEpoch):
 		d.refuse(policy.Revoked, "app")

@@ -219,7 +219,7 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 	d.Scopes = effective(d.Scopes, &ask)
 	d.Code, d.DeniedBy, d.MissingScopes = verdict.Code, verdict.DeniedBy, verdict.MissingScopes
 	if d.Code == policy.Valid {
-		v.limits(d, first, beside, plan)
+		v.limits(d, first, beside, plan, api)
 		d.wantPlan(plan, api.Policy.Name)
 	}
 	return nil
@@ -390,23 +390,29 @@ func (d *Decision) limited(out ratelimit.Outcome) {
 	}
 }
 
-// limits lists what the call has to pass: the key's, the app's, the plan's.
-func (v *Verifier) limits(d *Decision, first, beside *holder, plan planEntry) {
+// limits lists what the call has to pass, the smallest first: the key's, the app's, the user's, the team's, the plan's, and the
+// API's, of each user and of all.
+func (v *Verifier) limits(d *Decision, first, beside *holder, plan planEntry, api *catalog.Compiled) {
 	for _, h := range [2]*holder{first, beside} {
-		if h.key == nil {
-			continue
-		}
-		for _, l := range h.key.limits {
-			d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: string(h.key.id)})
+		if h.key != nil {
+			d.limit(h.key.limits, string(h.key.id))
 		}
 	}
 	if d.app != nil {
-		for _, l := range d.app.limits {
-			d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: string(d.App)})
-		}
+		d.limit(d.app.limits, string(d.App))
 	}
-	for _, l := range plan.limits {
-		d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: plan.subject})
+	d.limit(first.standing.Limits, string(first.user))
+	d.limit(first.owner.limits, string(first.team))
+	d.limit(plan.limits, plan.subject)
+	if len(api.UserLimits) > 0 && first.user != "" {
+		d.limit(api.UserLimits, string(first.user)+"/"+api.Policy.Name)
+	}
+	d.limit(api.Limits, api.Policy.Name)
+}
+
+func (d *Decision) limit(limits []ratelimit.Limit, subject string) {
+	for _, l := range limits {
+		d.requests = append(d.requests, ratelimit.Request{Limit: l, Subject: subject})
 	}
 }
 

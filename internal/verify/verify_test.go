@@ -191,8 +191,8 @@ func TestVerifySubscription(t *testing.T) {
 		}
 	}
 	d := w.ask(req)
-	if d.Code != policy.RateLimited || d.DeniedBy != "per-minute" || d.RetryAfter <= 0 {
-		t.Errorf("call over the plan's limit = %s by %q after %s, want rate_limited by per-minute", d.Code, d.DeniedBy, d.RetryAfter)
+	if d.Code != policy.RateLimited || d.DeniedBy != "plan-per-minute" || d.RetryAfter <= 0 {
+		t.Errorf("call over the plan's limit = %s by %q after %s, want rate_limited by plan-per-minute", d.Code, d.DeniedBy, d.RetryAfter)
 	}
 }
 

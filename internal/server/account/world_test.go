@@ -116,7 +116,7 @@ func newWorld(t *testing.T) *world {
 		MaxSkew: 1e6 * time.Hour, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	}
 	verifier := verify.New(verify.Config{
-		Store: st, Ring: ring, Tail: tail, Limits: ratelimit.NewMemory(w.now()), Management: management,
+		Store: st, Ring: ring, Tail: tail, Limits: ratelimit.Local{Memory: ratelimit.NewMemory(w.now())}, Management: management,
 		Quotas:     &quota.Keeper{Store: st, Node: id.New[id.Node](), Now: w.now, Log: slog.New(slog.DiscardHandler)},
 		Identifier: func(a lanyard.API) string { return publicURL + "/apis/" + a.Name }, Now: w.now, Log: slog.New(slog.DiscardHandler),
 	})

@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/lanyard-auth/lanyard"
@@ -21,6 +22,17 @@ func TestTeams(t *testing.T) {
 	yes, no := true, false
 	_, err := w.svc.UpdateTeam(t.Context(), owner, w.a.team, lanyard.TeamPatch{Suspended: &no})
 	wantFault(t, "UpdateTeam by the owner, lifting a suspension", err, fault.InsufficientScope, "")
+	limits := []lanyard.Limit{{Name: "hourly", Limit: 100, WindowSeconds: 3600, WhenUnavailable: "closed"}}
+	_, err = w.svc.UpdateTeam(t.Context(), owner, w.a.team, lanyard.TeamPatch{Limits: &limits})
+	wantFault(t, "UpdateTeam of a team's own limits", err, fault.InsufficientScope, "")
+	_, err = w.svc.UpdateTeam(t.Context(), w.admin, w.a.team, lanyard.TeamPatch{Limits: &[]lanyard.Limit{{Name: "Hourly", Limit: 1, WindowSeconds: 1}}})
+	wantFault(t, "UpdateTeam with a limit that cannot be", err, fault.Invalid, "limits[0].name")
+	if limited, err := w.svc.UpdateTeam(t.Context(), w.admin, w.a.team, lanyard.TeamPatch{Limits: &limits}); err != nil || !slices.Equal(limited.Limits, limits) {
+		t.Errorf("UpdateTeam of limits = %+v, %v, want them back", limited, err)
+	}
+	if limited, err := w.svc.UpdateUser(t.Context(), w.admin, w.a.owner, lanyard.UserPatch{Limits: &limits}); err != nil || !slices.Equal(limited.Limits, limits) {
+		t.Errorf("UpdateUser of limits = %+v, %v, want them back", limited, err)
+	}
 	got, err := w.svc.UpdateTeam(t.Context(), w.admin, w.a.team, lanyard.TeamPatch{Suspended: &yes})
 	if err != nil || !got.Suspended || got.Name != "Team a" {
 		t.Errorf("UpdateTeam = %+v, %v, want it suspended", got, err)

@@ -218,6 +218,20 @@ func TestRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(a, got); err != nil || diff != "" {
 			t.Errorf("App: %v, -want +got:\n%s", err, diff)
 		}
+		tm, _, err := w.UpdateTeam(ctx, server, w.ours, event("team.update"), func(t *team.Team) error { t.Limits = a.Limits; return nil })
+		again, readErr := w.Team(ctx, server, w.ours)
+		if diff := cmp.Diff(tm, again); err != nil || readErr != nil || diff != "" || len(again.Limits) != 1 {
+			t.Errorf("Team: %v, %v, -want +got:\n%s", err, readErr, diff)
+		}
+		u := &user.User{ID: id.New[id.User](), Email: "limited@example.com", EmailKey: "limited@example.com", CreatedAt: t0, Limits: a.Limits}
+		must(t, second(w.CreateUser(ctx, u, event("user.create"))))
+		same, err := w.User(ctx, u.ID)
+		if diff := cmp.Diff(u, same); err != nil || diff != "" {
+			t.Errorf("User: %v, -want +got:\n%s", err, diff)
+		}
+		if st, err := w.UserForDecision(ctx, u.ID); err != nil || !cmp.Equal(st.Limits, a.Limits) {
+			t.Errorf("UserForDecision = %+v, %v, want the user's limits", st, err)
+		}
 		k := aKey(a.ID, w.ours)
 		k.NotBefore, k.ExpiresAt, k.RotateEvery = t0.Add(time.Microsecond), t0.Add(time.Hour), 90*24*time.Hour
 		k.APIs, k.Metadata, k.Limits = []string{"weather"}, a.Metadata, a.Limits

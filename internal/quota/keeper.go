@@ -253,21 +253,23 @@ func (k *Keeper) each(visit func(held, *pool) (forget bool)) {
 	}
 }
 
-// Run gives back what is idle or wanted, and what dead nodes left, until ctx ends; then everything that is left.
+// Run gives back what is idle or wanted, and what dead nodes left, until ctx ends. Whoever ends it calls GiveBack then.
 func (k *Keeper) Run(ctx context.Context) {
 	k.start()
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
-	settled := k.Spool == ""
+	settled, failing := k.Spool == "", false
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if err := k.tidy(ctx, &settled); err != nil && ctx.Err() == nil {
-			k.Log.Warn("blocks of quotas could not be given back; they count as used until they are", "error", err)
+		err := k.tidy(ctx, &settled)
+		if err != nil && !failing && ctx.Err() == nil { // once an outage, not twice a second
+			k.Log.Warn("blocks of quotas cannot be given back; what this server held counts as used until its next start", "error", err)
 		}
+		failing = err != nil
 	}
 }
 

@@ -106,7 +106,7 @@ func (s *Store) Names(ctx context.Context, reach audit.Reach, of listing.List, t
 	text := `SELECT x.id, x.name FROM ` + l.table + ` x` + w.String() + ` LIMIT ` + w.arg(len(ids))
 	names = make(map[string]string, len(ids))
 	err = s.read("read names", func(q querier) error {
-		rows, err := q.QueryContext(ctx, text, w.args...)
+		rows, err := q.QueryContext(ctx, text, w.args...) //nolint:sqlclosecheck // scanAll closes them
 		if err != nil {
 			return err
 		}

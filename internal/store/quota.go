@@ -100,8 +100,12 @@ func (s *Store) ReturnQuota(ctx context.Context, node id.Node, returns []quota.R
 			if err != nil {
 				return err
 			}
-			if n, err := result.RowsAffected(); err != nil || n == 0 {
+			n, err := result.RowsAffected()
+			if err != nil {
 				return err
+			}
+			if n == 0 { // the lease ended
+				continue
 			}
 			if err := addLeased(ctx, q, string(r.Subject), micros(r.Start), -r.Units); err != nil {
 				return err
@@ -161,7 +165,7 @@ func settle(ctx context.Context, q querier, which string, args ...any) error {
 		start, unspent int64
 	}
 	var ended []lease
-	rows, err := q.QueryContext(ctx, `UPDATE quota_lease SET ended = 1 WHERE ended = 0 AND `+which+` RETURNING node, subject, start_at, granted - counted`, args...) //nolint:sqlclosecheck // scanAll closes them
+	rows, err := q.QueryContext(ctx, `UPDATE quota_lease SET ended = 1 WHERE ended = 0 AND `+which+` RETURNING node, subject, start_at, granted - counted`, args...)
 	if err != nil {
 		return err
 	}
@@ -209,7 +213,7 @@ func (s *Store) countLeases(ctx context.Context, q querier, node id.Node, rows [
 	if len(rows) == 0 {
 		return nil
 	}
-	open, err := q.QueryContext(ctx, `SELECT subject, start_at, end_at, spool FROM quota_lease WHERE node = $1 AND start_at <= $2 AND end_at > $3 ORDER BY subject, start_at`, //nolint:sqlclosecheck // scanAll closes them
+	open, err := q.QueryContext(ctx, `SELECT subject, start_at, end_at, spool FROM quota_lease WHERE node = $1 AND start_at <= $2 AND end_at > $3 ORDER BY subject, start_at`,
 		string(node), rows[len(rows)-1].Minute, rows[0].Minute) // sorted by minute
 	if err != nil {
 		return err

@@ -61,6 +61,11 @@ func TestQuotaLease(t *testing.T) {
 		if got := left(t, w); got != 832 {
 			t.Errorf("after giving back 8 %d are left, want 832", got)
 		}
+		nobodys := quota.Return{Subject: "key_of_nobody", Start: usage.Day.Start(t0), Units: 1} // comes first, and keeps nothing else from going back
+		must(t, w.ReturnQuota(ctx, a, []quota.Return{{Subject: lease(w, a, "", 0, 0, 0).Subject, Start: usage.Day.Start(t0), Units: 2}, nobodys}))
+		if got := left(t, w); got != 834 {
+			t.Errorf("after giving back 2, and what nobody leased, %d are left, want 834", got)
+		}
 		held, err := w.WantedQuotas(ctx, a, time.Hour)
 		if err != nil || len(held) != 1 || held[0].Ended {
 			t.Errorf("WantedQuotas = %v, %v, want ours", held, err)

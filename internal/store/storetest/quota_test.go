@@ -204,3 +204,27 @@ func TestQuotaRace(t *testing.T) {
 		}
 	})
 }
+
+// Units go back to the lease that paid for them: not to the one that a node begins after it was taken for dead.
+func TestQuotaReleaseAfterDeath(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		k := &quota.Keeper{Store: w.Store, Node: id.New[id.Node](), Now: func() time.Time { return t0 }, Log: slog.New(slog.DiscardHandler)}
+		start, end := dayOf(t0)
+		take := func(cost int64) ([]quota.Ask, bool) {
+			t.Helper()
+			asks := []quota.Ask{{Subject: quota.OnAPI(string(w.ours), "weather", "live"), Start: start, End: end, Limit: 100, Cost: cost}}
+			denied, err := k.Take(ctx, t0, asks)
+			must(t, err)
+			return asks, denied < 0
+		}
+		before, _ := take(5)
+		must(t, w.SettleDead(ctx, 0)) // the node never beat
+		_, most := take(95)
+		k.Release(before)
+		_, rest := take(5)
+		if _, more := take(1); !most || !rest || more {
+			t.Errorf("95, 5 and 1 more of 100 were allowed: %t, %t, %t, want all but the last", most, rest, more)
+		}
+	})
+}

@@ -61,6 +61,7 @@ func (p *rooms) settingsTable() page.Table {
 		{"LANYARD_METRICS_LISTEN", s.MetricsListen, "Where it serves its metrics"},
 		{"LANYARD_DATABASE_URL", engine, "The address may hold a password, so it is not shown"},
 		{"LANYARD_DATA_DIR", s.DataDir, "The spool, the master key, a SQLite database"},
+		{"LANYARD_REDIS_URL", kept(s.RedisURL), "Counts limits for all nodes together; without it each node counts by itself"},
 		{"LANYARD_MASTER_KEY", kept(s.MasterKey), "From the environment; else from a file in the data directory"},
 		{"LANYARD_DURABILITY", s.Durability, "What a counted call survives"},
 		{"LANYARD_MAX_STALENESS", s.MaxStaleness.String(), "How old what a decision rests on may be"},

@@ -166,9 +166,16 @@ type UserPatch struct {
 
 // Subscription is which plan a team has for an API.
 type Subscription struct {
-	TeamID string `json:"team_id"`
-	API    string `json:"api"`
-	Plan   string `json:"plan"`
+	TeamID string      `json:"team_id"`
+	API    string      `json:"api"`
+	Plan   string      `json:"plan" doc:"Empty: the API's default, which another is to follow"`
+	Next   *PlanChange `json:"next,omitempty" doc:"What was decided and is still to come"`
+}
+
+// PlanChange is a plan that begins at a time.
+type PlanChange struct {
+	Plan string    `json:"plan" doc:"Empty: the API's default plan"`
+	At   time.Time `json:"at"`
 }
 
 // UsageRow is counted calls of one stretch of time and the dimensions grouped by.

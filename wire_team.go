@@ -7,9 +7,10 @@ type MemberInput struct {
 	Role string `json:"role" enum:"owner,developer,billing"`
 }
 
-// SubscriptionInput names the plan a team is to have.
+// SubscriptionInput names the plan a team is to have, and when.
 type SubscriptionInput struct {
 	Plan string `json:"plan" minLength:"1" maxLength:"64"`
+	When string `json:"when,omitempty" enum:"now,period_end" doc:"Absent: now. At the end of the period under way nothing is prorated; until then the change can be replaced by another"`
 }
 
 // NamedPlan is a plan in a list.

@@ -1,9 +1,10 @@
-// Package billing is the noun Subscription, which team has which plan for which API, and what a plan charges for a period.
+// Package billing is the nouns Subscription and Invoice: which team has which plan for which API, and what it is to pay.
 //
 // Money is integer micro-units of a currency (Micros), read from decimal text (ParseAmount) and never a float. A plan's
 // declaration is read once (ParsePlan) into a PlanVersion, which never changes; what a period costs is a pure function of
 // that version and of what was counted (Bill), so that a preview, the final bill and a check of either are one computation.
 // Time is cut into periods by PeriodAt, quotas by ParseQuota; Adjust, Forecast, Exceeds and UnitsLeft follow from Bill.
+// History says which version held when, and cuts time into what one bill each is for.
 //
 // What was counted belongs to package usage; which meters an API has, to package catalog, which is written in these terms.
 package billing
@@ -16,20 +17,59 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 )
 
-// Subscription is a team's plan for an API. Where a team has none, the API's default plan applies.
-type Subscription struct {
-	Team id.Team
-	API  string
-	Plan string
-	// Since is when the team first chose a plan for the API; zero: it never did. Its cycles begin then.
-	Since time.Time
-}
-
 // Store keeps subscriptions.
 type Store interface {
-	// Subscription returns the team's plan for the API; without one, a Subscription whose Plan is "".
+	// Subscription returns the team's plans for the API; without any, a Subscription with no changes.
 	Subscription(ctx context.Context, team id.Team, api string) (Subscription, error)
+	// Subscriptions returns those of all APIs that the team ever chose a plan for, by API.
 	Subscriptions(ctx context.Context, reach audit.Reach, team id.Team) ([]Subscription, error)
-	// Subscribe sets the team's plan for the API, or with Plan "" takes it away. The plan must exist when it is set.
-	Subscribe(ctx context.Context, s Subscription, ev audit.Event) (id.Revision, error)
+	// Subscribe gives the team another plan for the API, at once or later, in the place of a change that is still to come. Without
+	// a plan it is the API's default. A plan must exist. ev.At is now; what is to be at once holds from the beginning of its minute.
+	Subscribe(ctx context.Context, team id.Team, api string, c Change, ev audit.Event) (id.Revision, error)
+	// History returns what is needed to say what the team pays for the API, and when.
+	History(ctx context.Context, team id.Team, api string) (History, error)
+}
+
+// Subscription is a team's plan for an API, over time.
+type Subscription struct {
+	Team    id.Team
+	API     string
+	Changes []Change // oldest first; those to come too
+}
+
+// Change is a moment from which a team has a plan.
+type Change struct {
+	At   time.Time // a whole minute, as usage is counted; zero: from the beginning
+	Plan string    // "": the API's default plan
+}
+
+// PlanAt is the plan that was chosen then; "" where the API's default applies.
+func (s Subscription) PlanAt(t time.Time) string {
+	plan := ""
+	for _, c := range s.Changes {
+		if c.At.After(t) {
+			break
+		}
+		plan = c.Plan
+	}
+	return plan
+}
+
+// Next is the first change after a time, if one was decided.
+func (s Subscription) Next(t time.Time) (Change, bool) {
+	for _, c := range s.Changes {
+		if c.At.After(t) {
+			return c, true
+		}
+	}
+	return Change{}, false
+}
+
+// Anchor is when the cycles begin that a time lies in: when the team first chose a plan. Before that, and where it is not known,
+// it is the zero time, and cycles are the calendar's months.
+func (s Subscription) Anchor(t time.Time) time.Time {
+	if len(s.Changes) == 0 || s.Changes[0].At.After(t) {
+		return time.Time{}
+	}
+	return s.Changes[0].At
 }

@@ -53,6 +53,15 @@ func ParsePlan(p lanyard.Plan, meters map[string]lanyard.Meter) (PlanVersion, er
 	return v, nil
 }
 
+// ReadPlan reads what a plan charges of a declaration that was found sound before, whatever meters the API declares by now.
+func ReadPlan(p lanyard.Plan) (PlanVersion, error) {
+	meters := map[string]lanyard.Meter{}
+	for _, price := range p.Prices {
+		meters[price.Meter] = lanyard.Meter{}
+	}
+	return ParsePlan(p, meters)
+}
+
 // Declare returns the plan with what v charges in the canonical form, of which ParsePlan reads v again.
 func (v PlanVersion) Declare(p lanyard.Plan) lanyard.Plan {
 	p.Currency, p.Period = string(v.Currency), string(v.Period)

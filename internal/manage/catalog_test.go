@@ -85,7 +85,7 @@ func TestPlansInUseStay(t *testing.T) {
 	wantFault(t, "PutAPI without the plan", err, fault.Conflict, "plans.pro")
 	_, err = w.svc.DeleteAPI(t.Context(), w.admin, "mail")
 	wantFault(t, "DeleteAPI", err, fault.Conflict, "apis.mail.plans.pro")
-	if _, err := w.svc.Subscribe(t.Context(), w.admin, w.a.team, "mail", ""); err != nil {
+	if _, err := w.svc.Subscribe(t.Context(), w.admin, w.a.team, "mail", lanyard.SubscriptionInput{Plan: ""}); err != nil {
 		t.Fatal(err)
 	}
 	rev, err := w.svc.DeleteAPI(t.Context(), w.admin, "mail")
@@ -162,9 +162,9 @@ func TestUpstreamsAreForCatalogReaders(t *testing.T) {
 
 func TestSubscriptions(t *testing.T) {
 	w := newWorld(t)
-	_, err := w.svc.Subscribe(t.Context(), w.admin, w.a.team, "mail", "gold")
+	_, err := w.svc.Subscribe(t.Context(), w.admin, w.a.team, "mail", lanyard.SubscriptionInput{Plan: "gold"})
 	wantFault(t, "Subscribe to an unknown plan", err, fault.Invalid, "plan")
-	_, err = w.svc.Subscribe(t.Context(), w.admin, w.a.team, "nothing", "pro")
+	_, err = w.svc.Subscribe(t.Context(), w.admin, w.a.team, "nothing", lanyard.SubscriptionInput{Plan: "pro"})
 	wantFault(t, "Subscribe to an unknown API", err, fault.NotFound, "")
 	w.subscribe(w.a.team, "pro")
 	w.subscribe(w.a.team, "max")

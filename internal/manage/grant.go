@@ -47,7 +47,7 @@ func (s *Service) granting(ctx context.Context, actor audit.Actor, a *app.App) (
 		return nil, err
 	}
 	for _, sub := range subscriptions {
-		g.plans[sub.API] = sub.Plan
+		g.plans[sub.API] = sub.PlanAt(s.now())
 	}
 	if user := actor.Reach.User(); user != "" {
 		_, err := s.TeamStore.Team(ctx, actor.Reach.As(audit.RoleOwner), a.Team)

@@ -345,7 +345,7 @@ func matrix() map[string]row {
 			return errOnly(s.Subscriptions(ctx, as, of.team))
 		}},
 		"Subscribe": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Subscribe(ctx, as, of.team, "mail", "pro"))
+			return errOnly(s.Subscribe(ctx, as, of.team, "mail", lanyard.SubscriptionInput{Plan: "pro"}))
 		}},
 		"UsageSums": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.UsageSums(ctx, as, UsageQuery{GroupBy: []string{"app"}, Filter: map[string][]string{"team": {of.team}}}))

@@ -247,7 +247,7 @@ func (w *world) hook(s *side) {
 // subscribe gives a team a plan of the API mail.
 func (w *world) subscribe(team, plan string) {
 	w.t.Helper()
-	if _, err := w.svc.Subscribe(w.t.Context(), w.admin, team, "mail", plan); err != nil {
+	if _, err := w.svc.Subscribe(w.t.Context(), w.admin, team, "mail", lanyard.SubscriptionInput{Plan: plan}); err != nil {
 		w.t.Fatal(err)
 	}
 }

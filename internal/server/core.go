@@ -91,6 +91,9 @@ func Open(ctx context.Context, settings config.Settings, opts Options) (_ *Core,
 	if c.SystemTeam, c.SystemApp, err = st.SystemTeam(ctx, opts.Now()); err != nil {
 		return nil, err
 	}
+	if err := st.VersionPlans(ctx, opts.Now()); err != nil {
+		return nil, err
+	}
 	c.Management = catalog.Management(settings.PublicURL)
 	c.Manage = &manage.Service{
 		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, Usage: st, Log: st, Lists: st, Changes: st,

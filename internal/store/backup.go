@@ -29,7 +29,7 @@ const (
 var backedUp = []string{
 	"setting", "keyring", "revocation", "audit_event", "outbox", "leak",
 	"users", "password", "team", "member", "webhook", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
-	"api", "scope", "subscription",
+	"api", "scope", "subscription", "plan_version",
 	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt",
 	"change_entry", "change_head",
 }

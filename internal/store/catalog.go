@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -89,25 +90,30 @@ func loadBrand(ctx context.Context, q querier) (brand lanyard.Brand, err error) 
 	return brand, decode(text, &brand)
 }
 
-// countSubscribers reads the whole table of subscriptions: who changes the catalog waits for it, and nobody else.
-func countSubscribers(ctx context.Context, q querier, state *catalog.State) error {
+// countSubscribers reads the whole table of subscriptions: who changes the catalog waits for it, and nobody else. Who is to get a plan
+// later counts as its subscriber too.
+func countSubscribers(ctx context.Context, q querier, state *catalog.State, now time.Time) error {
 	state.Subscribers = map[string]map[string]int{}
-	subscribers, err := q.QueryContext(ctx, `SELECT api, plan, COUNT(*) FROM subscription GROUP BY api, plan`) //nolint:sqlclosecheck // scanAll closes them
+	subs, err := subscriptions(ctx, q, &where{})
 	if err != nil {
 		return err
 	}
-	return scanAll(subscribers, func() error {
-		var api, plan string
-		var n int
-		if err := subscribers.Scan(&api, &plan, &n); err != nil {
-			return err
+	for _, sub := range subs {
+		plans := map[string]bool{sub.PlanAt(now): true}
+		for _, c := range sub.Changes {
+			if c.At.After(now) {
+				plans[c.Plan] = true
+			}
 		}
-		if state.Subscribers[api] == nil {
-			state.Subscribers[api] = map[string]int{}
+		delete(plans, "")
+		for plan := range plans {
+			if state.Subscribers[sub.API] == nil {
+				state.Subscribers[sub.API] = map[string]int{}
+			}
+			state.Subscribers[sub.API][plan]++
 		}
-		state.Subscribers[api][plan] = n
-		return nil
-	})
+	}
+	return nil
 }
 
 // catalogText is a catalog as it is stored: what tells whether something differs.
@@ -130,7 +136,7 @@ func textOf(state *catalog.State) (text catalogText, err error) {
 	return text, nil
 }
 
-// UpdateCatalog implements catalog.Store. Taking an API away takes its scopes and subscriptions along.
+// UpdateCatalog implements catalog.Store. Taking an API away takes its scopes along and ends its subscriptions.
 func (s *Store) UpdateCatalog(ctx context.Context, ev audit.Event, alter func(*catalog.State) error) (rev id.Revision, err error) {
 	err = s.step(ctx, "change the catalog", func(ctx context.Context, q querier) error {
 		rev = 0
@@ -141,7 +147,7 @@ func (s *Store) UpdateCatalog(ctx context.Context, ev audit.Event, alter func(*c
 		if err != nil {
 			return err
 		}
-		if err := countSubscribers(ctx, q, &state); err != nil {
+		if err := countSubscribers(ctx, q, &state, ev.At); err != nil {
 			return err
 		}
 		before, err := textOf(&state) // now: alter may reach into the maps
@@ -177,7 +183,7 @@ func (s *Store) writeCatalog(ctx context.Context, q querier, ev audit.Event, bef
 		altered = append(altered, change{changes.API, name})
 	}
 	for _, name := range gone {
-		if _, err := q.ExecContext(ctx, `DELETE FROM subscription WHERE api = $1`, name); err != nil {
+		if err := endSubscriptions(ctx, q, name, ev.At); err != nil {
 			return nil, err
 		}
 		if _, err := q.ExecContext(ctx, `DELETE FROM api WHERE name = $1`, name); err != nil {
@@ -195,6 +201,9 @@ func (s *Store) writeCatalog(ctx context.Context, q querier, ev audit.Event, bef
 		if err := s.insertRows(ctx, q, insert{into: `INSERT INTO scope (name, api)`, rows: len(scopes), row: func(i int) []any { return []any{scopes[i], name} }}); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.versionPlans(ctx, q, slices.Concat(gone, differ), apis, ev.At); err != nil {
+		return nil, err
 	}
 	if before.brand == after.brand {
 		return altered, nil

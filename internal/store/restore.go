@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
-	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
+	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "plan_version", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
 	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
@@ -268,8 +269,15 @@ func (r *restore) addUsage(ctx context.Context, table string, columns []string, 
 	return nil
 }
 
-// derive fills the derived tables. Usage that stays has its totals already.
+// derive makes what an older backup does not have, and fills the derived tables. Usage that stays has its totals already.
 func (r *restore) derive(ctx context.Context) error {
+	state, err := loadCatalog(ctx, r.q)
+	if err != nil {
+		return err
+	}
+	if err := r.versionPlans(ctx, r.q, slices.Sorted(maps.Keys(state.APIs)), state.APIs, r.at); err != nil {
+		return err
+	}
 	if r.keepUsage {
 		return nil
 	}

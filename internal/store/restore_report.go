@@ -126,7 +126,8 @@ func (r *restore) lookAtThings(ctx context.Context, st *standing) error {
 		UNION ALL SELECT 'personal token', id, name, revoked_at, scopes || restrictions FROM personal_token
 		UNION ALL SELECT 'grant', g.id, u.email || ' / ' || a.name, g.revoked_at, g.scopes FROM grants g JOIN users u ON u.id = g.user_id JOIN app a ON a.id = g.app_id
 		UNION ALL SELECT 'api', name, name, 0, spec FROM api
-		UNION ALL SELECT 'subscription', team_id || '/' || api, plan, 0, plan FROM subscription`)
+		UNION ALL SELECT 'subscription', team_id || '/' || api, plan, 0, plan FROM subscription s
+			WHERE since = (SELECT MAX(o.since) FROM subscription o WHERE o.team_id = s.team_id AND o.api = s.api)`)
 	if err != nil {
 		return err
 	}

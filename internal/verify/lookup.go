@@ -140,8 +140,9 @@ func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (
 			}
 		}
 	}
-	name := cmp.Or(chosen.Plan, api.Policy.DefaultPlan)
-	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Since.Truncate(time.Minute)}, nil
+	now := v.Now()
+	name := cmp.Or(chosen.PlanAt(now), api.Policy.DefaultPlan)
+	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Anchor(now)}, nil
 }
 
 // network is the neighbourhood of an address that "last used" shows: /24 for IPv4, /48 for IPv6.

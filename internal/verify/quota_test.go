@@ -35,7 +35,7 @@ func (w *world) quotaAPI() {
 
 func (w *world) subscribe(plan string) {
 	w.tb.Helper()
-	w.must(w.st.Subscribe(context.Background(), billing.Subscription{Team: w.team, API: "counted", Plan: plan}, w.event("subscription.set")))
+	w.must(w.st.Subscribe(context.Background(), w.team, "counted", billing.Change{Plan: plan}, w.event("subscription.set")))
 	w.sync()
 }
 

@@ -183,7 +183,7 @@ func TestVerifySubscription(t *testing.T) {
 	if d := w.ask(req); d.Code != policy.NotSubscribed {
 		t.Fatalf("Verify before subscribing = %s, want not_subscribed", d.Code)
 	}
-	w.must(w.st.Subscribe(context.Background(), billing.Subscription{Team: w.team, API: "pro", Plan: "gold"}, w.event("subscription.set")))
+	w.must(w.st.Subscribe(context.Background(), w.team, "pro", billing.Change{Plan: "gold"}, w.event("subscription.set")))
 	w.sync()
 	for i := range 5 {
 		if d := w.ask(req); !d.Allowed() {

@@ -109,7 +109,7 @@ func (p *rooms) plansOf(ctx context.Context, d *desk, t lanyard.Team) ([]planCho
 // subscribe is POST /admin/teams/{team}/plan.
 func (p *rooms) subscribe(w http.ResponseWriter, r *http.Request, d *desk) error {
 	team, api := r.PathValue("team"), r.PostForm.Get("api")
-	if _, err := p.Manage.Subscribe(r.Context(), d.Actor, team, api, r.PostForm.Get("plan-"+api)); err != nil {
+	if _, err := p.Manage.Subscribe(r.Context(), d.Actor, team, api, lanyard.SubscriptionInput{Plan: r.PostForm.Get("plan-" + api)}); err != nil {
 		return err
 	}
 	return page.Redirect(w, r, done("/admin/teams/"+team, "subscription.set", team))

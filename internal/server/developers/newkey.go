@@ -208,7 +208,7 @@ func (p *rooms) plans(r *http.Request, d *desk, api *catalog.Compiled, chosen st
 		}
 		chosen = api.Policy.DefaultPlan
 		for _, sub := range subscribed {
-			if sub.API == api.Policy.Name {
+			if sub.API == api.Policy.Name && sub.Plan != "" {
 				chosen = sub.Plan
 			}
 		}
@@ -300,7 +300,7 @@ func (p *rooms) keep(r *http.Request, d *desk, api *catalog.Compiled, owner lany
 		}
 	}
 	if typed.Plan != "" && d.May(audit.RoleBilling) {
-		if _, err := p.Manage.Subscribe(r.Context(), d.Actor, d.Team.ID, api.Policy.Name, typed.Plan); err != nil {
+		if _, err := p.Manage.Subscribe(r.Context(), d.Actor, d.Team.ID, api.Policy.Name, lanyard.SubscriptionInput{Plan: typed.Plan}); err != nil {
 			return lanyard.NewKey{}, owner, err
 		}
 	}

@@ -26,8 +26,9 @@ type subscribeInput struct {
 }
 
 type unsubscribe struct {
-	ID  string `path:"id" doc:"team_…"`
-	API string `path:"api" doc:"The API's name"`
+	ID   string `path:"id" doc:"team_…"`
+	API  string `path:"api" doc:"The API's name"`
+	When string `query:"when" enum:"now,period_end" doc:"Absent: now"`
 	Waiting
 }
 
@@ -47,13 +48,17 @@ func (a *api) addBilling() {
 		id: "subscribe", method: http.MethodPut, path: "/v1/teams/{id}/subscriptions/{api}", tag: "billing", scopes: []string{billingWrite},
 		summary: "Choose a team's plan for an API",
 	}, func(ctx context.Context, actor audit.Actor, in *subscribeInput) (lanyard.Subscription, error) {
-		_, err := s.Subscribe(ctx, actor, in.ID, in.API, in.Body.Plan)
-		return lanyard.Subscription{TeamID: in.ID, API: in.API, Plan: in.Body.Plan}, err
+		if _, err := s.Subscribe(ctx, actor, in.ID, in.API, in.Body); err != nil {
+			return lanyard.Subscription{}, err
+		}
+		return s.Subscription(ctx, actor, in.ID, in.API)
 	})
 	add(a, route{
 		id: "unsubscribe", method: http.MethodDelete, path: "/v1/teams/{id}/subscriptions/{api}", tag: "billing", scopes: []string{billingWrite},
 		summary: "End a team's plan for an API", description: "The API's default plan, if there is one, applies again.",
 	}, func(ctx context.Context, actor audit.Actor, in *unsubscribe) (lanyard.Applied, error) {
-		return a.applied(ctx, in.Waiting, func() (id.Revision, error) { return s.Subscribe(ctx, actor, in.ID, in.API, "") })
+		return a.applied(ctx, in.Waiting, func() (id.Revision, error) {
+			return s.Subscribe(ctx, actor, in.ID, in.API, lanyard.SubscriptionInput{When: in.When})
+		})
 	})
 }

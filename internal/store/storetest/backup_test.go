@@ -38,7 +38,7 @@ func full(t *testing.T, db database) *world {
 	w := newWorld(t, st)
 	must(t, third(st.SystemTeam(ctx, t0)))
 	putAPIs(t, st, weather("weather"), weather("mail"))
-	must(t, second(st.Subscribe(ctx, billing.Subscription{Team: w.ours, API: "weather", Plan: "pro"}, event("subscribe"))))
+	must(t, second(st.Subscribe(ctx, w.ours, "weather", billing.Change{Plan: "pro"}, event("subscribe"))))
 	replaceKeyring(t, st, 1, "check", 1)
 	absorb(t, st, use(w, t0, "charged"), use(w, t0, ""))
 	must(t, st.AddAttempts(ctx, []usage.Attempt{{Source: "203.0.113.7", Code: "malformed", Start: t0, Count: 1, LastAt: t0}}))

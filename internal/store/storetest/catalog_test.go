@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,7 +44,7 @@ func TestCatalog(t *testing.T) {
 		})
 		put("nothing", nil, nothing)
 		put("the same again", nil, func(s *catalog.State) error { s.APIs["weather"] = weather("weather"); return nil })
-		must(t, second(st.Subscribe(ctx, billing.Subscription{Team: subscriber, API: "weather", Plan: "pro"}, event("subscribe"))))
+		must(t, second(st.Subscribe(ctx, subscriber, "weather", billing.Change{Plan: "pro"}, event("subscribe"))))
 		put("in place", []string{entry(changes.API, "weather")}, func(s *catalog.State) error {
 			if diff := cmp.Diff(map[string]map[string]int{"weather": {"pro": 1}}, s.Subscribers); diff != "" {
 				t.Errorf("Subscribers -want +got:\n%s", diff)
@@ -71,7 +73,7 @@ func TestCatalog(t *testing.T) {
 
 		put("one goes", []string{entry(changes.API, "weather")}, func(s *catalog.State) error { delete(s.APIs, "weather"); return nil })
 		wantKind(t, "API that went", second(st.API(ctx, "weather")), fault.NotFound)
-		if sub, err := st.Subscription(ctx, subscriber, "weather"); err != nil || sub.Plan != "" {
+		if sub, err := st.Subscription(ctx, subscriber, "weather"); err != nil || sub.PlanAt(t0) != "" {
 			t.Errorf("Subscription for an API that went = %+v, %v, want none", sub, err)
 		}
 		put("it comes back", []string{entry(changes.API, "weather")}, func(s *catalog.State) error { s.APIs["weather"] = weather("weather"); return nil })
@@ -92,7 +94,7 @@ func TestSubscribe(t *testing.T) {
 		putAPIs(t, w.Store, weather("weather"))
 		before := head(t, w.Store)
 		subscribe := func(teamID id.Team, api, plan string) error {
-			return second(w.Subscribe(ctx, billing.Subscription{Team: teamID, API: api, Plan: plan}, event("subscribe")))
+			return second(w.Subscribe(ctx, teamID, api, billing.Change{Plan: plan}, event("subscribe")))
 		}
 		err := subscribe(w.ours, "weather", "gold")
 		var f *fault.Error
@@ -106,13 +108,114 @@ func TestSubscribe(t *testing.T) {
 		}
 		for _, plan := range []string{"pro", "free", ""} {
 			must(t, subscribe(w.ours, "weather", plan))
-			if sub, err := w.Subscription(ctx, w.ours, "weather"); err != nil || sub.Plan != plan {
+			if sub, err := w.Subscription(ctx, w.ours, "weather"); err != nil || sub.PlanAt(t0) != plan {
 				t.Errorf("Subscription = %+v, %v, want plan %q", sub, err, plan)
 			}
 		}
 		one := entry(changes.Subscription, string(w.ours)+"/weather")
 		if diff := cmp.Diff([]string{one, one, one}, since(t, w.Store, before)); diff != "" {
 			t.Errorf("Subscribe: entries -want +got:\n%s", diff)
+		}
+	})
+}
+
+// A change that is still to come is replaced by the next, and one within the same minute too.
+func TestSubscribeLater(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		putAPIs(t, w.Store, weather("weather"))
+		now, later := t0.Truncate(time.Minute), t0.Truncate(time.Minute).Add(time.Hour)
+		for _, step := range []struct {
+			change billing.Change
+			want   []billing.Change
+		}{
+			{billing.Change{Plan: ""}, nil}, // it has none
+			{billing.Change{Plan: "pro", At: later}, []billing.Change{{At: later, Plan: "pro"}}},
+			{billing.Change{Plan: "free", At: later.Add(time.Hour)}, []billing.Change{{At: later.Add(time.Hour), Plan: "free"}}},
+			{billing.Change{Plan: "pro"}, []billing.Change{{At: now, Plan: "pro"}}},
+			{billing.Change{Plan: "free", At: later}, []billing.Change{{At: now, Plan: "pro"}, {At: later, Plan: "free"}}},
+			{billing.Change{Plan: "pro", At: later}, []billing.Change{{At: now, Plan: "pro"}}}, // undone: it stays as it is
+			{billing.Change{Plan: ""}, []billing.Change{{At: now}}},
+		} {
+			must(t, second(w.Subscribe(ctx, w.ours, "weather", step.change, event("subscribe"))))
+			sub, err := w.Subscription(ctx, w.ours, "weather")
+			must(t, err)
+			if diff := cmp.Diff(step.want, sub.Changes); diff != "" {
+				t.Fatalf("after %+v -want +got:\n%s", step.change, diff)
+			}
+		}
+	})
+}
+
+// Whoever is to get a plan later counts as its subscriber already.
+func TestSubscribersToCome(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		putAPIs(t, w.Store, weather("weather"))
+		must(t, second(w.Subscribe(ctx, w.ours, "weather", billing.Change{Plan: "free"}, event("subscribe"))))
+		must(t, second(w.Subscribe(ctx, w.ours, "weather", billing.Change{Plan: "pro", At: t0.Add(time.Hour)}, event("subscribe"))))
+		_, err := w.UpdateCatalog(ctx, event("look"), func(s *catalog.State) error {
+			if diff := cmp.Diff(map[string]map[string]int{"weather": {"free": 1, "pro": 1}}, s.Subscribers); diff != "" {
+				t.Errorf("Subscribers -want +got:\n%s", diff)
+			}
+			return nil
+		})
+		must(t, err)
+	})
+}
+
+// Every declaration of a plan that says something new is a version, and so is that the plan goes.
+func TestPlanVersions(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		at := t0
+		put := func(plans map[string]lanyard.Plan) {
+			t.Helper()
+			at = at.Add(time.Hour)
+			ev := event("catalog.apply")
+			ev.At = at
+			_, err := w.UpdateCatalog(ctx, ev, func(s *catalog.State) error {
+				delete(s.APIs, "weather")
+				if plans != nil {
+					a, err := catalog.Normalise("weather", lanyard.API{Takes: "key", Plans: plans})
+					must(t, err)
+					s.APIs["weather"] = a
+				}
+				return nil
+			})
+			must(t, err)
+		}
+		pro := lanyard.Plan{Fee: "9.90", Currency: "USD"}
+		put(map[string]lanyard.Plan{"free": {Default: true}, "pro": pro})
+		put(map[string]lanyard.Plan{"free": {Default: true}, "pro": pro}) // nothing new
+		put(map[string]lanyard.Plan{"free": {Default: true}, "pro": {Fee: "12", Currency: "EUR", Limits: []string{"60/minute"}}})
+		put(map[string]lanyard.Plan{"pro": {Fee: "12", Currency: "EUR", Limits: []string{"60/minute"}, Default: true}})
+		put(nil)
+		put(map[string]lanyard.Plan{"free": {Default: true}})
+		must(t, w.VersionPlans(ctx, at)) // nothing is missing
+
+		h, err := w.History(ctx, w.ours, "weather")
+		must(t, err)
+		var got []string
+		for _, v := range h.Versions {
+			text := fmt.Sprintf("%s %d after %d h", v.Plan, v.Number, int(v.Since.Sub(t0.Truncate(time.Minute)).Hours()))
+			if v.Default {
+				text += " default"
+			}
+			if v.Gone {
+				text += " gone"
+			}
+			if v.Charged() {
+				text += " " + v.Charges.Currency.Format(v.Charges.Fee)
+			}
+			got = append(got, text)
+		}
+		want := []string{
+			"free 1 after 1 h default", "free 2 after 4 h gone", "free 3 after 6 h default",
+			"pro 1 after 1 h 9.90 USD", "pro 2 after 3 h 12.00 EUR", "pro 3 after 4 h default 12.00 EUR", "pro 4 after 5 h gone",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("versions -want +got:\n%s", diff)
 		}
 	})
 }

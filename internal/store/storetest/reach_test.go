@@ -99,7 +99,7 @@ func TestReachOfLists(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newWorld(t, db.open(t))
 		putAPIs(t, w.Store, weather("weather"))
-		must(t, second(w.Subscribe(ctx, billing.Subscription{Team: w.ours, API: "weather", Plan: "pro"}, event("subscribe"))))
+		must(t, second(w.Subscribe(ctx, w.ours, "weather", billing.Change{Plan: "pro"}, event("subscribe"))))
 		absorb(t, w.Store, usage.Event{At: t0.UnixMicro(), Team: w.ours, App: w.ourApp, Key: w.ourKey, API: "weather", Outcome: "valid", Units: 1},
 			usage.Event{At: t0.UnixMicro(), Team: w.theirs, App: w.theirApp, Key: w.theirKey, API: "weather", Outcome: "valid", Units: 1},
 			usage.Event{At: t0.UnixMicro(), API: "weather", Outcome: "not_found"})

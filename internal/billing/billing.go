@@ -17,8 +17,9 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 )
 
-// Store keeps subscriptions.
+// Store keeps subscriptions and bills.
 type Store interface {
+	InvoiceStore
 	// Subscription returns the team's plans for the API; without any, a Subscription with no changes.
 	Subscription(ctx context.Context, team id.Team, api string) (Subscription, error)
 	// Subscriptions returns those of all APIs that the team ever chose a plan for, by API.
@@ -28,6 +29,32 @@ type Store interface {
 	Subscribe(ctx context.Context, team id.Team, api string, c Change, ev audit.Event) (id.Revision, error)
 	// History returns what is needed to say what the team pays for the API, and when.
 	History(ctx context.Context, team id.Team, api string) (History, error)
+}
+
+// InvoiceStore keeps bills, and what is billed beside calls.
+type InvoiceStore interface {
+	// Used is what a team used within a stretch, of the meters that are charged for.
+	Used(ctx context.Context, team id.Team, api string, s Stretch) (Usage, error)
+	// Invoice reads one; a draft comes to what was counted so far.
+	Invoice(ctx context.Context, reach audit.Reach, invoice id.Invoice) (*Invoice, error)
+	// Invoices lists them, newest first.
+	Invoices(ctx context.Context, reach audit.Reach, f InvoiceFilter) ([]*Invoice, error)
+	// FinalizeInvoice makes a draft final. fault.Conflict: it is. An adjustment that came to nothing is dropped, and nil returned.
+	FinalizeInvoice(ctx context.Context, reach audit.Reach, invoice id.Invoice, now time.Time, why Reason) (*Invoice, error)
+	// RecordEvents counts events, each once, and says of which ones that was not the first time. They must lie within EventWindow.
+	RecordEvents(ctx context.Context, events []MeterEvent, now time.Time) (again []bool, err error)
+
+	// What follows is done over and over, on any node: each step that another node did before is left out.
+
+	// FindAccounts notes whom there may be something to bill.
+	FindAccounts(ctx context.Context) error
+	// DraftInvoices writes drafts of stretches that have ended, to be final after the grace. It returns how many accounts it looked at; less
+	// than the limit: there are no more.
+	DraftInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error)
+	// FinalizeDue makes drafts final whose grace is over.
+	FinalizeDue(ctx context.Context, now time.Time, limit int, why Reason) (looked int, err error)
+	// AdjustInvoices compares final bills to which something was added since with what was counted by now, and drafts adjustments.
+	AdjustInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error)
 }
 
 // Subscription is a team's plan for an API, over time.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/id"
 )
 
@@ -18,6 +19,11 @@ type Version struct {
 	Default bool      // the API's default plan
 	Gone    bool      // the plan was taken away: it charges nothing, and is nobody's
 	Charges PlanVersion
+}
+
+// Declaration is the version as a plan declares it, of which ReadPlan reads its charges again.
+func (v Version) Declaration() lanyard.Plan {
+	return v.Charges.Declare(lanyard.Plan{Default: v.Default})
 }
 
 // periodKind is what its bills are for. What charges nothing is cut into months, which nobody sees.

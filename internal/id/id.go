@@ -39,6 +39,7 @@ type (
 	Token      string // tok_…: one access token, by its jti
 	Leak       string // leak_…: a credential that was found where it does not belong
 	Webhook    string // hook_…: an address that is told of a team's events
+	Invoice    string // invoice_…: a bill, or an adjustment of one
 )
 
 func (App) word() string        { return "app" }
@@ -60,6 +61,7 @@ func (Invitation) word() string { return "inv" }
 func (Token) word() string      { return "tok" }
 func (Leak) word() string       { return "leak" }
 func (Webhook) word() string    { return "hook" }
+func (Invoice) word() string    { return "invoice" }
 
 // Kind is any of the identifier types of this package.
 type Kind interface {

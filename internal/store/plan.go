@@ -56,6 +56,15 @@ type planRow struct {
 
 func (s *Store) writeVersions(ctx context.Context, q querier, versions []planRow, now time.Time) error {
 	since := micros(now.Truncate(time.Minute))
+	for i, v := range versions {
+		if i > 0 && versions[i-1].api == v.api {
+			continue
+		}
+		// Which plan is the default may be another now.
+		if _, err := q.ExecContext(ctx, `UPDATE billing_account SET due_at = $2 WHERE api = $1 AND due_at > $2`, v.api, since); err != nil {
+			return err
+		}
+	}
 	return s.insertRows(ctx, q, insert{
 		into: `INSERT INTO plan_version (id, api, plan, number, since, spec)`, rows: len(versions),
 		row: func(i int) []any {

@@ -133,9 +133,11 @@ func TestListsUseIndexes(t *testing.T) {
 			t.Error(err)
 		}
 		st.reads = plain
+		declarePaid(t, st)
 		st.engine = recordedEngine{st.engine, r}
 		takeSteps(t, st)
 		takeGrantSteps(t, st)
+		takeBillingSteps(t, st)
 		if len(r.queries) < 200 {
 			t.Errorf("%s: %d queries were recorded, want those of all lists and steps", db.driver, len(r.queries))
 		}
@@ -208,6 +210,7 @@ func askLists(t *testing.T, st *Store) {
 		}
 	}
 	askFound(t, st, teamID)
+	askBills(t, st, teamID)
 	_, err := st.Users(ctx, user.Filter{Before: now, BeforeID: "x", Limit: 50})
 	errs = append(errs, err)
 	_, err = st.Users(ctx, user.Filter{Email: "ada@example.com", Limit: 50})

@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -31,7 +33,7 @@ const restoreRows = 500
 //     not know comes back disabled;
 //   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
-//   - the audit log: the backup's lines and the database's;
+//   - the audit log, the backup's lines and the database's, and bills;
 //   - keys of our own made since, so that what a running server has sealed meanwhile still opens.
 //
 // The log of changes goes on above both with one entry, restored, and nothing before it: every node drops its caches, and
@@ -70,7 +72,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
-	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "plan_version", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
+	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "plan_version", "billing_account", "invoice", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
 	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
@@ -130,7 +132,7 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 }
 
 // usageTables hold what was counted.
-var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "attempt"}
+var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "attempt", "meter_event", "meter_total"}
 
 // clear empties the tables that the backup replaces, those that refer to others first.
 func (r *restore) clear(ctx context.Context) error {
@@ -143,7 +145,7 @@ func (r *restore) clear(ctx context.Context) error {
 	}
 	r.report.UsageKept = r.keepUsage
 	for _, table := range slices.Backward(slices.Concat(backedUp, perishable, derived)) {
-		if table == "audit_event" || table == "change_head" {
+		if table == "audit_event" || table == "change_head" || table == "invoice" {
 			continue
 		}
 		if _, err := r.q.ExecContext(ctx, `DELETE FROM `+table+r.except(table)); err != nil { // #nosec G202 -- a constant
@@ -215,7 +217,9 @@ func (r *restore) insert(ctx context.Context, table string, columns []string, ro
 		return nil
 	case "audit_event":
 		tail = `ON CONFLICT (id) DO NOTHING`
-	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt":
+	case "invoice":
+		tail = `ON CONFLICT DO NOTHING`
+	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt", "meter_event", "meter_total":
 		if r.keepUsage {
 			return r.addUsage(ctx, table, columns, rows)
 		}
@@ -261,12 +265,40 @@ func (r *restore) addUsage(ctx context.Context, table string, columns []string, 
 			}
 		}
 		r.report.Rows[table] += int64(len(unknown))
+	case "meter_event":
+		return r.addEvents(ctx, columns, rows)
 	case "usage_charge":
 		return r.insertRows(ctx, r.q, insert{
 			into: into, tail: `ON CONFLICT (app_id, digest) DO NOTHING`, rows: len(rows), row: func(i int) []any { return rows[i] },
 		})
 	}
 	return nil
+}
+
+// addEvents counts events that only the backup knows.
+func (r *restore) addEvents(ctx context.Context, columns []string, rows [][]any) error {
+	want := []string{"source", "id", "team_id", "api", "meter", "at", "units", "received_at"}
+	if !slices.Equal(columns, want) {
+		return damaged("table meter_event has other columns than "+strings.Join(want, ", "), nil)
+	}
+	var unknown []billing.MeterEvent
+	for _, row := range rows {
+		added, err := decides(ctx, r.q, `INSERT INTO meter_event (`+strings.Join(want, ", ")+`) VALUES (`+placeholders(1, len(row))+`) ON CONFLICT (source, id) DO NOTHING`, row...)
+		if err != nil {
+			return err
+		}
+		if !added {
+			continue
+		}
+		team, _ := row[2].(string)
+		api, _ := row[3].(string)
+		meter, _ := row[4].(string)
+		at, _ := row[5].(int64)
+		units, _ := row[6].(int64)
+		unknown = append(unknown, billing.MeterEvent{Team: id.Team(team), API: api, Meter: billing.Meter(meter), At: moment(at), Units: units})
+	}
+	r.report.Rows["meter_event"] += int64(len(unknown))
+	return r.addToMeters(ctx, r.q, unknown)
 }
 
 // derive makes what an older backup does not have, and fills the derived tables. Usage that stays has its totals already.

@@ -104,6 +104,9 @@ func changePlan(ctx context.Context, q querier, teamID id.Team, api string, c bi
 	if err != nil || sub.PlanAt(c.At) == c.Plan {
 		return err
 	}
+	if err := dueAt(ctx, q, teamID, api, c.At); err != nil {
+		return err
+	}
 	_, err = q.ExecContext(ctx, `INSERT INTO subscription (team_id, api, plan, since) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (team_id, api, since) DO UPDATE SET plan = excluded.plan`, string(teamID), api, c.Plan, micros(c.At))
 	return err

@@ -34,6 +34,9 @@ func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch)
 		if err := s.addToRollups(ctx, q, rows); err != nil {
 			return err
 		}
+		if err := s.markLate(ctx, q, rows); err != nil {
+			return err
+		}
 		return s.countLeases(ctx, q, m.Node, rows)
 	})
 	if errors.Is(err, usage.ErrMarkerConflict) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/billing"
@@ -53,6 +54,12 @@ func full(t *testing.T, db database) *world {
 	rawFamily(t, db, rawGrant(t, db, w.owner, w.ourApp, w.ours))
 	newHook(t, st, w.ours)
 	must(t, third(st.LeakOfKey(ctx, aLeak(k.ID, 1, w.theirs), aReport(k.ID, w.theirs))))
+	paid := weather("paid")
+	paid.Plans = map[string]lanyard.Plan{"pro": {Currency: "USD", Fee: "10"}}
+	putAPIs(t, st, paid)
+	must(t, second(st.Subscribe(ctx, w.ours, "paid", billing.Change{Plan: "pro"}, event("subscribe"))))
+	must(t, second(st.RecordEvents(ctx, []billing.MeterEvent{{Source: "a", ID: "1", Team: w.ours, API: "paid", Meter: "storage", At: t0, Units: 1}}, t0)))
+	must(t, second(st.DraftInvoices(ctx, t0.AddDate(0, 1, 0), time.Hour, 10)))
 	return w
 }
 

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/billing"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/usage"
+)
+
+// atOnce is a time that is over on every clock.
+const atOnce = 1
+
+// FindAccounts implements billing.InvoiceStore: whoever has a subscription, and whoever called, is one. It reads the calls of whole months
+// only, so that it can be done every so often.
+func (s *Store) FindAccounts(ctx context.Context) error {
+	return s.step(ctx, "find whom to bill", func(ctx context.Context, q querier) error {
+		if _, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, until, due_at)
+			SELECT DISTINCT s.team_id, s.api, 0, 1 FROM subscription s
+			WHERE NOT EXISTS (SELECT 1 FROM billing_account b WHERE b.team_id = s.team_id AND b.api = s.api)
+			ON CONFLICT (team_id, api) DO NOTHING`); err != nil {
+			return err
+		}
+		_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, until, due_at)
+			SELECT t.team_id, t.api, MIN(t.start), 1 FROM usage_total t
+			WHERE t.grain = $1 AND t.team_id <> '' AND t.api <> '' AND t.outcome = $2 AND t.mode = $3
+				AND NOT EXISTS (SELECT 1 FROM billing_account b WHERE b.team_id = t.team_id AND b.api = t.api)
+			GROUP BY t.team_id, t.api ON CONFLICT (team_id, api) DO NOTHING`, string(usage.Month), string(policy.Valid), string(secret.Live))
+		return err
+	})
+}
+
+// dueAt has the bills of a team on an API looked after from a time on. Who is new is billed from the beginning of the month on.
+func dueAt(ctx context.Context, q querier, teamID id.Team, api string, at time.Time) error {
+	month := micros(usage.Month.Start(at))
+	_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, until, due_at)
+		VALUES ($1, $2, (SELECT COALESCE(MIN(t.start), $3) FROM usage_total t WHERE t.grain = $4 AND t.team_id = $1 AND t.start < $3 AND t.api = $2), $5)
+		ON CONFLICT (team_id, api) DO UPDATE SET due_at = excluded.due_at WHERE excluded.due_at < billing_account.due_at`,
+		string(teamID), api, month, string(usage.Month), micros(at))
+	return err
+}
+
+// DraftInvoices implements billing.InvoiceStore.
+func (s *Store) DraftInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error) {
+	type account struct {
+		team id.Team
+		api  string
+	}
+	var due []account
+	err = s.read("look for what to bill", func(q querier) error {
+		rows, err := q.QueryContext(ctx, `SELECT team_id, api FROM billing_account WHERE due_at <= $1 ORDER BY due_at LIMIT $2`, micros(now), limit)
+		if err != nil {
+			return err
+		}
+		return scanAll(rows, func() error {
+			var a account
+			err := rows.Scan(&a.team, &a.api)
+			due = append(due, a)
+			return err
+		})
+	})
+	for _, a := range due {
+		if err := s.step(ctx, "draft invoices", func(ctx context.Context, q querier) error {
+			return s.draftFor(ctx, q, a.team, a.api, now, grace)
+		}); err != nil {
+			return looked, err
+		}
+		looked++
+	}
+	return looked, err
+}
+
+// lookAgain is when somebody without a plan is looked at again; what gives them one has them looked at then.
+const lookAgain = 24 * time.Hour
+
+// draftFor writes drafts of what has ended of one account. Nothing is billed twice, whatever became of the subscription or of the account's
+// row: what a bill was written for is left out.
+func (s *Store) draftFor(ctx context.Context, q querier, teamID id.Team, api string, now time.Time, grace time.Duration) error {
+	var until, billed int64
+	err := q.QueryRowContext(ctx, `UPDATE billing_account SET until = until WHERE team_id = $1 AND api = $2 AND due_at <= $3 RETURNING until`,
+		string(teamID), api, micros(now)).Scan(&until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil // another node was first
+	}
+	if err != nil {
+		return err
+	}
+	if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(end_at), 0) FROM invoice WHERE team_id = $1 AND api = $2`, string(teamID), api).Scan(&billed); err != nil {
+		return err
+	}
+	from, due := moment(max(until, billed)), now.Add(lookAgain)
+	h, err := history(ctx, q, teamID, api)
+	if err != nil {
+		return err
+	}
+	for _, stretch := range h.Stretches(from, now.Add(time.Microsecond)) {
+		if stretch.Held.End.After(now) {
+			due = stretch.Held.End
+			break
+		}
+		if stretch.Held.Start.Before(from) {
+			stretch.Held.Start = from
+		}
+		from = stretch.Held.End
+		if !stretch.Version.Charged() {
+			continue
+		}
+		if err := s.draft(ctx, q, &billing.Invoice{Team: teamID, API: api, Stretch: stretch}, now, grace); err != nil {
+			return err
+		}
+	}
+	_, err = q.ExecContext(ctx, `UPDATE billing_account SET until = $3, due_at = $4 WHERE team_id = $1 AND api = $2`, string(teamID), api, micros(from), micros(due))
+	return err
+}
+
+// Used implements billing.InvoiceStore.
+func (s *Store) Used(ctx context.Context, teamID id.Team, api string, stretch billing.Stretch) (used billing.Usage, err error) {
+	err = s.snapshot(ctx, "read what was used", func(q querier) error {
+		used, err = usedIn(ctx, q, teamID, api, stretch)
+		return err
+	})
+	return used, err
+}
+
+// usedIn is what was used within a stretch: live calls that were allowed, and what events say of the API's own meters.
+func usedIn(ctx context.Context, q querier, teamID id.Team, api string, stretch billing.Stretch) (billing.Usage, error) {
+	used := billing.Usage{billing.Requests: 0, billing.Units: 0}
+	for _, part := range timeParts(stretch.Held.Start, stretch.Held.End, usage.Month, usage.Day, usage.Hour, usage.Minute) {
+		var count, units int64
+		if err := q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(count), 0) AS BIGINT), CAST(COALESCE(SUM(units), 0) AS BIGINT) FROM usage_total
+			WHERE grain = $1 AND team_id = $2 AND start >= $3 AND start < $4 AND api = $5 AND outcome = $6 AND mode = $7`,
+			string(part.grain), string(teamID), micros(part.from), micros(part.to), api, string(policy.Valid), string(secret.Live)).Scan(&count, &units); err != nil {
+			return nil, err
+		}
+		used[billing.Requests] += count
+		used[billing.Units] += units
+	}
+	for _, meter := range stretch.Version.Meters() {
+		var units int64
+		if err := q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) FROM meter_total WHERE team_id = $1 AND api = $2 AND meter = $3 AND start >= $4 AND start < $5`,
+			string(teamID), api, string(meter), micros(stretch.Held.Start), micros(stretch.Held.End)).Scan(&units); err != nil {
+			return nil, err
+		}
+		used[meter] = units
+	}
+	return used, nil
+}
+
+// timePart is a stretch of time that the rollup of one grain answers for.
+type timePart struct {
+	grain    usage.Granularity
+	from, to time.Time
+}
+
+// timeParts cuts a time that begins and ends with whole minutes into what the grains answer for, each the coarser the better.
+func timeParts(from, to time.Time, grains ...usage.Granularity) []timePart {
+	if !from.Before(to) {
+		return nil
+	}
+	grain, finer := grains[0], grains[1:]
+	first, end := grain.Start(from), grain.Start(to)
+	if first.Before(from) {
+		first = grain.Next(from)
+	}
+	if !first.Before(end) {
+		return timeParts(from, to, finer...)
+	}
+	all := append(timeParts(from, first, finer...), timePart{grain, first, end})
+	return append(all, timeParts(end, to, finer...)...)
+}

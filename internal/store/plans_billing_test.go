@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
+	"github.com/lanyard-auth/lanyard/internal/catalog"
+	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/team"
+)
+
+// askBills asks for a second page of bills, in every way it can be asked for.
+func askBills(t *testing.T, st *Store, teamID id.Team) {
+	t.Helper()
+	ctx, now := context.Background(), time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	var errs []error
+	for _, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(teamID)} {
+		for _, f := range []billing.InvoiceFilter{{}, {Team: teamID}, {State: billing.Draft}, {API: "weather", State: billing.Final}} {
+			f.Before, f.BeforeID, f.Limit = now, "x", 50
+			_, err := st.Invoices(ctx, reach, f)
+			errs = append(errs, err)
+		}
+		_, err := st.Invoice(ctx, reach, id.New[id.Invoice]())
+		errs = append(errs, wanted(err))
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// declarePaid declares an API with a plan that costs something.
+func declarePaid(t *testing.T, st *Store) {
+	t.Helper()
+	event := audit.Command("test").New(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), "test", "thing", "", nil)
+	_, err := st.UpdateCatalog(context.Background(), event, func(s *catalog.State) error {
+		s.APIs["paid"] = lanyard.API{Name: "paid", Takes: "key", Plans: map[string]lanyard.Plan{"pro": {Currency: "USD", Fee: "10", Prices: []lanyard.Price{{Meter: "storage", PerUnit: "1"}}}}}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// takeBillingSteps takes each step from a subscription to an adjustment.
+func takeBillingSteps(t *testing.T, st *Store) {
+	t.Helper()
+	ctx, now := context.Background(), time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+	event := audit.Command("test").New(now, "test", "thing", "", nil)
+	why := func(*billing.Invoice) audit.Event { return audit.Command("test").New(now, "test", "thing", "", nil) }
+	payer := &team.Team{ID: id.New[id.Team](), Name: "team", CreatedAt: now}
+	_, err := st.CreateTeam(ctx, payer, "", event)
+	errs := []error{err}
+	event.ID = id.New[id.Event]()
+	_, err = st.Subscribe(ctx, payer.ID, "paid", billing.Change{Plan: "pro"}, event)
+	errs = append(errs, err)
+	counted := func(name string) error {
+		_, err := st.RecordEvents(ctx, []billing.MeterEvent{{Source: "a", ID: name, Team: payer.ID, API: "paid", Meter: "storage", At: now, Units: 1}}, now)
+		return err
+	}
+	errs = append(errs, counted("1"))
+	for range 2 {
+		now = now.AddDate(0, 2, 0)
+		_, err = st.DraftInvoices(ctx, now, time.Hour, 50)
+		errs = append(errs, err)
+		_, err = st.FinalizeDue(ctx, now.Add(time.Hour), 50, why)
+		errs = append(errs, err)
+		_, err = st.AdjustInvoices(ctx, now.Add(3*time.Hour), time.Hour, 50)
+		now = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+		errs = append(errs, err, counted("2"))
+	}
+	errs = append(errs, st.TrimEvents(ctx, now))
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}

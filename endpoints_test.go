@@ -100,7 +100,7 @@ func TestEndpoints(t *testing.T) {
 		{"PUT /v1/catalog?dry_run=true {}", func(ctx context.Context, c *Client) error { return one(c.ApplyCatalog(ctx, Catalog{}, true)) }},
 		{"GET /v1/apis/weather/plans?cursor=a+b&limit=7", func(ctx context.Context, c *Client) error { return one(c.Plans(ctx, "weather", page)) }},
 		{`PUT /v1/teams/team_1/subscriptions/weather {"plan":"pro"}`, func(ctx context.Context, c *Client) error {
-			return one(c.Subscribe(ctx, "team_1", "weather", SubscriptionInput{"pro"}))
+			return one(c.Subscribe(ctx, "team_1", "weather", SubscriptionInput{Plan: "pro"}))
 		}},
 
 		{`POST /v1/teams {"name":"Sunny"}`, func(ctx context.Context, c *Client) error { return one(c.CreateTeam(ctx, TeamInput{Name: "Sunny"})) }},

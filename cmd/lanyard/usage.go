@@ -226,7 +226,7 @@ func (p *program) usageReconcile() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "reconcile",
 		Short:   "Count everything again and print the difference",
-		Long:    "Counts the ledger anew and compares every sum with it. The difference is 0, or the exit status 1.",
+		Long:    "Counts the ledger anew and compares every sum with it, and quotas and final invoices too. The difference is 0, or the exit status 1.",
 		Example: "  lanyard usage reconcile\n  lanyard usage reconcile --from 2026-10-01 --to 2026-11-01",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -247,7 +247,7 @@ func (p *program) usageReconcile() *cobra.Command {
 			if err := p.showReconciliation(found); err != nil {
 				return err
 			}
-			if len(found.Differences) > 0 {
+			if len(found.Differences)+len(found.Billing) > 0 {
 				return errNo
 			}
 			return nil
@@ -261,9 +261,9 @@ func (p *program) showReconciliation(found lanyard.Reconciliation) error {
 	if p.asJSON() {
 		return p.json(found)
 	}
-	p.out.linef("Counted %s again; difference: %d.", count(found.LedgerCount, "call"), len(found.Differences))
-	if len(found.Differences) == 0 {
-		return nil
+	p.out.linef("Counted %s again; difference: %d.", count(found.LedgerCount, "call"), len(found.Differences)+len(found.Billing))
+	if err := p.showBilling(found.Billing); err != nil || len(found.Differences) == 0 {
+		return err
 	}
 	var rows [][]string
 	for _, d := range found.Differences {
@@ -272,4 +272,15 @@ func (p *program) showReconciliation(found lanyard.Reconciliation) error {
 		})
 	}
 	return p.table([]string{"SUM", "START", "OF", "API", "OPERATION", "LEDGER", "SHOWN"}, rows)
+}
+
+func (p *program) showBilling(differences []lanyard.BillingDifference) error {
+	if len(differences) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, d := range differences {
+		rows = append(rows, []string{d.What, d.Of, cmp.Or(d.Meter, "total"), when(d.Start), thousands(d.Counted), thousands(d.Shown)})
+	}
+	return p.table([]string{"WHAT", "OF", "METER", "START", "COUNTED", "SHOWN"}, rows)
 }

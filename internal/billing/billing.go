@@ -43,6 +43,9 @@ type InvoiceStore interface {
 	FinalizeInvoice(ctx context.Context, reach audit.Reach, invoice id.Invoice, now time.Time, why Reason) (*Invoice, error)
 	// RecordEvents counts events, each once, and says of which ones that was not the first time. They must lie within EventWindow.
 	RecordEvents(ctx context.Context, events []MeterEvent, now time.Time) (again []bool, err error)
+	// ReconcileBilling bills anew what is final of the periods that [from, to) touches, and adds up what is leased of quotas. It returns where
+	// something else stands. A late arrival is a difference until its adjustment is drafted, within a minute.
+	ReconcileBilling(ctx context.Context, from, to time.Time) ([]Difference, error)
 
 	// What follows is done over and over, on any node: each step that another node did before is left out.
 

@@ -53,5 +53,8 @@ func (c Currency) Round(m Micros) Micros {
 	return m
 }
 
+// Text is an amount with the places of the minor unit at least: "12.30", "0.002", "1200" of JPY.
+func (c Currency) Text(m Micros) string { return m.text(c.places()) }
+
 // Format returns an amount for people, with the places of the minor unit at least: "12.30 USD", "0.002 USD", "1200 JPY".
-func (c Currency) Format(m Micros) string { return m.text(c.places()) + " " + string(c) }
+func (c Currency) Format(m Micros) string { return c.Text(m) + " " + string(c) }

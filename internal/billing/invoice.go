@@ -87,6 +87,16 @@ const (
 	Final InvoiceState = "final"
 )
 
+// Difference is a quota of which more or less is leased than nodes hold and spent, or a final bill that does not come to what was counted.
+type Difference struct {
+	What    string // quota or invoice
+	Of      string // the quota's subject, or the invoice
+	Meter   Meter  // whose units differ; "": the total, in micro-units, or a quota's units
+	Start   time.Time
+	Counted int64
+	Shown   int64
+}
+
 // Reason is why a step of billing is done, for the audit log.
 type Reason func(i *Invoice) audit.Event
 

@@ -35,6 +35,7 @@ type Settings struct {
 	TrustedProxies    []netip.Prefix `env:"LANYARD_TRUSTED_PROXIES"`
 	Durability        string         `env:"LANYARD_DURABILITY"`
 	MaxStaleness      time.Duration  `env:"LANYARD_MAX_STALENESS" envDefault:"750ms"`
+	InvoiceGrace      time.Duration  `env:"LANYARD_INVOICE_GRACE" envDefault:"24h"` // between the end of a period and its final invoice
 	TLSCertFile       string         `env:"LANYARD_TLS_CERT_FILE"`
 	TLSKeyFile        string         `env:"LANYARD_TLS_KEY_FILE"`
 	Log               string         `env:"LANYARD_LOG"`
@@ -72,7 +73,7 @@ var unbuilt = []string{
 
 var plain = []string{
 	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
-	"LANYARD_MAX_STALENESS", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
+	"LANYARD_MAX_STALENESS", "LANYARD_INVOICE_GRACE", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
 	"LANYARD_SIGNUP", "LANYARD_DCR", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL",
 }
 
@@ -165,6 +166,8 @@ func (s *Settings) complete() error {
 		return fault.New(fault.Invalid, "LANYARD_DURABILITY must be disk, fsync or database, not %.20q", s.Durability)
 	case s.MaxStaleness < 300*time.Millisecond || s.MaxStaleness > 10*time.Second:
 		return fault.New(fault.Invalid, "LANYARD_MAX_STALENESS must be between 300ms and 10s; a node looks for changes every 250ms")
+	case s.InvoiceGrace < time.Minute || s.InvoiceGrace > 30*24*time.Hour:
+		return fault.New(fault.Invalid, "LANYARD_INVOICE_GRACE must be between 1m and 720h; what arrives within it still goes into the bill")
 	case (s.TLSCertFile == "") != (s.TLSKeyFile == ""):
 		return fault.New(fault.Invalid, "LANYARD_TLS_CERT_FILE and LANYARD_TLS_KEY_FILE go together; one of them is missing")
 	case s.Log != "" && s.Log != "text" && s.Log != "json":

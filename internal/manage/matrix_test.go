@@ -344,6 +344,30 @@ func matrix() map[string]row {
 		"Subscriptions": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Subscriptions(ctx, as, of.team))
 		}},
+		"Subscription": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Subscription(ctx, as, of.team, "mail"))
+		}},
+		"TeamPlans": {want: outcomes{"sooSnooon", "sonSonnno"}, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.TeamPlans(ctx, as, of.team))
+		}},
+		"Invoices": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Invoices(ctx, as, InvoicesFilter{Team: of.team}, List{}))
+		}},
+		"Invoice": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.Invoice(ctx, as, of.invoice))
+		}},
+		"PreviewInvoices": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.PreviewInvoices(ctx, as, lanyard.InvoicePreview{TeamID: of.team}))
+		}},
+		"FinalizeInvoice": {want: ofServer, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.FinalizeInvoice(ctx, as, of.invoice))
+		}},
+		"RecordEvents": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RecordEvents(ctx, as, []lanyard.CloudEvent{{SpecVersion: "1.0", ID: "1", Source: "test", Type: "com.acme.storage", Subject: of.team}}))
+		}},
+		"ReconcileBilling": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.ReconcileBilling(ctx, as, begin, begin.Add(time.Hour)))
+		}},
 		"Subscribe": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Subscribe(ctx, as, of.team, "mail", lanyard.SubscriptionInput{Plan: "pro"}))
 		}},
@@ -469,6 +493,7 @@ func (w *world) renewed(s side) side {
 		w.t.Fatal(err)
 	}
 	w.hook(&s)
+	w.bill(&s)
 	if _, err := w.svc.SetMember(w.t.Context(), w.admin, s.team, lanyard.Member{UserID: s.billing, Role: "billing"}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -516,9 +541,10 @@ func TestForeignLooksMissing(t *testing.T) {
 		token: string(id.New[id.Key]()), grant: string(id.New[id.Grant]()), session: string(id.New[id.Session]()),
 	}
 	nothing.invitation, nothing.hook, nothing.message = string(id.New[id.Invitation]()), string(id.New[id.Webhook]()), string(id.New[id.Message]())
+	nothing.invoice = string(id.New[id.Invoice]())
 	nothing.owner, nothing.developer, nothing.billing = w.b.owner, w.b.developer, w.b.billing
 	erase := func(err error, s side) string {
-		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID", s.token, "ID", s.grant, "ID", s.session, "ID", s.invitation, "ID", s.hook, "ID", s.message, "ID").Replace(err.Error())
+		return strings.NewReplacer(s.team, "ID", s.app, "ID", s.key, "ID", s.token, "ID", s.grant, "ID", s.session, "ID", s.invitation, "ID", s.hook, "ID", s.message, "ID", s.invoice, "ID").Replace(err.Error())
 	}
 	for name, r := range matrix() {
 		if r.want != ofDevelopers && r.want != ofBilling && r.want != ofOwners {

@@ -15,6 +15,7 @@ const (
 	keysRead     = "lanyard.keys.read"
 	keysWrite    = "lanyard.keys.write"
 	usageRead    = "lanyard.usage.read"
+	usageWrite   = "lanyard.usage.write"
 	billingRead  = "lanyard.billing.read"
 	billingWrite = "lanyard.billing.write"
 	catalogRead  = "lanyard.catalog.read"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -207,6 +208,20 @@ func checkFilter(d usage.Dimension, value string) (err error) {
 		err = checkText(string(d), value, maxFilter)
 	}
 	return err
+}
+
+// ReconcileBilling is Reconcile for quotas and final invoices. It needs lanyard.usage.read for the whole server.
+func (s *Service) ReconcileBilling(ctx context.Context, actor audit.Actor, from, to time.Time) ([]billing.Difference, error) {
+	if err := s.mayOnServer(actor, usageRead); err != nil {
+		return nil, err
+	}
+	if !from.Before(to) {
+		return nil, fault.Field("to", "must be later than from")
+	}
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	return s.BillingStore.ReconcileBilling(ctx, from, to)
 }
 
 // Reconcile counts the ledger of a time anew and returns its calls, and where a rollup says otherwise: nowhere, if all is

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/factor"
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -24,12 +25,13 @@ import (
 
 // world is a service on a real database with two teams that must not see each other.
 type world struct {
-	t     *testing.T
-	store *store.Store
-	svc   *Service
-	clock *clock
-	admin audit.Actor
-	a, b  side
+	billed int // months
+	t      *testing.T
+	store  *store.Store
+	svc    *Service
+	clock  *clock
+	admin  audit.Actor
+	a, b   side
 
 	mu    sync.Mutex
 	mails []mail
@@ -43,6 +45,7 @@ type side struct {
 	token, grant, session     string // the owner's
 	invitation                string
 	hook, message             string
+	invoice                   string // a draft
 	keyActor                  audit.Actor
 }
 
@@ -136,7 +139,8 @@ const testCatalog = `{"apis": {
 		"operations": {"GET /v1/forecast": {"scopes": ["forecast.read"]}, "POST /v1/alerts": {"scopes": ["alerts.write"]}}},
 	"mail": {"scopes": {"messages.read": {"text": "read your messages"}}, "operations": {"GET /v1/messages": {"scopes": ["messages.read"]}},
 		"plans": {"pro": {"limits": ["600/minute"]}, "max": {}}},
-	"news": {"scopes": {"news.read": {"text": "read the news"}}, "plans": {"free": {"default": true}, "paid": {}}}
+	"news": {"scopes": {"news.read": {"text": "read the news"}}, "meters": {"storage": {"text": "gigabytes stored", "event": "com.acme.storage"}},
+		"plans": {"free": {"default": true, "fee": "9", "currency": "USD", "prices": [{"meter": "storage", "per_unit": "0.5"}]}, "paid": {}}}
 }}`
 
 func (w *world) apply(text string) lanyard.CatalogDiff {
@@ -180,6 +184,7 @@ func (w *world) newSide(name string) side {
 	w.personal(&s)
 	w.invite(&s)
 	w.hook(&s)
+	w.bill(&s)
 	acting := w.newKey(w.newApp(s.team), lanyard.KeyInput{})
 	s.keyActor = keyActor(acting, s.team, everyScope()...)
 	return s
@@ -242,6 +247,25 @@ func (w *world) hook(s *side) {
 		w.t.Fatal(err)
 	}
 	s.hook, s.message = made.ID, sent.ID
+}
+
+// bill gives a side another draft: a month goes by for it.
+func (w *world) bill(s *side) {
+	w.t.Helper()
+	ctx, team := w.t.Context(), id.Team(s.team)
+	event := billing.MeterEvent{Source: "test", ID: s.team, Team: team, API: "news", Meter: "storage", At: begin, Units: 4}
+	if _, err := w.store.RecordEvents(ctx, []billing.MeterEvent{event}, begin); err != nil {
+		w.t.Fatal(err)
+	}
+	w.billed++
+	if _, err := w.store.DraftInvoices(ctx, begin.AddDate(0, w.billed, 0), 24*time.Hour, 100); err != nil {
+		w.t.Fatal(err)
+	}
+	drafts, err := w.store.Invoices(ctx, audit.TeamReach(team), billing.InvoiceFilter{Limit: 1})
+	if err != nil || len(drafts) != 1 {
+		w.t.Fatalf("Invoices = %d, %v, want a draft", len(drafts), err)
+	}
+	s.invoice = string(drafts[0].ID)
 }
 
 // subscribe gives a team a plan of the API mail.

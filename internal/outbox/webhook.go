@@ -42,6 +42,7 @@ func Events() []Event {
 		{"member.role_set", "A member got a role", []string{"member.set"}},
 		{"member.left", "Somebody left the team", []string{"member.leave"}},
 		{"member.removed", "Somebody was removed from the team", []string{"member.remove"}},
+		{"invoice.final", "An invoice became final", []string{"invoice.finalize"}},
 		{"grant.allowed", "Somebody gave an app a badge", []string{"grant.allow"}},
 		{"grant.revoked", "A badge was taken back", []string{"grant.revoke"}},
 	}

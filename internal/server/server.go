@@ -70,6 +70,8 @@ type Server struct {
 	delivering sync.Mutex // one round of letters at a time
 	telling    sync.Mutex // and one of webhooks
 	lastPrefix atomic.Pointer[readPrefix]
+
+	foundAccounts time.Time // by the chores
 }
 
 // recorder is a usage.Recorder with its life: Spool with Absorber, or Direct.
@@ -298,6 +300,8 @@ func (s *Server) chores(ctx context.Context) {
 			"forget old links":        func() error { return s.Store.TrimLinks(ctx, now) },
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
 			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },
+			"write invoices":          func() error { return s.bill(ctx) },
+			"forget old events":       func() error { return s.Store.TrimEvents(ctx, now.Add(-keepEvents)) },
 			"forget old quotas":       func() error { return s.Store.TrimQuotas(ctx, now.Add(-keepQuotas)) },
 			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },
 		} {

@@ -65,6 +65,10 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 
 		"GET /developers/{team}/usage": p.showUsage,
 
+		"GET /developers/{team}/billing":           p.showBilling,
+		"POST /developers/{team}/billing/plan":     p.changePlan,
+		"GET /developers/{team}/billing/{invoice}": p.showInvoice,
+
 		"GET /developers/{team}/members":                          p.showMembers,
 		"POST /developers/{team}/members/{user}/role":             p.setRole,
 		"POST /developers/{team}/members/{user}/remove":           p.removeMember,
@@ -120,6 +124,7 @@ func tabs(d *desk) []page.Tab {
 		{"OAuth clients", "clients", audit.RoleDeveloper},
 		{"Try it", "try", audit.RoleDeveloper},
 		{"Usage", "usage", audit.RoleAny},
+		{"Billing", "billing", audit.RoleBilling},
 		{"Members", "members", audit.RoleAny},
 		{"Webhooks", "webhooks", audit.RoleDeveloper},
 		{"Leaks", "leaks", audit.RoleDeveloper},

@@ -147,42 +147,48 @@ func refusals(rows []lanyard.UsageRow) page.Table {
 	return made
 }
 
-// planTable says which plan the team has for each API, and what is left of it.
+// planTable says which plan the team has for each API, what is left of it, and what the period costs so far and will.
 func (p *rooms) planTable(r *http.Request, d *desk) (page.Table, error) {
-	made := page.Table{Caption: "Plans", Heads: []page.Head{{Text: "API"}, {Text: "Plan"}, {Text: "Limits"}, {Text: "Quota"}, {Text: "Used this month", Number: true}}}
-	view, err := p.Verifier.Catalog(r.Context())
+	made := page.Table{Caption: "Plans", Heads: []page.Head{{Text: "API"}, {Text: "Plan"}, {Text: "Limits"}, {Text: "Left", Number: true}}}
+	plans, err := p.Manage.TeamPlans(r.Context(), d.Actor, d.Team.ID)
 	if err != nil {
 		return made, err
 	}
-	chosen := map[string]string{}
-	if d.May(audit.RoleBilling) {
-		subscribed, err := p.Manage.Subscriptions(r.Context(), d.Actor, d.Team.ID)
-		if err != nil {
-			return made, err
-		}
-		for _, sub := range subscribed {
-			chosen[sub.API] = sub.Plan
-		}
+	pays := slices.ContainsFunc(plans, func(plan manage.TeamPlan) bool { return plan.Open != nil })
+	if pays {
+		made.Heads = append(made.Heads, page.Head{Text: "Bill so far", Number: true})
 	}
-	month := span{grain: usage.Month, bars: 1}
-	used, err := p.sums(r, d, month, "api")
-	if err != nil {
-		return made, err
-	}
-	for _, api := range view.All() {
-		if api.Policy == view.Management() || len(api.Spec.Plans) == 0 {
-			continue
+	for i := range plans {
+		plan := &plans[i]
+		left := page.Cell{Text: "no quota"}
+		if q := plan.Quota; q != nil {
+			left = page.Cell{Text: page.Count(q.Left) + " of " + page.Count(q.Limit), Note: "until " + moment(q.ResetsAt)}
 		}
-		name := chosen[api.Policy.Name]
-		if name == "" {
-			name = api.Policy.DefaultPlan
+		name := page.Cell{Text: page.Upper(plan.Plan)}
+		if plan.Plan == "" {
+			name = page.Cell{Text: "none", Pill: "warn"}
 		}
-		plan := api.Spec.Plans[name]
-		made.Rows = append(made.Rows, page.Row{Cells: []page.Cell{
-			{Text: titleOf(api)}, {Text: page.Upper(name)}, {Text: joined(plan.Limits)}, {Text: joined([]string{plan.Quota})}, {Text: page.Count(used[api.Policy.Name].Units)},
-		}})
+		row := page.Row{Cells: []page.Cell{{Text: plan.Title}, name, {Text: joined(plan.Spec.Limits)}, left}}
+		if d.May(audit.RoleBilling) {
+			row.URL = d.path("billing")
+		}
+		if pays {
+			row.Cells = append(row.Cells, billCell(plan.Open))
+		}
+		made.Rows = append(made.Rows, row)
 	}
 	return made, nil
+}
+
+func billCell(open *lanyard.Invoice) page.Cell {
+	if open == nil {
+		return page.Cell{Text: "nothing"}
+	}
+	made := page.Cell{Text: open.Total + " " + open.Currency}
+	if open.Forecast != nil {
+		made.Note = "will be about " + open.Forecast.Total
+	}
+	return made
 }
 
 func joined(texts []string) string {

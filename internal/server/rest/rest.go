@@ -74,11 +74,12 @@ func Register(mux *http.ServeMux, c Config) (document func() ([]byte, error), er
 	a := &api{Config: c}
 	a.routes(mux)
 	document = sync.OnceValues(a.document)
-	// The two ways to a decision and the document itself do not pass the adapter: the first authenticate by themselves, reports
-	// of leaks and the document are for everybody.
+	// What follows does not pass the adapter: the two ways to a decision authenticate by themselves, reports of leaks and the document are
+	// for everybody, and events come in media types of their own.
 	mux.Handle("POST /v1/verify", c.Verify)
 	mux.Handle("POST /v1/verify/batch", c.VerifyBatch)
 	mux.HandleFunc("POST /v1/leaks/report", c.Kit.Handle(a.reportLeak))
+	mux.HandleFunc("POST /v1/usage/events", c.Kit.Handle(a.recordEvents))
 	mux.HandleFunc("GET /openapi.yaml", c.Kit.Handle(func(w http.ResponseWriter, _ *http.Request) error {
 		text, err := document()
 		if err != nil {
@@ -118,6 +119,8 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addUsers()
 	a.addCatalog()
 	a.addBilling()
+	a.addInvoices()
+	a.addEvents()
 	a.addUsage()
 	a.addWebhooks()
 	a.addLeaks()

@@ -71,6 +71,13 @@ var needs = map[string]string{
 	"PUT /v1/teams/{id}/subscriptions/{api}":    "lanyard.billing.write",
 	"DELETE /v1/teams/{id}/subscriptions/{api}": "lanyard.billing.write",
 
+	"GET /v1/invoices":                "lanyard.billing.read",
+	"GET /v1/invoices/{id}":           "lanyard.billing.read",
+	"POST /v1/invoices/preview":       "lanyard.billing.read",
+	"POST /v1/invoices/{id}/finalize": "lanyard.billing.write",
+	"GET /v1/invoices/export":         "lanyard.billing.read",
+	"POST /v1/usage/events":           "lanyard.usage.write",
+
 	"GET /v1/usage":           "lanyard.usage.read",
 	"GET /v1/usage/export":    "lanyard.usage.read",
 	"GET /v1/usage/reconcile": "lanyard.usage.read",
@@ -117,6 +124,7 @@ var bodies = map[string]string{
 	"PUT /v1/apis/{name}":                    `{}`,
 	"PUT /v1/catalog":                        `{}`,
 	"PUT /v1/teams/{id}/subscriptions/{api}": `{"plan":"pro"}`,
+	"POST /v1/invoices/preview":              `{}`,
 }
 
 // routesOf lists every operation that the document declares.

@@ -60,14 +60,14 @@ func (a *api) addUsage() {
 	a.addExport()
 	add(a, route{
 		id: "reconcile-usage", method: http.MethodGet, path: "/v1/usage/reconcile", tag: "usage", scopes: []string{usageRead},
-		summary: "Count the ledger anew and compare", description: "Every sum of the days named is compared with the ledger. No differences is how it should be. Needs a credential of the server's own team.",
+		summary: "Count the ledger anew and compare", description: "Every sum of the days named is compared with the ledger, what is leased of quotas with what nodes hold, and final invoices with what was counted. No differences is how it should be. Needs a credential of the server's own team.",
 	}, func(ctx context.Context, actor audit.Actor, in *reconcileQuery) (lanyard.Reconciliation, error) {
 		return a.reconcile(ctx, actor, in.From, in.To)
 	})
 }
 
 func (a *api) reconcile(ctx context.Context, actor audit.Actor, from, to time.Time) (lanyard.Reconciliation, error) {
-	out := lanyard.Reconciliation{Differences: []lanyard.UsageDifference{}}
+	out := lanyard.Reconciliation{Differences: []lanyard.UsageDifference{}, Billing: []lanyard.BillingDifference{}}
 	ledger, differences, err := a.Service.Reconcile(ctx, actor, from, to)
 	if err != nil {
 		return out, err
@@ -80,5 +80,9 @@ func (a *api) reconcile(ctx context.Context, actor audit.Actor, from, to time.Ti
 		})
 	}
 	out.LedgerCount = ledger
-	return out, nil
+	bills, err := a.Service.ReconcileBilling(ctx, actor, from, to)
+	for _, d := range bills {
+		out.Billing = append(out.Billing, lanyard.BillingDifference{What: d.What, Of: d.Of, Meter: string(d.Meter), Start: d.Start, Counted: d.Counted, Shown: d.Shown})
+	}
+	return out, err
 }

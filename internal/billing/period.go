@@ -56,6 +56,22 @@ func (p Period) Next(kind PeriodKind, anchor time.Time) Period { return PeriodAt
 // Contains reports whether t lies in the period.
 func (p Period) Contains(t time.Time) bool { return !t.Before(p.Start) && t.Before(p.End) }
 
+// Without returns what is left of the period beside others, which are in order and do not overlap.
+func (p Period) Without(others []Period) (left []Period) {
+	for _, o := range others {
+		if !o.Start.Before(p.End) || !p.Start.Before(o.End) {
+			continue
+		}
+		if p.Start.Before(o.Start) {
+			left = append(left, Period{p.Start, o.Start})
+		}
+		if p.Start = o.End; !p.Start.Before(p.End) {
+			return left
+		}
+	}
+	return append(left, p)
+}
+
 // ShareOf returns how much of the whole period lies in p.
 func (p Period) ShareOf(whole Period) Fraction {
 	start, end := p.Start, p.End

@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -158,6 +159,26 @@ func TestForecast(t *testing.T) {
 	} {
 		if got, ok := billing.Forecast(tc.used, tc.elapsed, tc.whole); got != tc.want || ok != tc.ok {
 			t.Errorf("Forecast(%d, %v, %v) = %d, %v, want %d, %v", tc.used, tc.elapsed, tc.whole, got, ok, tc.want, tc.ok)
+		}
+	}
+}
+
+func TestWithout(t *testing.T) {
+	day := func(from, to int) billing.Period {
+		return billing.Period{time.Date(2026, 11, from, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, to, 0, 0, 0, 0, time.UTC)}
+	}
+	for _, tc := range []struct{ others, want []billing.Period }{
+		{nil, []billing.Period{day(5, 10)}},
+		{[]billing.Period{day(1, 5), day(10, 12)}, []billing.Period{day(5, 10)}},
+		{[]billing.Period{day(5, 10)}, nil},
+		{[]billing.Period{day(1, 20)}, nil},
+		{[]billing.Period{day(1, 6)}, []billing.Period{day(6, 10)}},
+		{[]billing.Period{day(9, 11)}, []billing.Period{day(5, 9)}},
+		{[]billing.Period{day(6, 7), day(8, 9)}, []billing.Period{day(5, 6), day(7, 8), day(9, 10)}},
+		{[]billing.Period{day(4, 6), day(6, 7), day(9, 10)}, []billing.Period{day(7, 9)}},
+	} {
+		if got := day(5, 10).Without(tc.others); !slices.Equal(got, tc.want) {
+			t.Errorf("without %v it is %v, want %v", tc.others, got, tc.want)
 		}
 	}
 }

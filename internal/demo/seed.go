@@ -29,7 +29,10 @@ func catalog(gateway, tokenLifetime string) lanyard.Catalog {
 					"GET /v1/forecast": {Scopes: []string{"forecast.read"}}, "GET /v1/alerts": {Scopes: []string{"forecast.read"}},
 				},
 				Plans: map[string]lanyard.Plan{
-					"free": {Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, "pro": {Limits: []string{"600/minute"}},
+					"free": {Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, "pro": {
+						Limits: []string{"600/minute"}, Currency: "USD", Fee: "9.90", Period: "month",
+						Prices: []lanyard.Price{{Meter: "requests", Included: 1000, PerUnit: "0.002"}},
+					},
 				},
 			},
 			"mail": {

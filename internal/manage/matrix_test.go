@@ -74,10 +74,11 @@ type row struct {
 	call  func(ctx context.Context, s *Service, as audit.Actor, of side) error
 }
 
+func errOnly(_ any, err error) error { return err }
+
 // Every exported method of Service has a row: TestMatrix walks them by reflection.
 func matrix() map[string]row {
 	name := "renamed"
-	errOnly := func(_ any, err error) error { return err }
 	rows := map[string]row{
 		"CreateApp": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.CreateApp(ctx, as, lanyard.AppInput{Name: "x", TeamID: of.team}))
@@ -341,36 +342,6 @@ func matrix() map[string]row {
 		"ApplyCatalog": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.ApplyCatalog(ctx, as, lanyard.Catalog{}, false))
 		}},
-		"Subscriptions": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Subscriptions(ctx, as, of.team))
-		}},
-		"Subscription": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Subscription(ctx, as, of.team, "mail"))
-		}},
-		"TeamPlans": {want: outcomes{"sooSnooon", "sonSonnno"}, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.TeamPlans(ctx, as, of.team))
-		}},
-		"Invoices": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Invoices(ctx, as, InvoicesFilter{Team: of.team}, List{}))
-		}},
-		"Invoice": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Invoice(ctx, as, of.invoice))
-		}},
-		"PreviewInvoices": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.PreviewInvoices(ctx, as, lanyard.InvoicePreview{TeamID: of.team}))
-		}},
-		"FinalizeInvoice": {want: ofServer, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.FinalizeInvoice(ctx, as, of.invoice))
-		}},
-		"RecordEvents": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.RecordEvents(ctx, as, []lanyard.CloudEvent{{SpecVersion: "1.0", ID: "1", Source: "test", Type: "com.acme.storage", Subject: of.team}}))
-		}},
-		"ReconcileBilling": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
-			return errOnly(s.ReconcileBilling(ctx, as, begin, begin.Add(time.Hour)))
-		}},
-		"Subscribe": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			return errOnly(s.Subscribe(ctx, as, of.team, "mail", lanyard.SubscriptionInput{Plan: "pro"}))
-		}},
 		"UsageSums": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.UsageSums(ctx, as, UsageQuery{GroupBy: []string{"app"}, Filter: map[string][]string{"team": {of.team}}}))
 		}},
@@ -398,6 +369,7 @@ func matrix() map[string]row {
 		}},
 	}
 	maps.Copy(rows, webhookRows())
+	maps.Copy(rows, billingRows())
 	return rows
 }
 

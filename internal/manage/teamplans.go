@@ -16,15 +16,16 @@ import (
 
 // TeamPlan is a team's plan for an API: what is left of it, and what it costs.
 type TeamPlan struct {
-	API   string
-	Title string
-	Plan  string // "": none
-	Spec  lanyard.Plan
-	Plans map[string]lanyard.Plan // there are to choose from
-	Next  *lanyard.PlanChange     // that was decided and is still to come
-	Ends  time.Time               // the period under way; zero: the team has no plan
-	Quota *QuotaLeft              // nil: there is none
-	Open  *lanyard.Invoice        // of the period under way; nil: nothing is to be paid, or it is not for the asker to see
+	API    string
+	Title  string
+	Plan   string // "": none
+	Chosen string // "": the plan is the API's default
+	Spec   lanyard.Plan
+	Plans  map[string]lanyard.Plan // there are to choose from
+	Next   *lanyard.PlanChange     // that was decided and is still to come
+	Ends   time.Time               // the period under way; zero: the team has no plan
+	Quota  *QuotaLeft              // nil: there is none
+	Open   *lanyard.Invoice        // of the period under way; nil: nothing is to be paid, or it is not for the asker to see
 }
 
 // QuotaLeft says how a quota stands.
@@ -86,7 +87,8 @@ func (s *Service) teamPlan(ctx context.Context, teamID id.Team, api string, a la
 	if err != nil {
 		return TeamPlan{}, err
 	}
-	out := TeamPlan{API: api, Title: cmp.Or(a.Title, api), Plan: h.Subscription.PlanAt(now), Plans: a.Plans, Next: s.wireSubscription(h.Subscription).Next}
+	out := TeamPlan{API: api, Title: cmp.Or(a.Title, api), Chosen: h.Subscription.PlanAt(now), Plans: a.Plans, Next: s.wireSubscription(h.Subscription).Next}
+	out.Plan = out.Chosen
 	for name, plan := range a.Plans {
 		if out.Plan == "" && plan.Default {
 			out.Plan = name

@@ -17,31 +17,34 @@ import (
 const atOnce = 1
 
 // FindAccounts implements billing.InvoiceStore: whoever has a subscription, and whoever called, is one. It reads the calls of whole months
-// only, so that it can be done every so often.
+// only, so that it can be done every so often. Who turns out to have called before the time that they are billed from is billed from then.
 func (s *Store) FindAccounts(ctx context.Context) error {
+	const called = ` FROM usage_total t WHERE t.grain = $1 AND t.team_id <> '' AND t.api <> '' AND t.outcome = $2 AND t.mode = $3 `
+	args := []any{string(usage.Month), string(policy.Valid), string(secret.Live)}
 	return s.step(ctx, "find whom to bill", func(ctx context.Context, q querier) error {
-		if _, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, until, due_at)
-			SELECT DISTINCT s.team_id, s.api, 0, 1 FROM subscription s
+		if _, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, since, until, due_at)
+			SELECT DISTINCT s.team_id, s.api, 0, 0, 1 FROM subscription s
 			WHERE NOT EXISTS (SELECT 1 FROM billing_account b WHERE b.team_id = s.team_id AND b.api = s.api)
 			ON CONFLICT (team_id, api) DO NOTHING`); err != nil {
 			return err
 		}
-		_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, until, due_at)
-			SELECT t.team_id, t.api, MIN(t.start), 1 FROM usage_total t
-			WHERE t.grain = $1 AND t.team_id <> '' AND t.api <> '' AND t.outcome = $2 AND t.mode = $3
-				AND NOT EXISTS (SELECT 1 FROM billing_account b WHERE b.team_id = t.team_id AND b.api = t.api)
-			GROUP BY t.team_id, t.api ON CONFLICT (team_id, api) DO NOTHING`, string(usage.Month), string(policy.Valid), string(secret.Live))
+		_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, since, until, due_at)
+			SELECT t.team_id, t.api, MIN(t.start), MIN(t.start), 1`+called+`GROUP BY t.team_id, t.api
+			ON CONFLICT (team_id, api) DO UPDATE SET since = excluded.since, until = excluded.since, due_at = 1 WHERE excluded.since < billing_account.since`, args...)
 		return err
 	})
 }
 
-// dueAt has the bills of a team on an API looked after from a time on. Who is new is billed from the beginning of the month on.
-func dueAt(ctx context.Context, q querier, teamID id.Team, api string, at time.Time) error {
-	month := micros(usage.Month.Start(at))
-	_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, until, due_at)
-		VALUES ($1, $2, (SELECT COALESCE(MIN(t.start), $3) FROM usage_total t WHERE t.grain = $4 AND t.team_id = $1 AND t.start < $3 AND t.api = $2), $5)
-		ON CONFLICT (team_id, api) DO UPDATE SET due_at = excluded.due_at WHERE excluded.due_at < billing_account.due_at`,
-		string(teamID), api, month, string(usage.Month), micros(at))
+// dueAt has the bills of a team on an API looked after from a time on, and from the beginning of the month of another on, if that is earlier than
+// they were.
+func dueAt(ctx context.Context, q querier, teamID id.Team, api string, due, from time.Time) error {
+	_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, since, until, due_at) VALUES ($1, $2, $3, $3, $4)
+		ON CONFLICT (team_id, api) DO UPDATE SET
+			until = CASE WHEN excluded.since < billing_account.since THEN excluded.since ELSE billing_account.until END,
+			since = CASE WHEN excluded.since < billing_account.since THEN excluded.since ELSE billing_account.since END,
+			due_at = CASE WHEN excluded.due_at < billing_account.due_at THEN excluded.due_at ELSE billing_account.due_at END
+		WHERE excluded.since < billing_account.since OR excluded.due_at < billing_account.due_at`,
+		string(teamID), api, micros(usage.Month.Start(from)), micros(due))
 	return err
 }
 
@@ -81,7 +84,7 @@ const lookAgain = 24 * time.Hour
 // draftFor writes drafts of what has ended of one account. Nothing is billed twice, whatever became of the subscription or of the account's
 // row: what a bill was written for is left out.
 func (s *Store) draftFor(ctx context.Context, q querier, teamID id.Team, api string, now time.Time, grace time.Duration) error {
-	var until, billed int64
+	var until int64
 	err := q.QueryRowContext(ctx, `UPDATE billing_account SET until = until WHERE team_id = $1 AND api = $2 AND due_at <= $3 RETURNING until`,
 		string(teamID), api, micros(now)).Scan(&until)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -90,32 +93,47 @@ func (s *Store) draftFor(ctx context.Context, q querier, teamID id.Team, api str
 	if err != nil {
 		return err
 	}
-	if err := q.QueryRowContext(ctx, `SELECT COALESCE(MAX(end_at), 0) FROM invoice WHERE team_id = $1 AND api = $2`, string(teamID), api).Scan(&billed); err != nil {
-		return err
-	}
-	from, due := moment(max(until, billed)), now.Add(lookAgain)
 	h, err := history(ctx, q, teamID, api)
 	if err != nil {
 		return err
 	}
+	billed, err := billedSince(ctx, q, teamID, api, until)
+	if err != nil {
+		return err
+	}
+	from, due := moment(until), now.Add(lookAgain)
 	for _, stretch := range h.Stretches(from, now.Add(time.Microsecond)) {
 		if stretch.Held.End.After(now) {
 			due = stretch.Held.End
 			break
 		}
-		if stretch.Held.Start.Before(from) {
-			stretch.Held.Start = from
-		}
 		from = stretch.Held.End
 		if !stretch.Version.Charged() {
 			continue
 		}
-		if err := s.draft(ctx, q, &billing.Invoice{Team: teamID, API: api, Stretch: stretch}, now, grace); err != nil {
-			return err
+		for _, held := range stretch.Held.Without(billed) {
+			stretch.Held = held
+			if err := s.draft(ctx, q, &billing.Invoice{Team: teamID, API: api, Stretch: stretch}, now, grace); err != nil {
+				return err
+			}
 		}
 	}
 	_, err = q.ExecContext(ctx, `UPDATE billing_account SET until = $3, due_at = $4 WHERE team_id = $1 AND api = $2`, string(teamID), api, micros(from), micros(due))
 	return err
+}
+
+// billedSince are the times after another that bills were written for, oldest first.
+func billedSince(ctx context.Context, q querier, teamID id.Team, api string, after int64) (billed []billing.Period, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT start_at, end_at FROM invoice WHERE team_id = $1 AND api = $2 AND sequence = 0 AND end_at > $3 ORDER BY start_at`, string(teamID), api, after)
+	if err != nil {
+		return nil, err
+	}
+	return billed, scanAll(rows, func() error {
+		var start, end int64
+		err := rows.Scan(&start, &end)
+		billed = append(billed, billing.Period{Start: moment(start), End: moment(end)})
+		return err
+	})
 }
 
 // Used implements billing.InvoiceStore.
@@ -159,7 +177,7 @@ type timePart struct {
 
 // timeParts cuts a time that begins and ends with whole minutes into what the grains answer for, each the coarser the better.
 func timeParts(from, to time.Time, grains ...usage.Granularity) []timePart {
-	if !from.Before(to) {
+	if !from.Before(to) || len(grains) == 0 {
 		return nil
 	}
 	grain, finer := grains[0], grains[1:]

@@ -98,7 +98,7 @@ func (s *Store) addToMeters(ctx context.Context, q querier, events []billing.Met
 		if i > 0 && rows[i].team == rows[i-1].team && rows[i].api == rows[i-1].api {
 			continue
 		}
-		if err := dueAt(ctx, q, rows[i].team, rows[i].api, moment(rows[i].start)); err != nil {
+		if err := dueAt(ctx, q, rows[i].team, rows[i].api, moment(rows[i].start), moment(rows[i].start)); err != nil {
 			return err
 		}
 	}

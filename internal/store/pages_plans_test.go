@@ -15,6 +15,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/pgtest"
@@ -65,9 +66,9 @@ var (
 	search     = regexp.MustCompile(`SEARCH \w+ USING (?:COVERING )?INDEX (\w+) \(([^)]*)\)`)
 	single     = regexp.MustCompile(`^\s*SELECT (COUNT|EXISTS|MAX|1$|CAST\(unixepoch|CAST\(extract)`)
 	// What is found by its owner or by a time, and is few by its nature: the catalog and the nodes; the teams of one person; the secrets of
-	// the keys of a page; the plans of a team, one an API; what one session or one grant has; and sums over a time, which are made of
+	// the keys of a page; the plans of a team and the versions of an API's, a row for each change; what one session or one grant has; and sums over a time, which are made of
 	// whatever was counted in it.
-	small = regexp.MustCompile(`FROM (api|scope|keyring|node|setting|usage_rollup|usage_total)\b|FROM member m JOIN team t|FROM api_key_version WHERE key_id IN|FROM subscription WHERE team_id`)
+	small = regexp.MustCompile(`FROM (api|scope|keyring|node|setting|usage_rollup|usage_total)\b|FROM member m JOIN team t|FROM api_key_version WHERE key_id IN|FROM subscription WHERE team_id|FROM plan_version WHERE api`)
 )
 
 // checkPlan wants a query to read no growing table whole, to sort nothing but a handful, and to answer a bounded number of rows.
@@ -116,7 +117,7 @@ func newWalk(t *testing.T, n *servertest.Node) *walk {
 	}
 	shop := n.Open(t)
 	api := servertest.Catalog().APIs["weather"]
-	api.Plans = map[string]lanyard.Plan{"free": {Default: true, Limits: []string{"60/minute"}}, "large": {}}
+	api.Plans = map[string]lanyard.Plan{"free": {Default: true, Limits: []string{"60/minute"}, Currency: "USD", Fee: "1"}, "large": {}}
 	_, err := n.Manage.PutAPI(ctx, operator, "weather", api, false)
 	must(err)
 	w := &walk{t: t, n: n, team: shop.Team.ID, visited: map[string]bool{}, found: map[string]bool{}, mux: http.NewServeMux()}
@@ -149,6 +150,11 @@ func newWalk(t *testing.T, n *servertest.Node) *walk {
 	_, err = n.Manage.CreateWebhook(ctx, operator, lanyard.WebhookInput{TeamID: w.team, URL: "https://hooks.example/in"})
 	must(err)
 	_, err = n.Manage.InviteToTeam(ctx, operator, w.team, lanyard.InvitationInput{Email: "new@example.com", Role: "developer"})
+	must(err)
+	event := billing.MeterEvent{Source: "test", ID: "1", Team: id.Team(w.team), API: "weather", Meter: "requests", At: time.Now(), Units: 1}
+	_, err = n.Store.RecordEvents(ctx, []billing.MeterEvent{event}, time.Now()) // so that there is an account
+	must(err)
+	_, err = n.Store.DraftInvoices(ctx, time.Now().AddDate(0, 1, 5), time.Hour, 10)
 	must(err)
 	for _, pattern := range append(admin.Patterns(), developers.Patterns()...) {
 		w.mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})

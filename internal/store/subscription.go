@@ -94,7 +94,7 @@ func (s *Store) Subscribe(ctx context.Context, teamID id.Team, api string, c bil
 
 func changePlan(ctx context.Context, q querier, teamID id.Team, api string, c billing.Change, now time.Time) error {
 	minute := now.Truncate(time.Minute)
-	if c.At.Before(minute) {
+	if c.At = c.At.Truncate(time.Minute); c.At.Before(minute) {
 		c.At = minute
 	}
 	if _, err := q.ExecContext(ctx, `DELETE FROM subscription WHERE team_id = $1 AND api = $2 AND since > $3`, string(teamID), api, micros(minute)); err != nil {
@@ -104,7 +104,7 @@ func changePlan(ctx context.Context, q querier, teamID id.Team, api string, c bi
 	if err != nil || sub.PlanAt(c.At) == c.Plan {
 		return err
 	}
-	if err := dueAt(ctx, q, teamID, api, c.At); err != nil {
+	if err := dueAt(ctx, q, teamID, api, c.At, minute); err != nil {
 		return err
 	}
 	_, err = q.ExecContext(ctx, `INSERT INTO subscription (team_id, api, plan, since) VALUES ($1, $2, $3, $4)

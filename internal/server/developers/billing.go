@@ -1,6 +1,7 @@
 package developers
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"net/url"
@@ -81,7 +82,7 @@ func (p *rooms) showBilling(w http.ResponseWriter, r *http.Request, d *desk) err
 }
 
 func planPanelOf(d *desk, plan *manage.TeamPlan) planPanel {
-	made := planPanel{API: plan.API, Title: plan.Title, Plan: plan.Plan, Says: planSays(plan), To: d.path("billing", "plan")}
+	made := planPanel{API: plan.API, Title: plan.Title, Plan: plan.Plan, Says: planSays(plan), To: d.path("plan")}
 	if next := plan.Next; next != nil {
 		to := "the default plan"
 		if next.Plan != "" {
@@ -90,7 +91,7 @@ func planPanelOf(d *desk, plan *manage.TeamPlan) planPanel {
 		made.Next = "Changes to " + to + " on " + moment(next.At) + "."
 		made.Keep = page.Act{
 			ID: "keep-" + plan.API, URL: made.To, Text: "Keep " + page.Upper(plan.Plan),
-			Hidden: []page.Hidden{{Name: "api", Value: plan.API}, {Name: "plan-" + plan.API, Value: plan.Plan}, {Name: "keep", Value: "yes"}},
+			Hidden: []page.Hidden{{Name: "api", Value: plan.API}, {Name: "plan-" + plan.API, Value: plan.Chosen}, {Name: "keep", Value: "yes"}},
 		}
 	}
 	if bill := plan.Open; bill != nil {
@@ -208,11 +209,11 @@ func stretchText(start, end time.Time) string {
 	return moment(start) + " to " + moment(end)
 }
 
-// changePlan is POST /developers/{team}/billing/plan: api, plan-<api>, when-<api>, or keep to take a change back that is to come.
+// changePlan is POST /developers/{team}/plan: api, plan-<api>, when-<api>, or keep to take a change back that is to come.
 func (p *rooms) changePlan(w http.ResponseWriter, r *http.Request, d *desk) error {
 	api := r.PostForm.Get("api")
 	in := lanyard.SubscriptionInput{Plan: r.PostForm.Get("plan-" + api), When: r.PostForm.Get("when-" + api)}
-	done := in.When
+	done := cmp.Or(in.When, "now")
 	if r.PostForm.Get("keep") != "" {
 		in.When, done = "period_end", "kept" // to what it is by then: nothing changes
 	}

@@ -66,7 +66,7 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 		"GET /developers/{team}/usage": p.showUsage,
 
 		"GET /developers/{team}/billing":           p.showBilling,
-		"POST /developers/{team}/billing/plan":     p.changePlan,
+		"POST /developers/{team}/plan":             p.changePlan,
 		"GET /developers/{team}/billing/{invoice}": p.showInvoice,
 
 		"GET /developers/{team}/members":                          p.showMembers,

@@ -12,7 +12,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/policy"
-	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
 // usagePage is GET /developers/{team}/usage.

@@ -24,8 +24,9 @@ const (
 
 func (a *api) addEvents() {
 	registry := a.huma.OpenAPI().Components.Schemas
-	one, many := reflect.TypeFor[lanyard.CloudEvent](), reflect.TypeFor[[]lanyard.CloudEvent]()
-	single, batch := registry.Schema(one, true, one.Name()), registry.Schema(many, true, "CloudEvents")
+	one := reflect.TypeFor[lanyard.CloudEvent]()
+	single := registry.Schema(one, true, one.Name())
+	batch := &huma.Schema{Type: huma.TypeArray, Items: single, MaxItems: new(1000)}
 	counted := reflect.TypeFor[lanyard.EventsCounted]()
 	a.huma.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "record-events", Method: http.MethodPost, Path: "/v1/usage/events", Tags: []string{"usage"}, Security: security([]string{usageWrite}),
@@ -33,7 +34,7 @@ func (a *api) addEvents() {
 		Description: "CloudEvents 1.0 in JSON, one or up to 1,000, which are counted together or, where one is refused, not at all. An event is counted once by its source and id, however " +
 			"often it is sent, and at most 35 days after it happened. Needs a credential of the server's own team.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			cloudEvent: {Schema: single}, cloudEvents: {Schema: batch}, "application/json": {Schema: &huma.Schema{OneOf: []*huma.Schema{single, batch}}},
+			cloudEvent: {Schema: single}, cloudEvents: {Schema: batch}, "application/json": {Schema: single},
 		}},
 		Responses: map[string]*huma.Response{
 			"200":     {Description: "OK", Content: map[string]*huma.MediaType{"application/json": {Schema: registry.Schema(counted, true, counted.Name())}}},

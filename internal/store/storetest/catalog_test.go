@@ -132,7 +132,7 @@ func TestSubscribeLater(t *testing.T) {
 			{billing.Change{Plan: ""}, nil}, // it has none
 			{billing.Change{Plan: "pro", At: later}, []billing.Change{{At: later, Plan: "pro"}}},
 			{billing.Change{Plan: "free", At: later.Add(time.Hour)}, []billing.Change{{At: later.Add(time.Hour), Plan: "free"}}},
-			{billing.Change{Plan: "pro"}, []billing.Change{{At: now, Plan: "pro"}}},
+			{billing.Change{Plan: "pro", At: t0.Add(20 * time.Second)}, []billing.Change{{At: now, Plan: "pro"}}},
 			{billing.Change{Plan: "free", At: later}, []billing.Change{{At: now, Plan: "pro"}, {At: later, Plan: "free"}}},
 			{billing.Change{Plan: "pro", At: later}, []billing.Change{{At: now, Plan: "pro"}}}, // undone: it stays as it is
 			{billing.Change{Plan: ""}, []billing.Change{{At: now}}},

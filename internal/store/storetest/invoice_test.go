@@ -219,6 +219,27 @@ func TestInvoiceByDefault(t *testing.T) {
 	})
 }
 
+// What was used before a plan was chosen for later is billed by what held then, and so is what arrives late of a month from before the
+// first bill.
+func TestInvoiceBeforeTheFirst(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		priceAPI(t, w, onDay(1), "paid")
+		ev := event("subscribe")
+		ev.At = onDay(40)
+		must(t, second(w.Subscribe(ctx, w.ours, "weather", billing.Change{Plan: "max", At: onDay(62)}, ev))) // on the 1st of January
+		called(t, w, onDay(35), 1)
+		housekeep(t, w.Store, onDay(62))
+		wantBills(t, "by the default plan", w, "draft paid v1 12-01..01-01 0.75 EUR")
+		called(t, w, onDay(20), 1)
+		housekeep(t, w.Store, onDay(63))
+		wantBills(t, "calls of the month before", w, "draft paid v1 11-01..12-01 0.75 EUR", "1 paid v1 12-01..01-01 0.75 EUR")
+		must(t, second(w.RecordEvents(ctx, []billing.MeterEvent{stored(w, "a", "1", onDay(10), 4)}, onDay(40))))
+		housekeep(t, w.Store, onDay(93))
+		wantBills(t, "and the plan that was chosen", w, "2 paid v1 11-01..12-01 0.75 EUR", "1 paid v1 12-01..01-01 0.75 EUR", "draft max v1 01-01..02-01 100.00 USD")
+	})
+}
+
 // However many nodes write bills at once, there is one of each, and numbers have no gap.
 func TestInvoiceRace(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {

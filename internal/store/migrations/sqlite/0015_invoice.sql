@@ -31,10 +31,11 @@ CREATE INDEX invoice_check ON invoice (check_at) WHERE check_at > 0;
 CREATE INDEX invoice_end ON invoice (end_at) WHERE final_at > 0;
 CREATE UNIQUE INDEX invoice_number ON invoice (number) WHERE number > 0;
 
--- Up to when drafts were written for a team on an API, and when the next is due.
+-- From when on a team is billed for an API, up to when drafts were written, and when the next is due.
 CREATE TABLE billing_account (
     team_id TEXT NOT NULL,
     api     TEXT NOT NULL,
+    since   INTEGER NOT NULL,
     until   INTEGER NOT NULL,
     due_at  INTEGER NOT NULL,
     PRIMARY KEY (team_id, api)

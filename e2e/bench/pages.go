@@ -68,7 +68,7 @@ func inMillis(d time.Duration) string { return fmt.Sprintf("%.1fms", d.Seconds()
 // ids are what addresses name, in turns with what stands for it in a pattern.
 func (o *office) ids() []string {
 	return []string{
-		"{team}", string(o.firms[0]), "{app}", string(o.all[0]), "{key}", string(o.key), "{user}", string(o.users[0]), "{grant}", string(o.grant), "{hook}", o.hook, "{name}", apiNames()[0],
+		"{team}", string(o.firms[0]), "{app}", string(o.all[0]), "{key}", string(o.key), "{user}", string(o.users[0]), "{grant}", string(o.grant), "{hook}", o.hook, "{invoice}", string(o.bill), "{name}", apiNames()[0],
 	}
 }
 

@@ -14,10 +14,12 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/grant"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
+	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/server"
@@ -51,6 +53,7 @@ type office struct {
 	key   id.Key // of the first app
 	grant id.Grant
 	hook  string
+	bill  id.Invoice
 }
 
 // seedOffice makes a database with a crowd and an admin.
@@ -65,7 +68,7 @@ func seedOffice(ctx context.Context, settings config.Settings, c crowd, progress
 		what string
 		make func(context.Context) error
 	}{
-		{"the catalog", o.catalog}, {"people", o.hire}, {"teams", o.found}, {"apps", o.build}, {"keys", o.issueKeys}, {"badges and a webhook", o.letIn}, {"usage", o.count},
+		{"the catalog", o.catalog}, {"people", o.hire}, {"teams", o.found}, {"apps", o.build}, {"keys", o.issueKeys}, {"badges and a webhook", o.letIn}, {"usage", o.count}, {"bills", o.charge},
 	} {
 		began := time.Now()
 		if err := part.make(ctx); err != nil {
@@ -106,7 +109,7 @@ func (o *office) catalog(ctx context.Context) error {
 	for _, name := range apiNames() {
 		api := lanyard.API{
 			Takes: "either", Scopes: map[string]lanyard.Scope{name + ".read": {Text: "read " + name, Default: true}}, Operations: map[string]lanyard.Operation{},
-			Plans: map[string]lanyard.Plan{"free": {Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, "pro": {Limits: []string{"600/minute"}}},
+			Plans: map[string]lanyard.Plan{"free": {Default: true, Limits: []string{"60/minute"}, Quota: "1000/month"}, "pro": {Limits: []string{"600/minute"}, Currency: "USD", Fee: "9.90", Prices: []lanyard.Price{{Meter: "requests", Included: 1000, PerUnit: "0.002"}}}},
 		}
 		for i := range operations {
 			api.Operations[operation(name, i)] = lanyard.Operation{Scopes: []string{name + ".read"}}
@@ -206,6 +209,28 @@ func (o *office) letIn(ctx context.Context) error {
 	}
 	made, err := o.core.Manage.CreateWebhook(ctx, o.actor, lanyard.WebhookInput{TeamID: string(o.firms[0]), URL: "https://hooks.bench.test/in", Events: []string{"key.leaked"}})
 	o.hook = made.ID
+	return err
+}
+
+// charge gives the large team a plan of each API, and as many invoices as there are periods from then to in a year.
+func (o *office) charge(ctx context.Context) error {
+	for _, name := range apiNames() {
+		if _, err := o.core.Manage.Subscribe(ctx, o.actor, string(o.firms[0]), name, lanyard.SubscriptionInput{Plan: "pro"}); err != nil {
+			return err
+		}
+	}
+	later := time.Now().AddDate(1, 0, 0)
+	if _, err := o.core.Store.DraftInvoices(ctx, later, time.Hour, len(apiNames())); err != nil {
+		return err
+	}
+	why := func(i *billing.Invoice) audit.Event { return manage.InvoiceFinal(o.actor, i) }
+	if _, err := o.core.Store.FinalizeDue(ctx, later.Add(2*time.Hour), 1000, why); err != nil {
+		return err
+	}
+	bills, err := o.core.Store.Invoices(ctx, audit.TeamReach(o.firms[0]), billing.InvoiceFilter{Limit: 1})
+	if len(bills) > 0 {
+		o.bill = bills[0].ID
+	}
 	return err
 }
 

@@ -8,10 +8,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page/pagetest"
 	"github.com/lanyard-auth/lanyard/internal/server/developers"
@@ -24,6 +27,7 @@ const hostile = `x"'><script>alert(1)</script><img src=x onerror=alert(1)>`
 type belongings struct {
 	team, app, key, invitation, user string
 	hook, message                    string
+	invoice                          string
 }
 
 // yard is a server with two teams of Alice's and one that she is not in.
@@ -42,7 +46,9 @@ func newYard(t *testing.T) *yard {
 	y := &yard{t: t, n: n, users: map[string]string{}}
 	declared := lanyard.Catalog{APIs: map[string]lanyard.API{
 		"mail":    {Takes: "token", Title: hostile, Scopes: map[string]lanyard.Scope{"messages.read": {Text: hostile, Default: true}, "posts.write": {Text: "post for you", Writes: true}}},
-		"weather": {Takes: "key", Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts"}}},
+		"weather": {Takes: "key", Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts"}}, Title: hostile, Plans: map[string]lanyard.Plan{
+			"free": {Default: true, Text: hostile, Fee: "1", Currency: "USD"},
+		}},
 	}}
 	if _, err := n.Manage.ApplyCatalog(t.Context(), operator, declared, false); err != nil {
 		t.Fatal(err)
@@ -101,7 +107,19 @@ func (y *yard) team(name, owner string) (made belongings) {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	return belongings{team: t.ID, app: a.ID, key: k.ID, invitation: i.ID, hook: hook.ID, message: sent.ID}
+	now := time.Now()
+	event := billing.MeterEvent{Source: "test", ID: t.ID, Team: id.Team(t.ID), API: "weather", Meter: "requests", At: now, Units: 1}
+	if _, err := y.n.Store.RecordEvents(ctx, []billing.MeterEvent{event}, now); err != nil { // so that there is an account
+		y.t.Fatal(err)
+	}
+	if _, err := y.n.Store.DraftInvoices(ctx, now.AddDate(0, 1, 5), time.Hour, 10); err != nil {
+		y.t.Fatal(err)
+	}
+	bills, err := y.n.Store.Invoices(ctx, audit.TeamReach(id.Team(t.ID)), billing.InvoiceFilter{Limit: 1})
+	if err != nil || len(bills) != 1 {
+		y.t.Fatalf("the team has %d invoices, %v", len(bills), err)
+	}
+	return belongings{team: t.ID, app: a.ID, key: k.ID, invitation: i.ID, hook: hook.ID, message: sent.ID, invoice: string(bills[0].ID)}
 }
 
 // as is a browser in which somebody is signed in.
@@ -136,7 +154,7 @@ func (y *yard) lines(team string) int {
 // fill puts ids into a pattern; whatever else it names is x.
 func fill(pattern, team string, of belongings) (method, path string) {
 	method, path, _ = strings.Cut(pattern, " ")
-	path = strings.NewReplacer("{team}", team, "{app}", of.app, "{key}", of.key, "{invitation}", of.invitation, "{user}", of.user, "{hook}", of.hook, "{message}", of.message).Replace(path)
+	path = strings.NewReplacer("{team}", team, "{app}", of.app, "{key}", of.key, "{invitation}", of.invitation, "{user}", of.user, "{hook}", of.hook, "{message}", of.message, "{invoice}", of.invoice).Replace(path)
 	return method, regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(path, "x")
 }
 

@@ -45,7 +45,7 @@ func newYard(t *testing.T) *yard {
 	n := servertest.Start(t, servertest.Options{Settings: func(s *config.Settings) { s.Signup = "invite" }})
 	y := &yard{t: t, n: n, users: map[string]string{}}
 	declared := lanyard.Catalog{APIs: map[string]lanyard.API{
-		"mail":    {Takes: "token", Title: hostile, Scopes: map[string]lanyard.Scope{"messages.read": {Text: hostile, Default: true}, "posts.write": {Text: "post for you", Writes: true}}},
+		"mail": {Takes: "token", Title: hostile, Scopes: map[string]lanyard.Scope{"messages.read": {Text: hostile, Default: true}, "posts.write": {Text: "post for you", Writes: true}}},
 		"weather": {Takes: "key", Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts"}}, Title: hostile, Plans: map[string]lanyard.Plan{
 			"free": {Default: true, Text: hostile, Fee: "1", Currency: "USD"},
 		}},

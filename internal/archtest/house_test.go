@@ -67,7 +67,7 @@ var guarded = []struct {
 	{"internal/store", "internal/server internal/store/storetest"},
 	// Support of tests never becomes part of the product.
 	{"internal/pgtest", "internal/store/storetest internal/servertest e2e/..."},
-	{"internal/redistest", ""},
+	{"internal/redistest", "e2e/..."},
 	{"internal/store/storetest", ""},
 	{"internal/page/pagetest", ""},
 	{"internal/servertest", "e2e/..."},

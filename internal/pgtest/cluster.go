@@ -16,22 +16,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cluster is one PostgreSQL server and its directory: data, the log of all starts, and the local socket.
-type cluster struct {
+// Cluster is one PostgreSQL server and its directory: data, the log of all starts, and the local socket. Programs that are no
+// tests use it as it is, tests by way of Server. Its methods are called by one goroutine at a time.
+type Cluster struct {
 	bin       string   // folder of the server's programs
 	dir       string   // removed with the cluster
 	settings  []string // further arguments of postgres
 	owner     *syscall.Credential
-	port      port
+	port      Port
 	watchdog  *exec.Cmd
 	lifeline  *os.File  // the end that the watchdog waits to see closed
 	postgres  *exec.Cmd // nil while the server is down
 	databases atomic.Int64
 }
 
-// newCluster makes the directory, fills it and starts the server.
-func newCluster(settings ...string) (_ *cluster, err error) {
-	c := &cluster{settings: settings}
+// New makes the directory, fills it and starts the server, with further arguments of the program postgres. Whoever calls it
+// calls Remove; if the process ends before that, however it ends, the server and its directory go with it.
+func New(settings ...string) (_ *Cluster, err error) {
+	c := &Cluster{settings: settings}
 	if c.bin, err = find(debian); err != nil {
 		return nil, err
 	}
@@ -43,22 +45,22 @@ func newCluster(settings ...string) (_ *cluster, err error) {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
 	if err := c.fill(); err != nil {
-		return nil, errors.Join(err, c.remove())
+		return nil, errors.Join(err, c.Remove())
 	}
-	if err := c.start(); err != nil {
-		return nil, errors.Join(err, c.remove())
+	if err := c.Start(); err != nil {
+		return nil, errors.Join(err, c.Remove())
 	}
 	return c, nil
 }
 
 // fill takes a port, sets the watchdog and runs initdb.
-func (c *cluster) fill() (err error) {
+func (c *Cluster) fill() (err error) {
 	if c.owner != nil {
 		if err := os.Chown(c.dir, int(c.owner.Uid), int(c.owner.Gid)); err != nil {
 			return fmt.Errorf("give directory to the server's user: %w", err)
 		}
 	}
-	if c.port, err = reserve(); err != nil {
+	if c.port, err = Reserve(); err != nil {
 		return err
 	}
 	if err := c.watch(); err != nil {
@@ -72,8 +74,8 @@ func (c *cluster) fill() (err error) {
 	return nil
 }
 
-// start runs the server and returns when it answers a query.
-func (c *cluster) start() error {
+// Start runs the server and returns when it answers a query.
+func (c *Cluster) Start() error {
 	if c.postgres != nil {
 		return errors.New("the server is running")
 	}
@@ -83,7 +85,7 @@ func (c *cluster) start() error {
 	}
 	defer log.Close() //nolint:errcheck // nothing is written here; the server has a handle of its own
 	args := append([]string{
-		"-D", c.data(), "-k", c.dir, "-p", strconv.Itoa(c.port.number),
+		"-D", c.data(), "-k", c.dir, "-p", strconv.Itoa(c.port.Number),
 		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
 	}, c.settings...)
 	cmd := c.command(filepath.Join(c.bin, "postgres"), args...)
@@ -96,13 +98,13 @@ func (c *cluster) start() error {
 	c.postgres = cmd
 	if err := c.ready(); err != nil {
 		text, readErr := os.ReadFile(c.log())
-		return errors.Join(fmt.Errorf("%w\n%s", err, text), readErr, c.kill())
+		return errors.Join(fmt.Errorf("%w\n%s", err, text), readErr, c.Kill())
 	}
 	return nil
 }
 
 // ready waits until the server answers a query.
-func (c *cluster) ready() error {
+func (c *Cluster) ready() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	retry := time.NewTicker(20 * time.Millisecond)
@@ -123,13 +125,13 @@ func (c *cluster) ready() error {
 	}
 }
 
-// stop asks for a fast shutdown: connections are ended, what was committed is written.
-func (c *cluster) stop() error {
+// Stop asks for a fast shutdown: connections are ended, what was committed is written.
+func (c *Cluster) Stop() error {
 	return c.end(func() error { return c.postgres.Process.Signal(syscall.SIGINT) })
 }
 
-// kill ends the server and every process it started.
-func (c *cluster) kill() error {
+// Kill ends the server and every process it started.
+func (c *Cluster) Kill() error {
 	return c.end(func() error {
 		family, err := c.freeze()
 		if err != nil {
@@ -144,7 +146,7 @@ func (c *cluster) kill() error {
 }
 
 // end does what makes the server end, and collects it.
-func (c *cluster) end(how func() error) error {
+func (c *Cluster) end(how func() error) error {
 	if c.postgres == nil {
 		return errors.New("the server is not running")
 	}
@@ -160,7 +162,7 @@ func (c *cluster) end(how func() error) error {
 	return nil
 }
 
-func (c *cluster) pause() error {
+func (c *Cluster) pause() error {
 	if c.postgres == nil {
 		return errors.New("the server is not running")
 	}
@@ -168,7 +170,7 @@ func (c *cluster) pause() error {
 	return err
 }
 
-func (c *cluster) resume() error {
+func (c *Cluster) resume() error {
 	if c.postgres == nil {
 		return errors.New("the server is not running")
 	}
@@ -181,7 +183,7 @@ func (c *cluster) resume() error {
 
 // freeze stops every process of the server and returns their ids, the parent first. The parent is stopped first so that it
 // starts no further ones. Signalling its process group would miss them: each makes a session of its own.
-func (c *cluster) freeze() ([]int, error) {
+func (c *Cluster) freeze() ([]int, error) {
 	parent := c.postgres.Process.Pid
 	if err := signal([]int{parent}, syscall.SIGSTOP); err != nil {
 		return nil, err
@@ -193,17 +195,17 @@ func (c *cluster) freeze() ([]int, error) {
 	return append([]int{parent}, family...), signal(family, syscall.SIGSTOP)
 }
 
-// remove ends the server, if it runs, and deletes its directory. It is safe on a cluster that was only half made.
-func (c *cluster) remove() error {
+// Remove ends the server, if it runs, and deletes its directory. It is safe on a cluster that was only half made.
+func (c *Cluster) Remove() error {
 	var ended error
 	if c.postgres != nil {
-		ended = c.kill()
+		ended = c.Kill()
 	}
-	return errors.Join(ended, c.dismiss(), c.port.release(), os.RemoveAll(c.dir))
+	return errors.Join(ended, c.dismiss(), c.port.Release(), os.RemoveAll(c.dir))
 }
 
 // command prepares a program that runs as the server's user in the server's directory.
-func (c *cluster) command(program string, args ...string) *exec.Cmd {
+func (c *Cluster) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), program, args...)
 	cmd.Dir = c.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.owner}
@@ -212,8 +214,8 @@ func (c *cluster) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (c *cluster) data() string { return filepath.Join(c.dir, "data") }
-func (c *cluster) log() string  { return filepath.Join(c.dir, "log") }
+func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
+func (c *Cluster) log() string  { return filepath.Join(c.dir, "log") }
 
 // owner returns whom the server runs as: nil for the user of the test, or, since PostgreSQL refuses root, user postgres.
 func owner() (*syscall.Credential, error) {

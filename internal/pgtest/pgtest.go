@@ -2,7 +2,7 @@
 // ends with the test process however that ends.
 //
 // Start hands out empty databases on one server shared by the whole test process. NewServer is for tests that take a server
-// away: stop it, kill it, freeze it, bring it back. It needs PostgreSQL 13 or newer on Linux; a test that asks for a server
+// away: stop it, kill it, freeze it, bring it back. New is that for programs that are no tests. It needs PostgreSQL 13 or newer on Linux; a test that asks for a server
 // where there is none fails and says what to install.
 package pgtest
 
@@ -24,8 +24,8 @@ const patience = time.Minute
 //
 
 var (
-	quick   = sync.OnceValues(func() (*cluster, error) { return newCluster("-c", "fsync=off", "-c", "full_page_writes=off") })
-	durable = sync.OnceValues(func() (*cluster, error) { return newCluster("-c", "fsync=on") })
+	quick   = sync.OnceValues(func() (*Cluster, error) { return New("-c", "fsync=off", "-c", "full_page_writes=off") })
+	durable = sync.OnceValues(func() (*Cluster, error) { return New("-c", "fsync=on") })
 )
 
 // Start returns the URL of a fresh, empty database, which is dropped when tb ends. The server is shared by the test process
@@ -53,18 +53,19 @@ func StartDurable(tb testing.TB) string {
 // called from the test's own goroutine. Port and data stay the same through every stop and start.
 type Server struct {
 	tb testing.TB
-	c  *cluster
+	c  *Cluster
 }
 
 // NewServer starts a server for tb alone and removes it when tb ends. It takes a second or two.
 func NewServer(tb testing.TB) *Server {
 	tb.Helper()
-	c, err := newCluster("-c", "fsync=off", "-c", "full_page_writes=off")
+	// Pages are written whole: a kill may fall between the two halves of one.
+	c, err := New("-c", "fsync=off")
 	if err != nil {
 		tb.Fatalf("pgtest: %v", err)
 	}
 	tb.Cleanup(func() {
-		if err := c.remove(); err != nil {
+		if err := c.Remove(); err != nil {
 			tb.Errorf("pgtest: remove server: %v", err)
 		}
 	})
@@ -74,7 +75,7 @@ func NewServer(tb testing.TB) *Server {
 // Database returns the URL of a fresh, empty database on the server. It goes with the server, not before.
 func (s *Server) Database() string {
 	s.tb.Helper()
-	url, err := s.c.create()
+	url, err := s.c.Database()
 	s.check("create database", err)
 	return url
 }
@@ -82,19 +83,19 @@ func (s *Server) Database() string {
 // Stop shuts the server down in order, ending every connection. New ones are refused until Start.
 func (s *Server) Stop() {
 	s.tb.Helper()
-	s.check("stop", s.c.stop())
+	s.check("stop", s.c.Stop())
 }
 
 // Kill ends every process of the server with SIGKILL, as a crash does. Start recovers what was committed.
 func (s *Server) Kill() {
 	s.tb.Helper()
-	s.check("kill", s.c.kill())
+	s.check("kill", s.c.Kill())
 }
 
 // Start brings the server back after Stop or Kill and returns when it answers.
 func (s *Server) Start() {
 	s.tb.Helper()
-	s.check("start", s.c.start())
+	s.check("start", s.c.Start())
 }
 
 // Pause freezes every process of the server. Connections stay open and new ones are accepted by the kernel, but nothing
@@ -118,9 +119,9 @@ func (s *Server) check(what string, err error) {
 }
 
 // database creates a database that lives as long as tb.
-func (c *cluster) database(tb testing.TB) string {
+func (c *Cluster) database(tb testing.TB) string {
 	tb.Helper()
-	url, err := c.create()
+	url, err := c.Database()
 	if err != nil {
 		tb.Fatalf("pgtest: create database: %v", err)
 	}
@@ -132,15 +133,15 @@ func (c *cluster) database(tb testing.TB) string {
 	return url
 }
 
-// create makes an empty database and returns its URL.
-func (c *cluster) create() (string, error) {
+// Database makes an empty database and returns its URL.
+func (c *Cluster) Database() (string, error) {
 	name := fmt.Sprintf("t_%d", c.databases.Add(1))
 	// template0 holds nothing that a person may have added and has no sessions that would stand in the way of a copy.
 	return c.url(name), c.exec("CREATE DATABASE " + name + " TEMPLATE template0")
 }
 
-// drop removes the database of a URL that create returned, and ends the connections a test may have left open.
-func (c *cluster) drop(url string) error {
+// drop removes the database of a URL that Database returned, and ends the connections a test may have left open.
+func (c *Cluster) drop(url string) error {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return fmt.Errorf("parse %s: %w", url, err)
@@ -148,12 +149,12 @@ func (c *cluster) drop(url string) error {
 	return c.exec("DROP DATABASE " + config.Database + " WITH (FORCE)")
 }
 
-func (c *cluster) url(database string) string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", c.port.number, database)
+func (c *Cluster) url(database string) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", c.port.Number, database)
 }
 
 // exec runs one statement in the database every server has.
-func (c *cluster) exec(statement string) error {
+func (c *Cluster) exec(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, c.url("postgres"))

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(child) == "" {
 		os.Exit(m.Run())
 	}
-	c, err := newCluster("-c", "fsync=off")
+	c, err := New("-c", "fsync=off")
 	if err != nil {
 		fmt.Println("no server:", err)
 		os.Exit(1)
@@ -152,13 +152,13 @@ func TestServerComesBack(t *testing.T) {
 
 func TestServerRefuses(t *testing.T) {
 	c := NewServer(t).c
-	if err := c.start(); err == nil {
+	if err := c.Start(); err == nil {
 		t.Error("start of a running server = nil, want an error")
 	}
-	if err := c.stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		t.Fatalf("stop = %v", err)
 	}
-	for name, act := range map[string]func() error{"stop": c.stop, "kill": c.kill, "pause": c.pause, "resume": c.resume} {
+	for name, act := range map[string]func() error{"stop": c.Stop, "kill": c.Kill, "pause": c.pause, "resume": c.resume} {
 		if err := act(); err == nil {
 			t.Errorf("%s of a stopped server = nil, want an error", name)
 		}
@@ -245,7 +245,7 @@ func awaitNoFile(t *testing.T, dir string) {
 
 // While a server is down its port is taken for everybody who does not ask for this very port with SO_REUSEADDR.
 func TestReserveKeepsThePort(t *testing.T) {
-	p, err := reserve()
+	p, err := Reserve()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,11 +254,11 @@ func TestReserveKeepsThePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer syscall.Close(socket)
-	address := &syscall.SockaddrInet4{Port: p.number, Addr: [4]byte{127, 0, 0, 1}}
+	address := &syscall.SockaddrInet4{Port: p.Number, Addr: [4]byte{127, 0, 0, 1}}
 	if err := syscall.Bind(socket, address); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("bind to a reserved port = %v, want %v", err, syscall.EADDRINUSE)
 	}
-	if err := p.release(); err != nil {
+	if err := p.Release(); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Bind(socket, address); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,16 +47,19 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// port is a TCP port of 127.0.0.1 that nobody else is given.
-type port struct {
-	number int
+// Port is a TCP port of 127.0.0.1 that nobody else is given.
+type Port struct {
+	Number int
 	socket int // 0 when there is none
 }
 
-// reserve has the kernel choose a port and keeps a socket bound to it that does not listen. With SO_REUSEADDR, which
-// PostgreSQL sets too, Linux lets a server listen there all the same, as often as it restarts, while no bind to port 0 and
+// Address is where a server on the port is reached.
+func (p Port) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Number)) }
+
+// Reserve has the kernel choose a port and keeps a socket bound to it that does not listen. With SO_REUSEADDR, which
+// PostgreSQL, nginx and Go set too, Linux lets a server listen there all the same, as often as it restarts, while no bind to port 0 and
 // no outgoing connection gets the number. Choosing a port and closing it again would leave it to whoever asks next.
-func reserve() (port, error) {
+func Reserve() (Port, error) {
 	syscall.ForkLock.RLock() // no child may inherit the socket before it is marked
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err == nil {
@@ -63,28 +67,29 @@ func reserve() (port, error) {
 	}
 	syscall.ForkLock.RUnlock()
 	if err != nil {
-		return port{}, fmt.Errorf("reserve a port: %w", err)
+		return Port{}, fmt.Errorf("reserve a port: %w", err)
 	}
-	p := port{socket: socket}
+	p := Port{socket: socket}
 	if err := syscall.SetsockoptInt(socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1); err != nil {
-		return port{}, errors.Join(fmt.Errorf("reserve a port: %w", err), p.release())
+		return Port{}, errors.Join(fmt.Errorf("reserve a port: %w", err), p.Release())
 	}
 	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		return port{}, errors.Join(fmt.Errorf("reserve a port: %w", err), p.release())
+		return Port{}, errors.Join(fmt.Errorf("reserve a port: %w", err), p.Release())
 	}
 	address, err := syscall.Getsockname(socket)
 	if err != nil {
-		return port{}, errors.Join(fmt.Errorf("reserve a port: %w", err), p.release())
+		return Port{}, errors.Join(fmt.Errorf("reserve a port: %w", err), p.Release())
 	}
 	inet, ok := address.(*syscall.SockaddrInet4)
 	if !ok {
-		return port{}, errors.Join(fmt.Errorf("reserve a port: address is a %T", address), p.release())
+		return Port{}, errors.Join(fmt.Errorf("reserve a port: address is a %T", address), p.Release())
 	}
-	p.number = inet.Port
+	p.Number = inet.Port
 	return p, nil
 }
 
-func (p port) release() error {
+// Release gives the port back.
+func (p Port) Release() error {
 	if p.socket == 0 {
 		return nil
 	}
@@ -110,7 +115,7 @@ rm -rf "$1"
 `
 
 // watch starts the watchdog. The kernel closes the lifeline when this process ends, by return, panic, os.Exit or SIGKILL.
-func (c *cluster) watch() error {
+func (c *Cluster) watch() error {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("make lifeline: %w", err)
@@ -129,7 +134,7 @@ func (c *cluster) watch() error {
 }
 
 // dismiss lets the watchdog do its work now and waits for it.
-func (c *cluster) dismiss() error {
+func (c *Cluster) dismiss() error {
 	if c.watchdog == nil {
 		return nil
 	}

@@ -43,13 +43,17 @@ fuzz: ## run every fuzz target for FUZZTIME (20s) each
 	tools/fuzz $(FUZZTIME)
 
 e2e: ## run the end-to-end tests afresh
-	tools/need postgres
+	tools/need postgres redis-server
 	$(GO) test -count=1 -timeout 15m ./e2e/...
 
 torture: ## KILLS (200) kills during traffic, every race for ROUNDS (200) rounds, GROWTH (100000) tokens
-	tools/need postgres
+	tools/need postgres redis-server
 	@echo '== acknowledged is counted, whatever is killed'
 	$(GO) run ./e2e/torture -kills $(KILLS)
+	@echo '== three nodes, PostgreSQL and Redis: so it is, once'
+	$(GO) run ./e2e/torture -nodes 3 -kills $(KILLS)
+	$(GO) run ./e2e/torture -nodes 3 -kills $(KILLS) -durability database
+	$(GO) run ./e2e/torture -nodes 3 -kills $(KILLS) -durability database -lose-disks
 	@echo '== one of 64 wins, in every round'
 	LANYARD_RACE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 3h -run Race ./internal/server/oauth ./internal/server/login ./internal/store/storetest
 	@echo '== no table grows with tokens'

@@ -39,15 +39,14 @@ func TestQuotaTorture(t *testing.T) {
 	}
 	for _, durability := range []string{"disk", "database"} {
 		t.Run(durability, func(t *testing.T) {
-			t.Setenv("LANYARD_DATABASE_URL", pgtest.Start(t))
-			t.Setenv("LANYARD_MASTER_KEY", master.Reveal())
+			shared := map[string]string{"LANYARD_DATABASE_URL": pgtest.Start(t), "LANYARD_MASTER_KEY": master.Reveal()}
 			q := &quotaTorture{t: t, kills: kills}
 			for range 3 {
-				listen, err := freeAddress()
+				v, err := newVictim(t.TempDir(), durability, shared)
 				if err != nil {
 					t.Fatal(err)
 				}
-				q.nodes = append(q.nodes, &victim{dir: t.TempDir(), listen: listen, durability: durability})
+				q.nodes = append(q.nodes, v)
 			}
 			q.seed()
 			q.run()
@@ -74,7 +73,7 @@ func (q *quotaTorture) seed() {
 		q.t.Fatal(err)
 	}
 	for _, n := range q.nodes[1:] {
-		n.asker, n.once = first.asker, first.once
+		n.keys = first.keys
 	}
 	core := q.open()
 	_, err := core.Manage.ApplyCatalog(q.t.Context(), audit.Command("torture"), lanyard.Catalog{APIs: map[string]lanyard.API{
@@ -87,7 +86,7 @@ func (q *quotaTorture) seed() {
 
 func (q *quotaTorture) open() *server.Core {
 	q.t.Helper()
-	core, err := server.Open(q.t.Context(), settings(q.nodes[0].dir, q.nodes[0].listen, q.nodes[0].durability), server.Options{})
+	core, err := server.Open(q.t.Context(), q.nodes[0].settings(), server.Options{})
 	if err != nil {
 		q.t.Fatal(err)
 	}
@@ -139,7 +138,7 @@ func (q *quotaTorture) spend(ctx context.Context, n *victim) {
 	const quiet = 20 * time.Second
 	last, seen := time.Now(), int64(-1)
 	for ctx.Err() == nil && q.told.Load() < quotaUnits {
-		if n.ask(ctx, n.once.Secret, "") == nil {
+		if n.ask(ctx, use{key: n.once, cost: 1}) == nil {
 			q.told.Add(1)
 		} else {
 			<-time.NewTimer(5 * time.Millisecond).C

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,19 +15,37 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/manage"
+	"github.com/lanyard-auth/lanyard/internal/pgtest"
 	"github.com/lanyard-auth/lanyard/internal/server"
 )
 
-// victim is the server that is killed.
+// victim is a server that is killed. It is always found at the same address.
 type victim struct {
-	dir, listen, durability string
-	asker                   string
-	repeating, once         lanyard.NewKey
+	dir, durability string
+	port            pgtest.Port
+	shared          map[string]string // settings that it has in common with other nodes
+	keys
+}
+
+// keys are what clients ask with and ask about.
+type keys struct {
+	asker           string
+	repeating, once lanyard.NewKey
+}
+
+func newVictim(dir, durability string, shared map[string]string) (*victim, error) {
+	port, err := pgtest.Reserve()
+	return &victim{dir: dir, durability: durability, port: port, shared: shared}, err
+}
+
+func (v *victim) settings() config.Settings {
+	return settings(v.dir, v.port.Address(), v.durability, func(name string) string { return v.shared[name] })
 }
 
 func (v *victim) seed(ctx context.Context) (err error) {
-	core, err := server.Open(ctx, settings(v.dir, v.listen, v.durability), server.Options{})
+	core, err := server.Open(ctx, v.settings(), server.Options{})
 	if err != nil {
 		return err
 	}
@@ -46,7 +63,11 @@ func (v *victim) seed(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	app, err := core.Manage.CreateApp(ctx, actor, lanyard.AppInput{Name: "WeatherDashboard", TeamID: team.ID})
+	app, err := core.Manage.CreateApp(ctx, actor, lanyard.AppInput{
+		Name: "WeatherDashboard", TeamID: team.ID,
+		// Nobody reaches it, but every call has to be counted against it: where there is a Redis, there.
+		Limits: []lanyard.Limit{{Name: "minute", Limit: 1_000_000_000, WindowSeconds: 60}},
+	})
 	if err != nil {
 		return err
 	}
@@ -70,12 +91,10 @@ func (v *victim) liveAndDie(ctx context.Context, with syscall.Signal, after time
 }
 
 func (v *victim) live(ctx context.Context, end func(*os.Process) error) error {
-	self, err := os.Executable()
+	cmd, err := v.command(ctx)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, self, "-serve", v.dir, "-listen", v.listen, "-durability", v.durability)
-	cmd.Env = append(os.Environ(), childVariable+"=1")
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	out, err := cmd.StdoutPipe()
@@ -95,31 +114,39 @@ func (v *victim) live(ctx context.Context, end func(*os.Process) error) error {
 	return nil
 }
 
+// command is this program again, as a server. Secrets go by the environment, which other users cannot read.
+func (v *victim) command(ctx context.Context) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, "-serve", v.dir, "-listen", v.port.Address(), "-durability", v.durability)
+	cmd.Env = append(os.Environ(), childVariable+"=1")
+	for name, value := range v.shared {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	return cmd, nil
+}
+
 // childVariable tells the test binary that it is the server.
 const childVariable = "LANYARD_TORTURE_CHILD"
 
-// repeat asks until the answer is yes.
-func (v *victim) repeat(ctx context.Context, idempotencyKey string) bool {
-	for ctx.Err() == nil {
-		if v.ask(ctx, v.repeating.Secret, idempotencyKey) == nil {
-			return true
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	return false
+// use is one use of a key: what it costs, and the idempotency key it is repeated with, if it is.
+type use struct {
+	key            lanyard.NewKey
+	cost           int64
+	idempotencyKey string
 }
 
-func (v *victim) ask(ctx context.Context, credential, idempotencyKey string) error {
-	body, err := json.Marshal(lanyard.VerifyRequest{Credential: credential, API: "weather", IdempotencyKey: idempotencyKey})
+// ask asks once, and returns nil for a yes.
+func (v *victim) ask(ctx context.Context, u use) error {
+	body, err := json.Marshal(lanyard.VerifyRequest{Credential: u.key.Secret, API: "weather", Cost: &u.cost, IdempotencyKey: u.idempotencyKey})
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+v.listen+"/v1/verify", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+v.port.Address()+"/v1/verify", bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -140,9 +167,18 @@ func (v *victim) ask(ctx context.Context, credential, idempotencyKey string) err
 	return nil
 }
 
+// flush counts what waits in the victim's spool, once it has gone for good.
+func (v *victim) flush(ctx context.Context) error {
+	s, err := server.New(ctx, v.settings(), server.Options{})
+	if err != nil {
+		return err
+	}
+	return s.Start(ctx)()
+}
+
 // count reads what the database says, after the last server has gone.
 func (v *victim) count(ctx context.Context, r *report) (err error) {
-	s, err := server.New(ctx, settings(v.dir, v.listen, v.durability), server.Options{})
+	s, err := server.New(ctx, v.settings(), server.Options{})
 	if err != nil {
 		return err
 	}
@@ -158,7 +194,7 @@ func (v *victim) count(ctx context.Context, r *report) (err error) {
 		switch {
 		case row.Outcome != "valid":
 		case row.Key == v.repeating.ID:
-			r.counted += row.Count
+			r.counted, r.countedUnits = r.counted+row.Count, r.countedUnits+row.Units
 		case row.Key == v.once.ID:
 			r.countedOnce += row.Count
 		}
@@ -166,12 +202,4 @@ func (v *victim) count(ctx context.Context, r *report) (err error) {
 	_, differences, err := s.Store.ReconcileUsage(ctx, from, to)
 	r.differences = len(differences)
 	return err
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }

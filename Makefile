@@ -1,4 +1,4 @@
-# The whole habit: make run test check bench fuzz e2e torture screenshots. `make` alone explains each.
+# The whole habit: make run test check bench fuzz e2e torture cluster screenshots. `make` alone explains each.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,19 +11,19 @@ KILLS ?= 200
 ROUNDS ?= 200
 GROWTH ?= 100000
 
-.PHONY: run test check bench fuzz e2e torture screenshots build clean help
+.PHONY: run test check bench fuzz e2e torture cluster screenshots build clean help
 
 run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away directory
 	bin/lanyard demo
 
 # The tools are built before the tests that run them, so that compiling counts against no test's time limit.
 test: ## run every test, on real databases and in a real browser
-	tools/need postgres redis-server node npm chromium
+	tools/need postgres redis-server nginx node npm chromium
 	$(TOOL) gitleaks version > /dev/null
 	$(GO) test -timeout 20m ./...
 
 check: ## lint, races, tidy modules, generated files
-	tools/need gcc postgres redis-server node npm chromium
+	tools/need gcc postgres redis-server nginx node npm chromium
 	@echo '== lint and format (.golangci.yml)'
 	$(TOOL) golangci-lint run ./...
 	@echo '== races (the short tests)'
@@ -43,7 +43,7 @@ fuzz: ## run every fuzz target for FUZZTIME (20s) each
 	tools/fuzz $(FUZZTIME)
 
 e2e: ## run the end-to-end tests afresh
-	tools/need postgres redis-server
+	tools/need postgres redis-server nginx
 	$(GO) test -count=1 -timeout 15m ./e2e/...
 
 torture: ## KILLS (200) kills during traffic, every race for ROUNDS (200) rounds, GROWTH (100000) tokens
@@ -58,6 +58,11 @@ torture: ## KILLS (200) kills during traffic, every race for ROUNDS (200) rounds
 	LANYARD_RACE_ROUNDS=$(ROUNDS) $(GO) test -count=1 -timeout 3h -run Race ./internal/server/oauth ./internal/server/login ./internal/store/storetest
 	@echo '== no table grows with tokens'
 	LANYARD_GROWTH=$(GROWTH) $(GO) test -count=1 -timeout 3h -run TestNoTableGrows ./internal/server/oauth
+
+cluster: build ## start three nodes on PostgreSQL and Redis behind nginx, on a throw-away directory
+	tools/need postgres redis-server nginx
+	$(GO) build -o bin/cluster ./e2e/cluster
+	bin/cluster
 
 screenshots: ## photograph every page in four looks into screenshots/, with contact sheets
 	tools/need postgres node npm chromium

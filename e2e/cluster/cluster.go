@@ -143,7 +143,7 @@ func (c *cluster) managementKey(ctx context.Context) (string, error) {
 const watching = `
 read -r _
 for file in "$1"/*.pid; do
-	[ -e "$file" ] && kill -KILL -- "-$(cat "$file")"
+	[ -e "$file" ] && kill -s KILL -- "-$(cat "$file")"
 done
 rm -rf "$1"
 `

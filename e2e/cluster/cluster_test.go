@@ -5,10 +5,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -79,6 +82,27 @@ func TestCluster(t *testing.T) {
 	reconcile.Env = append(reconcile.Env, "LANYARD_URL="+c.url, "LANYARD_TOKEN="+c.token)
 	if out, err := reconcile.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "difference: 0.\n") {
 		t.Errorf("usage reconcile = %q, %v, want the difference 0", out, err)
+	}
+}
+
+// What the cluster started, and its directory, go with it even if it is killed.
+func TestWatchdog(t *testing.T) {
+	c := &cluster{dir: filepath.Join(t.TempDir(), "cluster")}
+	must(t, os.Mkdir(c.dir, 0o700))
+	must(t, c.watch())
+	s := &service{name: "sleep", dir: c.dir, program: "/bin/sh", args: []string{"-c", "sleep 1000; true"}} // with a child
+	ended, err := s.begin()
+	must(t, err)
+	must(t, c.lifeline.Close()) // as the kernel does it when this process ends
+	must(t, c.watchdog.Wait())
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		t.Error("the program still runs")
+		must(t, s.kill())
+	}
+	if _, err := os.Stat(c.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the directory: %v, want it gone", err)
 	}
 }
 

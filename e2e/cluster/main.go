@@ -82,7 +82,7 @@ on one PostgreSQL and one Redis. Everything lies in %[2]s
   manage it            LANYARD_URL=%[1]s LANYARD_TOKEN_FILE=%[2]s/token %[3]s apps list
   in a browser         grep -h /link %[2]s/node-1.log      (who opens it becomes the first admin)
   kill a node          kill -9 $(cat %[2]s/node-2.pid)
-  kill nginx           kill -9 -- -$(cat %[2]s/nginx.pid)
+  kill nginx           kill -s KILL -- -$(cat %[2]s/nginx.pid)
   count again          LANYARD_URL=%[1]s LANYARD_TOKEN_FILE=%[2]s/token %[3]s usage reconcile
 
 What was killed is started again after %[4]s. Ctrl-C ends it all and removes the directory.

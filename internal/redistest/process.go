@@ -48,6 +48,13 @@ func (p *Process) URL() secret.Secret { return secret.Of("unix://" + p.socket())
 
 func (p *Process) socket() string { return filepath.Join(p.dir, "socket") }
 
+// watching is what the watchdog runs: it ends the server $1 and, unless it was told that the server comes back, removes $2.
+const watching = `
+read -r told
+kill -KILL "$1"
+[ "$told" = keep ] || rm -rf "$2"
+`
+
 // Start brings the server up, empty, and returns when it answers.
 func (p *Process) Start() error {
 	if p.process != nil {
@@ -70,8 +77,8 @@ func (p *Process) Start() error {
 	if err := cmd.Start(); err != nil {
 		return errors.Join(err, writer.Close())
 	}
-	// The kernel closes the lifeline when this process ends, by return, panic, os.Exit or SIGKILL.
-	watchdog := exec.CommandContext(context.Background(), "/bin/sh", "-c", `read -r _; kill -KILL "$1"`, "redistest", strconv.Itoa(cmd.Process.Pid)) // #nosec G204 -- a number
+	// The kernel closes the lifeline when this process ends, by return, panic, os.Exit or SIGKILL. Then the directory goes, too.
+	watchdog := exec.CommandContext(context.Background(), "/bin/sh", "-c", watching, "redistest", strconv.Itoa(cmd.Process.Pid), p.dir) // #nosec G204 -- a number and our own path
 	watchdog.Stdin, watchdog.SysProcAttr = reader, own
 	if err := watchdog.Start(); err != nil {
 		return errors.Join(err, writer.Close(), cmd.Process.Kill(), cmd.Wait())
@@ -89,7 +96,8 @@ func (p *Process) Kill() error {
 		p.client.Close()
 		p.client = nil
 	}
-	err := errors.Join(p.lifeline.Close(), p.watchdog.Wait())
+	_, err := p.lifeline.WriteString("keep\n")
+	err = errors.Join(err, p.lifeline.Close(), p.watchdog.Wait())
 	var exit *exec.ExitError // says that it was killed, which is what was asked for
 	if waited := p.process.Wait(); waited != nil && !errors.As(waited, &exit) {
 		err = errors.Join(err, waited)

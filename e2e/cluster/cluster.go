@@ -25,6 +25,7 @@ type cluster struct {
 	dir      string // goes with the cluster
 	program  string // lanyard
 	url      string // of nginx
+	database string
 	ports    []pgtest.Port
 	postgres *pgtest.Cluster
 	redis    *redistest.Process
@@ -57,11 +58,10 @@ func newCluster(ctx context.Context, program string, shipped []byte, listen stri
 	if c.redis, err = redistest.Run(); err != nil { //nolint:contextcheck // as above
 		return nil, err
 	}
-	database, err := c.postgres.Database() //nolint:contextcheck // as above
-	if err != nil {
+	if c.database, err = c.postgres.Database(); err != nil { //nolint:contextcheck // as above
 		return nil, err
 	}
-	if err := c.design(shipped, listen, database); err != nil {
+	if err := c.design(shipped, listen); err != nil {
 		return nil, err
 	}
 	// The first command on the database makes the schema.
@@ -77,7 +77,7 @@ func newCluster(ctx context.Context, program string, shipped []byte, listen stri
 }
 
 // design lays out who runs where and with which settings.
-func (c *cluster) design(shipped []byte, listen, database string) error {
+func (c *cluster) design(shipped []byte, listen string) error {
 	var addresses []string
 	for range nodes + 1 { // the last is for nginx
 		port, err := pgtest.Reserve()
@@ -107,7 +107,7 @@ func (c *cluster) design(shipped []byte, listen, database string) error {
 		c.nodes = append(c.nodes, &service{
 			name: name, dir: c.dir, program: c.program, args: []string{"serve"}, ready: "http://" + addresses[n] + "/readyz",
 			env: []string{
-				"LANYARD_LISTEN=" + addresses[n], "LANYARD_PUBLIC_URL=" + c.url, "LANYARD_DATA_DIR=" + dir, "LANYARD_DATABASE_URL=" + database,
+				"LANYARD_LISTEN=" + addresses[n], "LANYARD_PUBLIC_URL=" + c.url, "LANYARD_DATA_DIR=" + dir, "LANYARD_DATABASE_URL=" + c.database,
 				"LANYARD_REDIS_URL=" + c.redis.URL().Reveal(), "LANYARD_MASTER_KEY_FILE=" + masterFile, "LANYARD_TRUSTED_PROXIES=127.0.0.1/32",
 			},
 		})

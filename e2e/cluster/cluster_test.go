@@ -20,6 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lanyard-auth/lanyard"
 )
 
@@ -77,12 +79,13 @@ func TestCluster(t *testing.T) {
 	if count != told || units != cost {
 		t.Errorf("%d uses of %d units were acknowledged, and %d of %d counted", told, cost, count, units)
 	}
-	t.Logf("%d acknowledged, %d counted; %d answers were none", told, count, traffic.broken.Load())
+	t.Logf("%d acknowledged, %d counted; %d asked again", told, count, traffic.broken.Load())
 	reconcile := c.lanyard(t.Context(), "usage", "reconcile")
 	reconcile.Env = append(reconcile.Env, "LANYARD_URL="+c.url, "LANYARD_TOKEN="+c.token)
 	if out, err := reconcile.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "difference: 0.\n") {
 		t.Errorf("usage reconcile = %q, %v, want the difference 0", out, err)
 	}
+	t.Run("newer schema", c.meetsANewerSchema)
 }
 
 // What the cluster started, and its directory, go with it even if it is killed.
@@ -193,6 +196,28 @@ func (c *cluster) streams(t *testing.T, client *lanyard.Client) {
 	t.Errorf("the stream ended (%v) before it told of the new team", lines.Err())
 }
 
+// meetsANewerSchema: nodes that run when a newer program migrates are not stopped; the older program does not start again.
+func (c *cluster) meetsANewerSchema(t *testing.T) {
+	conn, err := pgx.Connect(t.Context(), c.database)
+	must(t, err)
+	_, err = conn.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)`)
+	must(t, errors.Join(err, conn.Close(context.WithoutCancel(t.Context()))))
+	must(t, c.nodes[0].end())
+	if err := c.nodes[0].start(t.Context()); err == nil {
+		t.Error("the older program starts on a newer schema, want it refused")
+	}
+	log, err := os.ReadFile(c.nodes[0].log())
+	must(t, err)
+	if !strings.Contains(string(log), "schema version 9999") {
+		t.Errorf("the log says %q, want it to name the schema", log)
+	}
+	for _, n := range c.nodes[1:] {
+		if !answers(t.Context(), n.ready) {
+			t.Errorf("%s is not ready any more", n.name)
+		}
+	}
+}
+
 func (c *cluster) ask(ctx context.Context, asker string, in lanyard.VerifyRequest) *http.Request {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -265,6 +290,7 @@ func (tr *traffic) goOn(t *testing.T, when string) {
 	defer cancel()
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
+	defer func() { t.Logf("%s: %d asked again so far", when, tr.broken.Load()) }()
 	for enough := tr.told.Load() + 100; tr.told.Load() < enough; {
 		select {
 		case <-look.C:

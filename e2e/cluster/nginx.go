@@ -29,21 +29,24 @@ http {
 
 // configure writes nginx's configuration into dir: the shipped file, with these addresses and without TLS.
 func configure(shipped []byte, dir, listen string, nodes []string) error {
-	for _, change := range []struct{ from, to string }{
-		{"listen 443 ssl http2;", "listen " + listen + ";"},
-		{"listen [::]:443 ssl http2;", ""},
-		{"ssl_certificate /etc/lanyard/tls/fullchain.pem;", ""},
-		{"ssl_certificate_key /etc/lanyard/tls/privkey.pem;", ""},
-		{"server_name auth.example.com;", "server_name localhost;"},
-		{"/var/log/nginx/lanyard.log", filepath.Join(dir, "access.log")},
-		{"server 10.0.0.1:8420 ", "server " + nodes[0] + " "},
-		{"server 10.0.0.2:8420 ", "server " + nodes[1] + " "},
-		{"server 10.0.0.3:8420 ", "server " + nodes[2] + " "},
+	for _, change := range []struct {
+		from, to string
+		times    int
+	}{
+		{"listen 443 ssl http2;", "listen " + listen + ";", 1},
+		{"listen [::]:443 ssl http2;", "", 1},
+		{"ssl_certificate /etc/lanyard/tls/fullchain.pem;", "", 1},
+		{"ssl_certificate_key /etc/lanyard/tls/privkey.pem;", "", 1},
+		{"server_name auth.example.com;", "server_name localhost;", 1},
+		{"/var/log/nginx/lanyard.log", filepath.Join(dir, "access.log"), 1},
+		{"server 10.0.0.1:8420 ", "server " + nodes[0] + " ", 2},
+		{"server 10.0.0.2:8420 ", "server " + nodes[1] + " ", 2},
+		{"server 10.0.0.3:8420 ", "server " + nodes[2] + " ", 2},
 	} {
-		if n := bytes.Count(shipped, []byte(change.from)); n != 1 {
-			return fmt.Errorf("the shipped configuration has %q %d times, want it once", change.from, n)
+		if n := bytes.Count(shipped, []byte(change.from)); n != change.times {
+			return fmt.Errorf("the shipped configuration has %q %d times, want %d", change.from, n, change.times)
 		}
-		shipped = bytes.Replace(shipped, []byte(change.from), []byte(change.to), 1)
+		shipped = bytes.ReplaceAll(shipped, []byte(change.from), []byte(change.to))
 	}
 	own := filepath.Join(dir, "nginx")
 	if err := os.MkdirAll(own, 0o700); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -205,6 +206,34 @@ func TestDatabaseGone(t *testing.T) {
 	pg.Start()
 	until(t, "a yes when the database is back", func() bool { return ask() == nil })
 	until(t, "ready when the database is back", func() bool { return n.Ready(t.Context()) == nil })
+}
+
+// TestClockOff: a node whose clock is off the database's, either way, is not ready and says why. It alone; and only as long.
+func TestClockOff(t *testing.T) {
+	database, master := pgtest.Start(t), servertest.Master(t)
+	var off atomic.Int64
+	a := servertest.Start(t, servertest.Options{DatabaseURL: database, Master: master})
+	b := servertest.Start(t, servertest.Options{DatabaseURL: database, Master: master, Now: func() time.Time { return time.Now().Add(time.Duration(off.Load())) }})
+	both := func() bool { return a.Ready(t.Context()) == nil && b.Ready(t.Context()) == nil }
+	until(t, "both nodes to be ready", both)
+	for _, wrong := range []time.Duration{2 * time.Second, -2 * time.Second} {
+		off.Store(int64(wrong))
+		until(t, "the node to say that its clock is wrong", func() bool {
+			err := b.Ready(t.Context())
+			return err != nil && strings.Contains(err.Error(), "this machine's clock is ")
+		})
+		until(t, "the other to be ready", func() bool { return a.Ready(t.Context()) == nil })
+		res, err := http.Get(b.URL + "/readyz")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("/readyz with a clock %s off answers %d, want 503", wrong, res.StatusCode)
+		}
+		off.Store(0)
+		until(t, "both nodes to be ready again", both)
+	}
 }
 
 // TestOtherMasterKey: the second node refuses in one sentence.

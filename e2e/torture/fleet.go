@@ -81,7 +81,8 @@ func tortureFleet(ctx context.Context, o options, progress io.Writer) (r report,
 			return r, err
 		}
 	}
-	return r, f.members[0].count(ctx, &r)
+	err = f.members[0].count(ctx, &r)
+	return r, err
 }
 
 // servers starts PostgreSQL, with an empty database, and Redis.

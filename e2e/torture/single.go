@@ -43,5 +43,6 @@ func torture(ctx context.Context, o options, progress io.Writer) (r report, err 
 	}
 	r.kills = strconv.Itoa(o.kills)
 	t.report(&r)
-	return r, v.count(ctx, &r)
+	err = v.count(ctx, &r)
+	return r, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -11,6 +12,7 @@ import (
 // so that two nodes do not lock each other out.
 type insert struct {
 	into string                  // "INSERT INTO member (team_id, user_id, role)"
+	of   []string                // the types of the columns, "TEXT"; where they are given, PostgreSQL gets an array of each
 	tail string                  // "ON CONFLICT …", may be empty
 	rows int                     // how many
 	row  func(i int) []any       // the values of one
@@ -21,6 +23,9 @@ type insert struct {
 func (s *Store) insertRows(ctx context.Context, q querier, in insert) error {
 	if in.rows == 0 {
 		return nil
+	}
+	if in.of != nil && s.engine.takesArrays() {
+		return in.arrays(ctx, q)
 	}
 	atOnce := max(1, s.engine.paramsAtOnce()/len(in.row(0)))
 	whole := in.rows - in.rows%atOnce
@@ -53,6 +58,69 @@ func (in *insert) run(ctx context.Context, q querier, first, end, atOnce int) (e
 		}
 	}
 	return nil
+}
+
+// arraysAtOnce bounds the memory of a statement that takes its rows as arrays.
+const arraysAtOnce = 8192
+
+// arrays inserts the rows by a statement whose parameters are the columns: PostgreSQL plans it once, however many rows there are.
+func (in *insert) arrays(ctx context.Context, q querier) error {
+	columns := make([]string, len(in.of))
+	for i, kind := range in.of {
+		columns[i] = fmt.Sprintf(`$%d::%s[]`, i+1, kind)
+	}
+	text := in.into + ` SELECT * FROM unnest(` + strings.Join(columns, `, `) + `) ` + in.tail
+	for first := 0; first < in.rows; first += arraysAtOnce {
+		args, err := in.columns(first, min(first+arraysAtOnce, in.rows))
+		if err != nil {
+			return err
+		}
+		if in.scan == nil {
+			if _, err := q.ExecContext(ctx, text, args...); err != nil {
+				return err
+			}
+			continue
+		}
+		rows, err := q.QueryContext(ctx, text, args...) //nolint:sqlclosecheck // scanAll closes them
+		if err != nil {
+			return err
+		}
+		if err := scanAll(rows, func() error { return in.scan(rows) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// columns are the values of the rows from first up to end, column by column.
+func (in *insert) columns(first, end int) ([]any, error) {
+	texts, numbers, bytes := make([][]string, len(in.of)), make([][]int64, len(in.of)), make([][][]byte, len(in.of))
+	for i := first; i < end; i++ {
+		for c, value := range in.row(i) {
+			switch v := value.(type) {
+			case string:
+				texts[c] = append(texts[c], v)
+			case int64:
+				numbers[c] = append(numbers[c], v)
+			case []byte:
+				bytes[c] = append(bytes[c], v)
+			default:
+				return nil, fmt.Errorf("a %T stands in no array", value)
+			}
+		}
+	}
+	args := make([]any, len(in.of))
+	for c := range args {
+		switch {
+		case texts[c] != nil:
+			args[c] = texts[c]
+		case numbers[c] != nil:
+			args[c] = numbers[c]
+		default:
+			args[c] = bytes[c]
+		}
+	}
+	return args, nil
 }
 
 func (in *insert) text(width, rows int) string {

@@ -115,6 +115,8 @@ func (e *postgresEngine) kind(err error) fault.Kind {
 // paramsAtOnce saves round trips; the protocol's bound is 65,535.
 func (e *postgresEngine) paramsAtOnce() int { return 6000 }
 
+func (e *postgresEngine) takesArrays() bool { return true }
+
 // lockOut lets others read on, and makes everything that writes or locks a row wait.
 func (e *postgresEngine) lockOut(ctx context.Context, q querier, tables []string) error {
 	_, err := q.ExecContext(ctx, `LOCK TABLE `+strings.Join(tables, ", ")+` IN EXCLUSIVE MODE`)

@@ -41,6 +41,8 @@ type engine interface {
 	kind(err error) fault.Kind
 	// paramsAtOnce is how many parameters a statement for many rows should have.
 	paramsAtOnce() int
+	// takesArrays says whether a statement may take its rows as an array for each column.
+	takesArrays() bool
 	// lockOut keeps every other step from the tables until this one ends.
 	lockOut(ctx context.Context, q querier, tables []string) error
 	// watch calls hint when another process may have appended changes, until ctx ends.

@@ -2,8 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -11,24 +13,33 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
-// AbsorbUsage implements usage.Store. The marker goes first, so that a second absorption of the same segment waits for this
+// AbsorbUsage implements usage.Store.
+func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch) (absorbed bool, err error) {
+	one, err := s.AbsorbSegments(ctx, []usage.Counted{{Marker: m, Batch: b}})
+	return err == nil && one[0], err
+}
+
+// AbsorbSegments implements usage.Store. The markers go first, so that a second absorption of the same segment waits for this
 // one and then finds it; charges, last uses, rollups and quotas follow, each in the order of their keys, so that two nodes which
 // absorb at once wait for each other and do not lock each other out.
-func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch) (absorbed bool, err error) {
+func (s *Store) AbsorbSegments(ctx context.Context, segments []usage.Counted) (absorbed []bool, err error) {
 	err = s.step(ctx, "absorb usage", func(ctx context.Context, q querier) error {
-		absorbed, err = s.claimMarker(ctx, q, m)
-		if err != nil || !absorbed {
+		var claimed []usage.Counted
+		absorbed, claimed, err = s.claimMarkers(ctx, q, segments)
+		if err != nil || len(claimed) == 0 {
 			return err
 		}
-		repeats, err := s.charge(ctx, q, b.Charges)
+		counted, err := s.charge(ctx, q, claimed)
 		if err != nil {
 			return err
 		}
-		rows := b.Without(repeats)
-		if err := fillSegment(ctx, q, m, rows); err != nil {
-			return err
+		for i, rows := range counted {
+			if err := fillSegment(ctx, q, claimed[i].Marker, rows); err != nil {
+				return err
+			}
 		}
-		if err := s.touchKeys(ctx, q, b.LastUsed); err != nil {
+		rows := merge(counted)
+		if err := s.touchKeys(ctx, q, lastUses(claimed)); err != nil {
 			return err
 		}
 		if err := s.addToRollups(ctx, q, rows); err != nil {
@@ -37,12 +48,26 @@ func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch)
 		if err := s.markLate(ctx, q, rows); err != nil {
 			return err
 		}
-		return s.countLeases(ctx, q, m.Node, rows)
+		return s.countLeases(ctx, q, claimed[0].Node, rows)
 	})
 	if errors.Is(err, usage.ErrMarkerConflict) {
-		return false, usage.ErrMarkerConflict
+		return nil, usage.ErrMarkerConflict
 	}
-	return absorbed && err == nil, err
+	return absorbed, err
+}
+
+// claimMarkers returns which segments were not counted yet, in the order given.
+func (s *Store) claimMarkers(ctx context.Context, q querier, segments []usage.Counted) (which []bool, claimed []usage.Counted, err error) {
+	which = make([]bool, len(segments))
+	for i, one := range segments {
+		if which[i], err = s.claimMarker(ctx, q, one.Marker); err != nil {
+			return nil, nil, err
+		}
+		if which[i] {
+			claimed = append(claimed, one)
+		}
+	}
+	return which, claimed, nil
 }
 
 // claimMarker makes the ledger's row for a segment, still empty, or says that it stands there.
@@ -95,19 +120,18 @@ func (k chargeKey) compare(o chargeKey) int {
 	return bytes.Compare(k.digest[:], o.digest[:])
 }
 
-// charge returns which of the charges are repeats: less than usage.ChargeWindow away, by the time of the use, from the one
-// that was paid for. It first makes or locks the row of every key, then decides, then writes the times that moved; so two
-// absorptions of the same key decide one after the other.
-func (s *Store) charge(ctx context.Context, q querier, charges []usage.Charge) (repeats []int, err error) {
-	if len(charges) == 0 {
-		return nil, nil
-	}
-	seen := make(map[chargeKey]bool, len(charges))
+// charge returns the rows of each segment without repeats: charges less than usage.ChargeWindow away, by the time of the use,
+// from the one that was paid for. It first makes or locks the row of every key, then decides, segment by segment, then writes
+// the times that moved; so two absorptions of the same key decide one after the other.
+func (s *Store) charge(ctx context.Context, q querier, segments []usage.Counted) (counted [][]usage.Row, err error) {
+	seen := map[chargeKey]bool{}
 	var keys []chargeKey
-	for i := range charges {
-		if k := (chargeKey{charges[i].App, charges[i].Digest}); !seen[k] {
-			seen[k] = true
-			keys = append(keys, k)
+	for _, one := range segments {
+		for i := range one.Charges {
+			if k := (chargeKey{one.Charges[i].App, one.Charges[i].Digest}); !seen[k] {
+				seen[k] = true
+				keys = append(keys, k)
+			}
 		}
 	}
 	slices.SortFunc(keys, chargeKey.compare)
@@ -116,10 +140,22 @@ func (s *Store) charge(ctx context.Context, q querier, charges []usage.Charge) (
 		return nil, err
 	}
 	moved := make(map[chargeKey]bool, len(keys))
+	for _, one := range segments {
+		counted = append(counted, one.Without(repeats(one.Charges, paid, moved)))
+	}
+	keys = slices.DeleteFunc(keys, func(k chargeKey) bool { return !moved[k] })
+	return counted, s.insertRows(ctx, q, insert{
+		into: `INSERT INTO usage_charge (app_id, digest, at)`, tail: `ON CONFLICT (app_id, digest) DO UPDATE SET at = excluded.at`, rows: len(keys),
+		of: []string{"TEXT", "BYTEA", "BIGINT"}, row: func(i int) []any { return []any{string(keys[i].app), keys[i].digest[:], paid[keys[i]]} },
+	})
+}
+
+// repeats returns which of the charges of a segment were paid for already, and moves the times at which the others are.
+func repeats(charges []usage.Charge, paid map[chargeKey]int64, moved map[chargeKey]bool) (which []int) {
 	for i := range charges { // by time
 		k := chargeKey{charges[i].App, charges[i].Digest}
 		if at := paid[k]; at != 0 && distance(at, charges[i].At) < usage.ChargeWindow {
-			repeats = append(repeats, i)
+			which = append(which, i)
 			continue
 		}
 		// A use from before the last one paid for, of a segment that comes late, is charged and moves nothing.
@@ -127,20 +163,16 @@ func (s *Store) charge(ctx context.Context, q querier, charges []usage.Charge) (
 			paid[k], moved[k] = charges[i].At, true
 		}
 	}
-	keys = slices.DeleteFunc(keys, func(k chargeKey) bool { return !moved[k] })
-	return repeats, s.insertRows(ctx, q, insert{
-		into: `INSERT INTO usage_charge (app_id, digest, at)`, tail: `ON CONFLICT (app_id, digest) DO UPDATE SET at = excluded.at`, rows: len(keys),
-		row: func(i int) []any { return []any{string(keys[i].app), keys[i].digest[:], paid[keys[i]]} },
-	})
+	return which
 }
 
 // lockCharges returns when each key was last paid for, 0 for never, and keeps other steps from them.
 func (s *Store) lockCharges(ctx context.Context, q querier, keys []chargeKey) (paid map[chargeKey]int64, err error) {
 	paid = make(map[chargeKey]int64, len(keys))
 	return paid, s.insertRows(ctx, q, insert{
-		into: `INSERT INTO usage_charge (app_id, digest, at)`, rows: len(keys),
+		into: `INSERT INTO usage_charge (app_id, digest, at)`, of: []string{"TEXT", "BYTEA", "BIGINT"}, rows: len(keys),
 		tail: `ON CONFLICT (app_id, digest) DO UPDATE SET at = usage_charge.at RETURNING app_id, digest, at`,
-		row:  func(i int) []any { return []any{string(keys[i].app), keys[i].digest[:], 0} },
+		row:  func(i int) []any { return []any{string(keys[i].app), keys[i].digest[:], int64(0)} },
 		scan: func(row scanner) error {
 			var k chargeKey
 			var digest []byte
@@ -159,10 +191,26 @@ func distance(a, b int64) time.Duration {
 	return time.Duration(max(a-b, b-a)) * time.Microsecond
 }
 
+// lastUses are those of all segments together, by key.
+func lastUses(segments []usage.Counted) []usage.LastUse {
+	if len(segments) == 1 {
+		return segments[0].LastUsed
+	}
+	last := map[id.Key]usage.LastUse{}
+	for _, one := range segments {
+		for _, use := range one.LastUsed {
+			if use.At > last[use.Key].At {
+				last[use.Key] = use
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(last), func(x, y usage.LastUse) int { return cmp.Compare(x.Key, y.Key) })
+}
+
 // touchKeys keeps where each key was used last. Segments may come out of order.
 func (s *Store) touchKeys(ctx context.Context, q querier, uses []usage.LastUse) error {
 	return s.insertRows(ctx, q, insert{
-		into: `INSERT INTO api_key_use (key_id, at, network, api, operation)`, rows: len(uses),
+		into: `INSERT INTO api_key_use (key_id, at, network, api, operation)`, of: []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT"}, rows: len(uses),
 		tail: `ON CONFLICT (key_id) DO UPDATE SET at = excluded.at, network = excluded.network, api = excluded.api, operation = excluded.operation
 			WHERE excluded.at > api_key_use.at`,
 		row: func(i int) []any {

@@ -50,6 +50,7 @@ func (s *Store) addRows(ctx context.Context, q querier, rows []usage.Row) error 
 		sums := rollUp(grain, rows)
 		if err := s.insertRows(ctx, q, insert{
 			into: `INSERT INTO usage_rollup (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode, count, units)`,
+			of:   []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"},
 			tail: `ON CONFLICT (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode)
 				DO UPDATE SET count = usage_rollup.count + excluded.count, units = usage_rollup.units + excluded.units`,
 			rows: len(sums),
@@ -72,6 +73,7 @@ func (s *Store) addTotals(ctx context.Context, q querier, rows []usage.Row) erro
 		sums := rollUp(grain, rows)
 		if err := s.insertRows(ctx, q, insert{
 			into: `INSERT INTO usage_total (grain, start, team_id, api, outcome, mode, count, units)`,
+			of:   []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"},
 			tail: `ON CONFLICT (grain, team_id, start, api, outcome, mode)
 				DO UPDATE SET count = usage_total.count + excluded.count, units = usage_total.units + excluded.units`,
 			rows: len(sums),
@@ -109,6 +111,20 @@ func totalsOf(r usage.Row) []usage.Row {
 		return []usage.Row{every}
 	}
 	return []usage.Row{r, every}
+}
+
+// merge adds up what several segments counted.
+func merge(counted [][]usage.Row) []usage.Row {
+	if len(counted) == 1 {
+		return counted[0]
+	}
+	sums := newSums()
+	for _, rows := range counted {
+		for _, r := range rows {
+			sums.add(r, r.Minute)
+		}
+	}
+	return sums.sorted()
 }
 
 // rollUp sums rows, which are sorted by minute, into a grain's periods. Minute becomes the start of the period. The result is

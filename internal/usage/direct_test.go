@@ -154,6 +154,6 @@ func BenchmarkDirect(b *testing.B) {
 	bench(b, openDirect(b, forgetful{}, 0), 64)
 }
 
-type forgetful struct{}
+type forgetful struct{ Store }
 
 func (forgetful) AbsorbUsage(context.Context, Marker, *Batch) (bool, error) { return true, nil }

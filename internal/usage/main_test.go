@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -90,35 +91,51 @@ type memory struct {
 	mu      sync.Mutex
 	markers map[Marker][32]byte // without its sum → its sum
 	batches []*Batch
+	lots    []int        // how many segments were offered at once, each time
 	fail    func() error // asked before anything is written; nil means never
 	late    func() error // asked after the commit: an answer that got lost
 }
 
-func (m *memory) AbsorbUsage(_ context.Context, k Marker, b *Batch) (bool, error) {
+func (m *memory) AbsorbUsage(ctx context.Context, k Marker, b *Batch) (bool, error) {
+	absorbed, err := m.AbsorbSegments(ctx, []Counted{{k, b}})
+	return absorbed != nil && absorbed[0], err
+}
+
+func (m *memory) AbsorbSegments(_ context.Context, segments []Counted) (absorbed []bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.lots = append(m.lots, len(segments))
 	if m.fail != nil {
 		if err := m.fail(); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
-	sum := k.SHA256
-	k.SHA256 = [32]byte{}
-	if old, ok := m.markers[k]; ok {
-		if old != sum {
-			return false, ErrMarkerConflict
+	for _, one := range segments {
+		old, there := m.markers[one.identity()]
+		if there && old != one.SHA256 {
+			return nil, ErrMarkerConflict
 		}
-		return false, nil
+		absorbed = append(absorbed, !there)
 	}
 	if m.markers == nil {
 		m.markers = map[Marker][32]byte{}
 	}
-	m.markers[k] = sum
-	m.batches = append(m.batches, b)
-	if m.late != nil {
-		return true, m.late()
+	for i, one := range segments {
+		if absorbed[i] {
+			m.markers[one.identity()] = one.SHA256
+			m.batches = append(m.batches, one.Batch)
+		}
 	}
-	return true, nil
+	if m.late != nil && slices.Contains(absorbed, true) {
+		return absorbed, m.late()
+	}
+	return absorbed, nil
+}
+
+// identity is the marker without its sum.
+func (m Marker) identity() Marker {
+	m.SHA256 = [32]byte{}
+	return m
 }
 
 // total returns the calls and units counted.

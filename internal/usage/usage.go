@@ -6,8 +6,8 @@
 //   - Record returns only after the bytes are in the kernel (durability disk), on the platter (fsync) or in the database
 //     (database), and a group that could not be written whole is cut away whole;
 //   - segments are immutable once sealed and carry a marker (node, epoch of the start, number, SHA-256), which the database
-//     writes in the transaction that counts them. Absorbing one twice therefore counts it once, and a crash between any two
-//     steps leaves either a segment to absorb or a marker that says it was.
+//     writes in the transaction that counts them, alone or with others that waited. Absorbing one twice therefore counts it
+//     once, and a crash between any two steps leaves either a segment to absorb or a marker that says it was.
 //
 // An event whose Record failed was not acknowledged. It is cut away too, except where the disk refuses even that and the
 // process dies before the segment is absorbed: then it may be counted, once.
@@ -46,6 +46,15 @@ type Store interface {
 	// AbsorbUsage counts b and writes m, in one transaction. If m stands there with the same SHA256 it changes nothing
 	// and returns false; with another it returns ErrMarkerConflict. It must not change b, which may be offered again.
 	AbsorbUsage(ctx context.Context, m Marker, b *Batch) (absorbed bool, err error)
+	// AbsorbSegments does for several segments of one node, oldest first, what AbsorbUsage does for one, in one transaction for
+	// them all. It says of each whether it was counted now. If one of them has the marker of another, it changes nothing.
+	AbsorbSegments(ctx context.Context, segments []Counted) (absorbed []bool, err error)
+}
+
+// Counted is a segment as the database gets it.
+type Counted struct {
+	Marker
+	*Batch
 }
 
 // ErrPerhaps is part of what Record returns when the event may have been counted all the same: the database took it, or not, and did

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,41 +53,90 @@ func BenchmarkCreateApp(b *testing.B) {
 	})
 }
 
-// BenchmarkAbsorbUsage absorbs segments of 50,000 events of 1,000 keys within a minute, without idempotency keys and with
-// one on every tenth call.
+// mix is who makes the calls of a benchmark.
+type mix struct {
+	name   string
+	events int // of an iteration
+	keys   int // that make them; 0: every call is another key's
+	even   bool
+	charge int // one call of so many has an idempotency key; 0: none
+}
+
+// BenchmarkAbsorbUsage brings sealed segments, of the size a server makes, from a spool into the database, as a server that fell behind
+// does. Each iteration is another minute. The calls are of 1,000 keys of 200 apps of 50 teams and of 10 operations of 3 APIs: mixed, the
+// second of them makes half as many calls as the first, the third a third, and so on (Zipf); even, all make as many. In the worst case
+// every call is of a key that was never seen before.
 func BenchmarkAbsorbUsage(b *testing.B) {
-	const events, keys = 50_000, 1000
-	for _, charged := range []int{0, 10} {
-		b.Run(fmt.Sprintf("charged=%d%%", charged), func(b *testing.B) {
+	for _, m := range []mix{
+		{name: "mixed", events: 100_000, keys: 1000},
+		{name: "charged", events: 100_000, keys: 1000, charge: 10},
+		{name: "even", events: 100_000, keys: 1000, even: true},
+		{name: "worst", events: 25_000},
+	} {
+		b.Run(m.name, func(b *testing.B) {
 			durable(b, func(b *testing.B, st *store.Store) {
-				evs := make([]usage.Event, events)
-				for i := range evs {
-					k := fmt.Sprintf("%016d", i%keys)
-					evs[i] = usage.Event{
-						At: t0.Add(time.Duration(i) * time.Millisecond).UnixMicro(), Team: id.Of[id.Team](k), App: id.Of[id.App](k), Key: id.Of[id.Key](k),
-						API: "weather", Operation: "GET /v1/forecast", Outcome: "valid", Mode: secret.Live, Units: 1, Network: "203.0.113.0/24",
-					}
-				}
-				node := id.New[id.Node]()
-				segment := uint64(0)
+				spool, err := usage.Open(usage.Options{Dir: b.TempDir(), Node: id.New[id.Node](), MaxSegment: 256 << 10})
+				must(b, err)
+				defer func() { must(b, spool.Close()) }()
+				absorber := &usage.Absorber{Spool: spool, Store: st}
+				minute := 0
 				b.ResetTimer()
 				for b.Loop() {
 					b.StopTimer()
-					segment++
-					for i := range evs {
-						evs[i].At += time.Minute.Microseconds()
-						if charged > 0 && i%10 == 0 {
-							copy(evs[i].Charge[:], fmt.Sprintf("%d %d", segment, i))
-						}
-					}
-					batch := usage.Aggregate(evs)
+					m.record(b, spool, minute)
+					must(b, spool.Seal())
+					minute++
 					b.StartTimer()
-					if absorbed, err := st.AbsorbUsage(ctx, marker(node, segment, "x"), batch); err != nil || !absorbed {
-						b.Fatalf("AbsorbUsage = %t, %v", absorbed, err)
-					}
+					must(b, absorber.Flush(ctx))
 				}
-				b.ReportMetric(float64(b.N)*events/b.Elapsed().Seconds(), "events/s")
+				b.ReportMetric(float64(b.N*m.events)/b.Elapsed().Seconds(), "events/s")
 			})
 		})
+	}
+}
+
+// record writes the calls of a minute.
+func (m mix) record(b *testing.B, spool *usage.Spool, minute int) {
+	b.Helper()
+	const apps, teams, operations = 200, 50, 10
+	random := mathrand.New(mathrand.NewPCG(uint64(minute), 1)) // #nosec G115 G404 -- the same calls each time
+	pick := func(n int) func() int {
+		if m.even {
+			return func() int { return random.IntN(n) }
+		}
+		return zipf(random, n)
+	}
+	operationOf, keyOf := pick(operations), func() int { return 0 }
+	if m.keys > 0 {
+		keyOf = pick(m.keys)
+	}
+	for i := range m.events {
+		key, operation := keyOf(), operationOf()
+		if m.keys == 0 {
+			key = minute*m.events + i
+		}
+		ev := usage.Event{
+			At:   t0.Add(time.Duration(minute)*time.Minute + time.Duration(i)*time.Minute/time.Duration(m.events)).UnixMicro(),
+			Team: id.Of[id.Team](fmt.Sprintf("%016d", key%teams)), App: id.Of[id.App](fmt.Sprintf("%016d", key%apps)), Key: id.Of[id.Key](fmt.Sprintf("%016d", key)),
+			API: []string{"weather", "maps", "trains"}[operation%3], Operation: fmt.Sprintf("GET /v1/operation-%d", operation), Outcome: usage.Accepted,
+			Mode: secret.Live, Units: 1, Network: "203.0.113.0/24",
+		}
+		if m.charge > 0 && i%m.charge == 0 {
+			copy(ev.Charge[:], fmt.Sprintf("%d %d", minute, i))
+		}
+		must(b, spool.Record(&ev))
+	}
+}
+
+// zipf draws numbers below n, number i with a chance of 1 to i+1.
+func zipf(random *mathrand.Rand, n int) func() int {
+	upTo, sum := make([]float64, n), 0.0
+	for i := range upTo {
+		sum += 1 / float64(i+1)
+		upTo[i] = sum
+	}
+	return func() int {
+		i, _ := slices.BinarySearch(upTo, random.Float64()*sum)
+		return i
 	}
 }

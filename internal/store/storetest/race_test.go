@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -146,11 +147,14 @@ func TestChargedOnce(t *testing.T) {
 					ev.Operation = fmt.Sprintf("GET /%d", i%3)
 					events = append(events, ev)
 				}
-				absorbed, err := nodes[i%2].AbsorbUsage(ctx, marker(id.New[id.Node](), 1, "x"), usage.Aggregate(events))
-				if !absorbed || err != nil {
-					t.Errorf("AbsorbUsage = %t, %v, want it counted", absorbed, err)
+				node := id.New[id.Node]()
+				absorbed, err := nodes[i%2].AbsorbSegments(ctx, []usage.Counted{
+					{Marker: marker(node, 1, "x"), Batch: usage.Aggregate(events[:i%each])}, {Marker: marker(node, 2, "x"), Batch: usage.Aggregate(events[i%each:])},
+				})
+				if !slices.Equal(absorbed, []bool{true, true}) || err != nil {
+					t.Errorf("AbsorbSegments = %t, %v, want both counted", absorbed, err)
 				}
-				return absorbed
+				return err == nil
 			})
 		}
 		wantTotal(t, nodes[0], int64(rounds()*each), 3*int64(rounds()*each))

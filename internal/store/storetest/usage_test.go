@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +33,14 @@ func absorb(tb testing.TB, st *store.Store, events ...usage.Event) {
 	if !absorbed {
 		tb.Fatal("AbsorbUsage of a new segment = false")
 	}
+}
+
+// segments are those of a node, from a number on, a segment for each list of events.
+func segments(node id.Node, first uint64, events ...[]usage.Event) (made []usage.Counted) {
+	for i, evs := range events {
+		made = append(made, usage.Counted{Marker: marker(node, first+uint64(i), "x"), Batch: usage.Aggregate(evs)}) // #nosec G115 -- few
+	}
+	return made
 }
 
 func use(w *world, at time.Time, charge string) usage.Event {
@@ -102,6 +111,60 @@ func TestAbsorbOnce(t *testing.T) {
 		if want := t0.Add(2 * time.Hour); !k.LastUsed.At.Equal(want) {
 			t.Errorf("LastUsed after an older segment came late = %s, want still %s", k.LastUsed.At, want)
 		}
+	})
+}
+
+// Several segments in one step count what they would count one after the other, whether or not some were counted before.
+func TestAbsorbSegments(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		node := id.New[id.Node]()
+		must(t, second(w.LeaseQuota(ctx, lease(w, node, "spool", 1000, 1, 100))))
+		lot := segments(node, 1,
+			[]usage.Event{use(w, t0, "a"), use(w, t0.Add(time.Hour), "")},
+			[]usage.Event{use(w, t0.Add(time.Minute), "a"), use(w, t0.Add(time.Second), "b")}, // a repeat of the first segment's
+			[]usage.Event{use(w, t0.Add(2*time.Minute), "a")},                                 // nothing but one
+			[]usage.Event{use(w, t0.Add(time.Minute), "b"), use(w, t0, "")})
+		for i, step := range []struct {
+			lot          []usage.Counted
+			want         []bool
+			count, units int64
+		}{
+			{lot[:1], []bool{true}, 2, 6},
+			{lot[:3], []bool{false, true, true}, 3, 9},
+			{lot[1:3], []bool{false, false}, 3, 9},
+			{lot, []bool{false, false, false, true}, 4, 12},
+			{nil, []bool{}, 4, 12},
+		} {
+			got, err := w.AbsorbSegments(ctx, step.lot)
+			if err != nil || !slices.Equal(got, step.want) {
+				t.Errorf("AbsorbSegments, step %d = %t, %v, want %t", i, got, err, step.want)
+			}
+			wantTotal(t, w.Store, step.count, step.units)
+		}
+		must(t, w.SettleSpool(ctx, "spool", id.New[id.Node]()))
+		if got := left(t, w); got != 988 {
+			t.Errorf("of the quota %d are left, want 988: 12 were spent", got)
+		}
+		k, err := w.Key(ctx, audit.ServerReach(), w.ourKey)
+		must(t, err)
+		if want := t0.Add(time.Hour); !k.LastUsed.At.Equal(want) {
+			t.Errorf("LastUsed = %s, want %s, of the first segment", k.LastUsed.At, want)
+		}
+
+		more := segments(node, 5, []usage.Event{use(w, t0, "")}, []usage.Event{use(w, t0, "")}, []usage.Event{use(w, t0, "c")})
+		other := more[1]
+		other.SHA256 = sha256.Sum256([]byte("other bytes"))
+		must(t, second(w.AbsorbUsage(ctx, other.Marker, other.Batch)))
+		if got, err := w.AbsorbSegments(ctx, more); got != nil || !errors.Is(err, usage.ErrMarkerConflict) {
+			t.Errorf("AbsorbSegments with a marker of other bytes in the middle = %t, %v, want ErrMarkerConflict", got, err)
+		}
+		wantTotal(t, w.Store, 5, 15)
+		got, err := w.AbsorbSegments(ctx, []usage.Counted{more[0], more[2]})
+		if err != nil || !slices.Equal(got, []bool{true, true}) {
+			t.Errorf("AbsorbSegments of the others = %t, %v, want them counted", got, err)
+		}
+		wantTotal(t, w.Store, 7, 21)
 	})
 }
 

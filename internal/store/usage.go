@@ -20,7 +20,7 @@ func (s *Store) AbsorbUsage(ctx context.Context, m usage.Marker, b *usage.Batch)
 }
 
 // AbsorbSegments implements usage.Store. The markers go first, so that a second absorption of the same segment waits for this
-// one and then finds it; charges, last uses, rollups and quotas follow, each in the order of their keys, so that two nodes which
+// one and then finds it; charges, last uses, quotas and rollups follow, each in the order of their keys, so that two nodes which
 // absorb at once wait for each other and do not lock each other out.
 func (s *Store) AbsorbSegments(ctx context.Context, segments []usage.Counted) (absorbed []bool, err error) {
 	err = s.step(ctx, "absorb usage", func(ctx context.Context, q querier) error {
@@ -42,13 +42,13 @@ func (s *Store) AbsorbSegments(ctx context.Context, segments []usage.Counted) (a
 		if err := s.touchKeys(ctx, q, lastUses(claimed)); err != nil {
 			return err
 		}
+		if err := s.countLeases(ctx, q, claimed[0].Node, rows); err != nil {
+			return err
+		}
 		if err := s.addToRollups(ctx, q, rows); err != nil {
 			return err
 		}
-		if err := s.markLate(ctx, q, rows); err != nil {
-			return err
-		}
-		return s.countLeases(ctx, q, claimed[0].Node, rows)
+		return s.markLate(ctx, q, rows) // last, since it must see a bill that was made while the rollups waited
 	})
 	if errors.Is(err, usage.ErrMarkerConflict) {
 		return nil, usage.ErrMarkerConflict

@@ -46,46 +46,53 @@ func (s *Store) addToRollups(ctx context.Context, q querier, rows []usage.Row) e
 }
 
 func (s *Store) addRows(ctx context.Context, q querier, rows []usage.Row) error {
-	for _, grain := range grains() {
-		sums := rollUp(grain, rows)
-		if err := s.insertRows(ctx, q, insert{
-			into: `INSERT INTO usage_rollup (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode, count, units)`,
-			of:   []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"},
-			tail: `ON CONFLICT (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode)
-				DO UPDATE SET count = usage_rollup.count + excluded.count, units = usage_rollup.units + excluded.units`,
-			rows: len(sums),
-			row: func(i int) []any {
-				r := &sums[i]
-				return []any{
-					string(grain), r.Minute, string(r.Team), string(r.App), string(r.Key), string(r.User),
-					r.API, r.Operation, r.Outcome, string(r.Mode), r.Count, r.Units,
-				}
-			},
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+	sums := allGrains(rows)
+	return s.insertRows(ctx, q, insert{
+		into: `INSERT INTO usage_rollup (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode, count, units)`,
+		of:   []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"},
+		tail: `ON CONFLICT (grain, start, team_id, app_id, key_id, user_id, api, operation, outcome, mode)
+			DO UPDATE SET count = usage_rollup.count + excluded.count, units = usage_rollup.units + excluded.units`,
+		rows: len(sums),
+		row: func(i int) []any {
+			r := &sums[i]
+			return []any{
+				string(r.grain), r.Minute, string(r.Team), string(r.App), string(r.Key), string(r.User),
+				r.API, r.Operation, r.Outcome, string(r.Mode), r.Count, r.Units,
+			}
+		},
+	})
 }
 
 func (s *Store) addTotals(ctx context.Context, q querier, rows []usage.Row) error {
+	sums := allGrains(rows)
+	return s.insertRows(ctx, q, insert{
+		into: `INSERT INTO usage_total (grain, start, team_id, api, outcome, mode, count, units)`,
+		of:   []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"},
+		tail: `ON CONFLICT (grain, team_id, start, api, outcome, mode)
+			DO UPDATE SET count = usage_total.count + excluded.count, units = usage_total.units + excluded.units`,
+		rows: len(sums),
+		row: func(i int) []any {
+			r := &sums[i]
+			return []any{string(r.grain), r.Minute, string(r.Team), r.API, r.Outcome, string(r.Mode), r.Count, r.Units}
+		},
+	})
+}
+
+// grained is a row of a grain's rollup. Minute is the start of its period.
+type grained struct {
+	grain usage.Granularity
+	usage.Row
+}
+
+// allGrains are the rows of every grain, grain by grain.
+func allGrains(rows []usage.Row) []grained {
+	all := make([]grained, 0, 4*len(rows))
 	for _, grain := range grains() {
-		sums := rollUp(grain, rows)
-		if err := s.insertRows(ctx, q, insert{
-			into: `INSERT INTO usage_total (grain, start, team_id, api, outcome, mode, count, units)`,
-			of:   []string{"TEXT", "BIGINT", "TEXT", "TEXT", "TEXT", "TEXT", "BIGINT", "BIGINT"},
-			tail: `ON CONFLICT (grain, team_id, start, api, outcome, mode)
-				DO UPDATE SET count = usage_total.count + excluded.count, units = usage_total.units + excluded.units`,
-			rows: len(sums),
-			row: func(i int) []any {
-				r := &sums[i]
-				return []any{string(grain), r.Minute, string(r.Team), r.API, r.Outcome, string(r.Mode), r.Count, r.Units}
-			},
-		}); err != nil {
-			return err
+		for _, r := range rollUp(grain, rows) {
+			all = append(all, grained{grain, r})
 		}
 	}
-	return nil
+	return all
 }
 
 // everyTeam stands for the team in the totals of all teams together.

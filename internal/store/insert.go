@@ -24,10 +24,11 @@ func (s *Store) insertRows(ctx context.Context, q querier, in insert) error {
 	if in.rows == 0 {
 		return nil
 	}
-	if in.of != nil && s.engine.takesArrays() {
-		return in.arrays(ctx, q)
-	}
-	atOnce := max(1, s.engine.paramsAtOnce()/len(in.row(0)))
+	return s.engine.insert(ctx, q, &in)
+}
+
+// values inserts the rows by statements that name each value, atOnce rows at a time.
+func (in *insert) values(ctx context.Context, q querier, atOnce int) error {
 	whole := in.rows - in.rows%atOnce
 	if err := in.run(ctx, q, 0, whole, atOnce); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (in *insert) arrays(ctx context.Context, q querier) error {
 			}
 			continue
 		}
-		rows, err := q.QueryContext(ctx, text, args...) //nolint:sqlclosecheck // scanAll closes them
+		rows, err := q.QueryContext(ctx, text, args...)
 		if err != nil {
 			return err
 		}

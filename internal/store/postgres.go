@@ -112,10 +112,15 @@ func (e *postgresEngine) kind(err error) fault.Kind {
 	return ""
 }
 
-// paramsAtOnce saves round trips; the protocol's bound is 65,535.
-func (e *postgresEngine) paramsAtOnce() int { return 6000 }
+// postgresParams saves round trips; the protocol's bound is 65,535.
+const postgresParams = 6000
 
-func (e *postgresEngine) takesArrays() bool { return true }
+func (e *postgresEngine) insert(ctx context.Context, q querier, in *insert) error {
+	if in.of != nil {
+		return in.arrays(ctx, q)
+	}
+	return in.values(ctx, q, max(1, postgresParams/len(in.row(0))))
+}
 
 // lockOut lets others read on, and makes everything that writes or locks a row wait.
 func (e *postgresEngine) lockOut(ctx context.Context, q querier, tables []string) error {

@@ -39,10 +39,8 @@ type engine interface {
 	// kind is fault.Unavailable for an error that means the database is out of reach or out of room, fault.Conflict for one
 	// about a row that has the same unique value, and "" for what is our mistake.
 	kind(err error) fault.Kind
-	// paramsAtOnce is how many parameters a statement for many rows should have.
-	paramsAtOnce() int
-	// takesArrays says whether a statement may take its rows as an array for each column.
-	takesArrays() bool
+	// insert runs an INSERT of one row or more.
+	insert(ctx context.Context, q querier, in *insert) error
 	// lockOut keeps every other step from the tables until this one ends.
 	lockOut(ctx context.Context, q querier, tables []string) error
 	// watch calls hint when another process may have appended changes, until ctx ends.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -29,9 +30,9 @@ type talk interface {
 	heard(body []byte) error
 }
 
-// load talks over n connections, one request at a time each, for as long as told or until there is nothing more to say. The
+// load talks over n connections, shared evenly between the addresses, one request at a time each, for as long as told or until there is nothing more to say. The
 // client is as small as can be, so that what is measured is the server. An answer that is not right ends it with an error.
-func load(address string, n int, during time.Duration, open func(conn int) talk) (result, error) {
+func load(addresses []string, n int, during time.Duration, open func(conn int) talk) (result, error) {
 	var all []time.Duration
 	var mu sync.Mutex
 	var failure error
@@ -40,7 +41,7 @@ func load(address string, n int, during time.Duration, open func(conn int) talk)
 	until := start.Add(during)
 	for c := range n {
 		running.Go(func() {
-			took, err := drive(address, until, open(c))
+			took, err := drive(addresses[c%len(addresses)], until, open(c))
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took...)
@@ -50,7 +51,7 @@ func load(address string, n int, during time.Duration, open func(conn int) talk)
 	running.Wait()
 	elapsed := time.Since(start)
 	if failure != nil || len(all) == 0 {
-		return result{}, fmt.Errorf("load on %s: %w", address, failure)
+		return result{}, fmt.Errorf("load on %s: %w", strings.Join(addresses, ", "), failure)
 	}
 	slices.Sort(all)
 	return result{perSecond: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], requests: len(all)}, nil

@@ -2,9 +2,10 @@
 // run on one machine: requests per second, p50 and p99 at 16 and 64 connections, with one key and with a million stored.
 // Servers run in processes of their own; rounds take turns, and the middle one counts, because machines are noisy.
 //
-//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s] [-only keys|badge|pages]
+//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s] [-only keys|limits|badge|pages]
 //
-// Then it measures the visitor badge in the same way, and the pages, one at a time, on a server with much on it.
+// Then it measures limits and quotas, on one node and on three, and the visitor badge in the same way, and the pages, one at a time, on a
+// server with much on it.
 package main
 
 import (
@@ -33,6 +34,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/server"
 	"github.com/lanyard-auth/lanyard/internal/web"
 )
@@ -50,7 +52,7 @@ func main() {
 type plan struct {
 	keys, asked, rounds int
 	during              time.Duration
-	only                string // keys, badge or pages; empty: all
+	only                string // keys, limits, badge or pages; empty: all
 	match               string
 	profile             string
 }
@@ -62,10 +64,13 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&p.asked, "asked", 100_000, "keys that the large run asks about, uniformly")
 	flags.IntVar(&p.rounds, "rounds", 5, "rounds of each measurement; the middle one counts")
 	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
-	flags.StringVar(&p.only, "only", "", "measure keys, badge or pages alone")
+	flags.StringVar(&p.only, "only", "", "measure keys, limits, badge or pages alone")
 	flags.StringVar(&p.match, "match", "", "measure only those of the badge whose name holds this")
 	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge shows its profiles")
 	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
+	database := flags.String("database", "", "internal: the database of a child, if it is not in its directory")
+	redis := flags.String("redis", "", "internal: the Redis of a child")
+	durability := flags.String("durability", "", "internal: the durability of a child, if it is not what its database suggests")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -75,7 +80,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	case "bare":
 		return serveBare(ctx, out)
 	}
-	return serveLanyard(ctx, *serve, p.profile, out)
+	where := site{dir: *serve, database: secret.Of(*database), redis: secret.Of(*redis), durability: *durability}
+	return serveLanyard(ctx, where.settings(), p.profile, out)
 }
 
 // serveBare decodes and encodes the same JSON as /v1/verify with encoding/json, and does nothing else.
@@ -111,7 +117,7 @@ func serveBare(ctx context.Context, out io.Writer) error {
 const sampleAnswer = `{"allowed":true,"code":"valid","message":"The request may pass.","credential":{"id":"key_8fK2mQz7Lr0Xc41Z","kind":"key","mode":"live","version":1},` +
 	`"app":{"id":"app_8fK2mQz7Lr0Xc41Z","name":"WeatherDashboard"},"team":{"id":"team_8fK2mQz7Lr0Xc41Z"},"scopes":["forecast.read"],"limits":[],"http":{"status":200},"revision":"r1000123"}`
 
-func serveLanyard(ctx context.Context, dir, profile string, out io.Writer) error {
+func serveLanyard(ctx context.Context, settings config.Settings, profile string, out io.Writer) error {
 	if profile != "" {
 		l, err := net.Listen("tcp", profile)
 		if err != nil {
@@ -119,16 +125,27 @@ func serveLanyard(ctx context.Context, dir, profile string, out io.Writer) error
 		}
 		go http.Serve(l, http.DefaultServeMux) //nolint:errcheck // for whoever profiles, until the process ends
 	}
-	s, err := server.New(ctx, settings(dir), server.Options{Log: slog.New(slog.DiscardHandler)})
+	s, err := server.New(ctx, settings, server.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	return s.Run(ctx, func(a net.Addr) { fmt.Fprintln(out, a) })
 }
 
-func settings(dir string) config.Settings {
-	s, err := config.Load(config.Source{Dir: dir, Getenv: func(name string) string {
-		return map[string]string{"LANYARD_DATA_DIR": dir, "LANYARD_LISTEN": "127.0.0.1:0", "LANYARD_PUBLIC_URL": "http://localhost:8420"}[name]
+// site is where a server keeps what it has; what is empty is as the server would choose.
+type site struct {
+	dir, durability string
+	database, redis secret.Secret
+}
+
+func settings(dir string) config.Settings { return site{dir: dir}.settings() }
+
+func (w site) settings() config.Settings {
+	s, err := config.Load(config.Source{Dir: w.dir, Getenv: func(name string) string {
+		return map[string]string{
+			"LANYARD_DATA_DIR": w.dir, "LANYARD_LISTEN": "127.0.0.1:0", "LANYARD_PUBLIC_URL": "http://localhost:8420",
+			"LANYARD_DATABASE_URL": w.database.Reveal(), "LANYARD_REDIS_URL": w.redis.Reveal(), "LANYARD_DURABILITY": w.durability,
+		}[name]
 	}})
 	if err != nil {
 		panic(err) // constant input
@@ -170,7 +187,8 @@ func child(ctx context.Context, what string, more ...string) (p process, stop fu
 type subject struct {
 	name    string
 	address string
-	pid     int // of the server, whose processor time is then told; 0: it is not
+	others  []string // further nodes that share the connections
+	pid     int      // of the server, whose processor time is then told; 0: it is not
 	open    func(conn int) talk
 	before  func() error // before a round; nil: nothing is to be prepared
 	after   func() error // after a round, to look at what came of it; nil: the answers said it all
@@ -203,7 +221,7 @@ func measureBeside(ctx context.Context, p plan, dir string, out, progress io.Wri
 		return err
 	}
 	defer func() { err = errors.Join(err, stopBare()) }()
-	if p.only != "badge" {
+	if p.only == "" || p.only == "keys" {
 		fmt.Fprintf(out, "\n| keys stored | connections | what | requests/s | of bare | p50 | p99 |\n|---:|---:|---|---:|---:|---:|---:|\n")
 		for _, keys := range []int{1, p.keys} {
 			if err := measureKeys(ctx, p, keys, filepath.Join(dir, fmt.Sprint(keys)), bare.address, out, progress); err != nil {
@@ -211,7 +229,12 @@ func measureBeside(ctx context.Context, p plan, dir string, out, progress io.Wri
 			}
 		}
 	}
-	if p.only != "keys" {
+	if p.only == "" || p.only == "limits" {
+		if err := measureLimits(ctx, p, dir, bare, out, progress); err != nil {
+			return err
+		}
+	}
+	if p.only == "" || p.only == "badge" {
 		return measureBadge(ctx, p, dir, bare, out, progress)
 	}
 	return nil
@@ -300,7 +323,7 @@ func (s *subject) round(connections int, during time.Duration) (r result, err er
 	if err != nil {
 		return r, err
 	}
-	if r, err = load(s.address, connections, during, s.open); err != nil {
+	if r, err = load(append([]string{s.address}, s.others...), connections, during, s.open); err != nil {
 		return r, err
 	}
 	after, err := processorTime(s.pid)

@@ -37,9 +37,13 @@ func seed(ctx context.Context, settings config.Settings, keys, asked int) (_ *se
 	if err != nil {
 		return nil, err
 	}
+	// Neither limit nor quota is ever reached.
+	limits := []string{"100000000/second", "1000000000/minute"}
 	scopes := map[string]lanyard.API{
 		"open":    {Takes: "either", Metering: "none", Scopes: map[string]lanyard.Scope{"news.read": {Text: "read news"}}},
 		"weather": {Takes: "key", Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts"}}},
+		"limited": {Takes: "key", Metering: "none", Plans: map[string]lanyard.Plan{"free": {Default: true, Limits: limits}}},
+		"sold":    {Takes: "key", Plans: map[string]lanyard.Plan{"free": {Default: true, Limits: limits, Quota: "100000000000/month"}}},
 	}
 	if _, err := core.Manage.ApplyCatalog(ctx, actor, lanyard.Catalog{APIs: scopes}, false); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ type Invoice struct {
 	Lines       []InvoiceLine    `json:"lines"`
 	Currency    string           `json:"currency"`
 	Total       string           `json:"total"`
+	Problem     string           `json:"problem,omitempty" doc:"Why it cannot be computed; then it has no lines"`
 	SpendLimit  string           `json:"spend_limit,omitempty" doc:"What a period may cost"`
 	Forecast    *Forecast        `json:"forecast,omitempty" doc:"Of an open one"`
 	CreatedAt   *time.Time       `json:"created_at,omitempty"`

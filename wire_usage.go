@@ -4,7 +4,7 @@ import "time"
 
 // Reconciliation is a recount of the ledger, compared with every sum that was shown.
 type Reconciliation struct {
-	LedgerCount int64             `json:"ledger_count" doc:"Calls in the ledger"`
+	LedgerCount int64               `json:"ledger_count" doc:"Calls in the ledger"`
 	Differences []UsageDifference   `json:"differences" doc:"Empty is how it should be"`
 	Billing     []BillingDifference `json:"billing" doc:"Of quotas and final invoices; empty is how it should be"`
 }

@@ -56,8 +56,11 @@ func Bill(version PlanVersion, usage Usage, share Fraction) (Statement, error) {
 	t.charge(Line{Kind: LineFee, Quantity: 1, Price: share.money(version.Fee)})
 	for _, p := range version.Prices {
 		units := usage[p.Meter]
-		if units < 0 || units > MaxUnits {
+		switch {
+		case units < 0:
 			return Statement{}, fmt.Errorf("%d %s cannot have been used", units, p.Meter)
+		case units > MaxUnits:
+			return Statement{}, fmt.Errorf("%d %s: %w", units, p.Meter, ErrTooLarge)
 		}
 		p.charge(&t, units, share)
 	}

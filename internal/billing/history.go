@@ -52,7 +52,7 @@ func (s Stretch) Share() Fraction { return s.Held.ShareOf(s.Whole) }
 func (s Stretch) Bill(used Usage) (Statement, error) { return Bill(s.Version.Charges, used, s.Share()) }
 
 // forever is after every period that a bill can be written for.
-var forever = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+func forever() time.Time { return time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // Stretches returns what [from, to) lies in, oldest first. A stretch is priced by the version that held when it began: another price
 // bites with the next one. It ends with its period, or when the team gets another plan. Times before the plan had a version, and
@@ -60,17 +60,13 @@ var forever = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 //
 // Stretches do not overlap, and what has ended stays as it is, whatever changes later.
 func (h History) Stretches(from, to time.Time) (stretches []Stretch) {
-	edges := append(h.edges(), forever)
+	edges := append(h.edges(), forever())
 	for i, edge := range edges[:len(edges)-1] {
 		held := Period{edge, edges[i+1]}
 		if !held.End.After(from) || !held.Start.Before(to) {
 			continue
 		}
-		for _, s := range h.cut(held, to) {
-			if s.Held.End.After(from) {
-				stretches = append(stretches, s)
-			}
-		}
+		stretches = append(stretches, h.cut(held, from, to)...)
 	}
 	return stretches
 }
@@ -103,8 +99,8 @@ func (h History) edges() []time.Time {
 	return slices.CompactFunc(edges, time.Time.Equal)
 }
 
-// cut returns the periods of the plan that was held, those that begin before a time.
-func (h History) cut(held Period, before time.Time) (stretches []Stretch) {
+// cut returns the periods of the plan that was held, those that end after a time and begin before another.
+func (h History) cut(held Period, after, before time.Time) (stretches []Stretch) {
 	plan := cmp.Or(h.Subscription.PlanAt(held.Start), h.defaultAt(held.Start))
 	for at := held.Start; at.Before(held.End) && at.Before(before); {
 		v, next := h.versionAt(plan, at)
@@ -117,7 +113,9 @@ func (h History) cut(held Period, before time.Time) (stretches []Stretch) {
 		if held.End.Before(end) {
 			end = held.End
 		}
-		stretches = append(stretches, Stretch{Version: v, Whole: whole, Held: Period{at, end}})
+		if end.After(after) {
+			stretches = append(stretches, Stretch{Version: v, Whole: whole, Held: Period{at, end}})
+		}
 		at = end
 	}
 	return stretches
@@ -150,5 +148,5 @@ func (h History) versionAt(plan string, t time.Time) (v Version, next time.Time)
 			v = candidate
 		}
 	}
-	return v, forever
+	return v, forever()
 }

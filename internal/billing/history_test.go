@@ -73,55 +73,81 @@ func TestStretches(t *testing.T) {
 		{"the default plan", []string{free}, "02-03", "03-01", []string{"free v1 02-01..03-01"}},
 		{"what only touches is not in it", []string{free}, "02-01", "03-01", []string{"free v1 02-01..03-01"}},
 		{
-			"a plan chosen within a month", []string{free, "01-01 pro v1 USD month", "02-15 pro"}, "02-01", "04-01",
+			"a plan chosen within a month",
+			[]string{free, "01-01 pro v1 USD month", "02-15 pro"},
+			"02-01", "04-01",
 			[]string{"free v1 02-01..02-15 14/28", "pro v1 02-15..03-01 14/28", "pro v1 03-01..04-01"},
 		},
 		{
-			"cycles begin when a plan was first chosen", []string{free, "01-01 pro v1 USD cycle", "01-31 10:30 pro"}, "01-15", "04-01",
+			"cycles begin when a plan was first chosen",
+			[]string{free, "01-01 pro v1 USD cycle", "01-31 10:30 pro"},
+			"01-15", "04-01",
 			[]string{"free v1 01-01..01-31 10:30 730/744", "pro v1 01-31 10:30..02-28 10:30", "pro v1 02-28 10:30..03-31 10:30", "pro v1 03-31 10:30..04-30 10:30"},
 		},
 		{
-			"and stay when it changes", []string{"01-01 pro v1 USD cycle", "01-01 max v1 USD cycle", "01-10 pro", "01-20 max"}, "01-10", "02-11",
+			"and stay when it changes",
+			[]string{"01-01 pro v1 USD cycle", "01-01 max v1 USD cycle", "01-10 pro", "01-20 max"},
+			"01-10", "02-11",
 			[]string{"pro v1 01-10..01-20 10/31", "max v1 01-20..02-10 21/31", "max v1 02-10..03-10"},
 		},
 		{
-			"another price bites with the next period", []string{"01-01 pro v1 USD month", "01-01 pro", "02-10 pro v2 USD month"}, "02-01", "04-01",
+			"another price bites with the next period",
+			[]string{"01-01 pro v1 USD month", "01-01 pro", "02-10 pro v2 USD month"},
+			"02-01", "04-01",
 			[]string{"pro v1 02-01..03-01", "pro v2 03-01..04-01"},
 		},
 		{
-			"and another length of period too", []string{"01-01 pro v1 USD month", "01-01 pro", "01-10 pro v2 USD day"}, "01-31", "02-03",
+			"and another length of period too",
+			[]string{"01-01 pro v1 USD month", "01-01 pro", "01-10 pro v2 USD day"},
+			"01-31", "02-03",
 			[]string{"pro v1 01-01..02-01", "pro v2 02-01..02-02", "pro v2 02-02..02-03"},
 		},
 		{
-			"a change within the period takes the version of its moment", []string{"01-01 pro v1 USD month", "01-01 max v1 USD month", "02-05 max v2 USD month", "01-01 pro", "02-10 max"}, "02-01", "03-01",
+			"a change within the period takes the version of its moment",
+			[]string{"01-01 pro v1 USD month", "01-01 max v1 USD month", "02-05 max v2 USD month", "01-01 pro", "02-10 max"},
+			"02-01", "03-01",
 			[]string{"pro v1 02-01..02-10 9/28", "max v2 02-10..03-01 19/28"},
 		},
 		{
-			"a change to come cuts the period already", []string{"01-01 pro v1 USD month", "01-01 pro", "02-10 -"}, "02-01", "02-02",
+			"a change to come cuts the period already",
+			[]string{"01-01 pro v1 USD month", "01-01 pro", "02-10 -"},
+			"02-01", "02-02",
 			[]string{"pro v1 02-01..02-10 9/28"},
 		},
 		{
-			"back to the default", []string{free, "01-01 pro v1 USD month", "01-01 pro", "02-01 -"}, "01-20", "02-20",
+			"back to the default",
+			[]string{free, "01-01 pro v1 USD month", "01-01 pro", "02-01 -"},
+			"01-20", "02-20",
 			[]string{"pro v1 01-01..02-01", "free v1 02-01..03-01"},
 		},
 		{
-			"a choice of what one has is an edge all the same", []string{"01-01 pro v1 USD month", "01-01 pro", "01-11 pro"}, "01-01", "01-31",
+			"a choice of what one has is an edge all the same",
+			[]string{"01-01 pro v1 USD month", "01-01 pro", "01-11 pro"},
+			"01-01", "01-31",
 			[]string{"pro v1 01-01..01-11 10/31", "pro v1 01-11..02-01 21/31"},
 		},
 		{
-			"the default becomes another plan", []string{free, "01-01 pro v1 USD month", "02-08 free v2", "02-08 pro v2 USD month default"}, "02-01", "03-01",
+			"the default becomes another plan",
+			[]string{free, "01-01 pro v1 USD month", "02-08 free v2", "02-08 pro v2 USD month default"},
+			"02-01", "03-01",
 			[]string{"free v1 02-01..02-08 7/28", "pro v2 02-08..03-01 21/28"},
 		},
 		{
-			"which is nothing to who chose", []string{free, "01-01 pro v1 USD month", "01-01 pro", "02-08 free v2", "02-08 pro v2 USD month default"}, "02-01", "03-01",
+			"which is nothing to who chose",
+			[]string{free, "01-01 pro v1 USD month", "01-01 pro", "02-08 free v2", "02-08 pro v2 USD month default"},
+			"02-01", "03-01",
 			[]string{"pro v1 02-01..03-01"},
 		},
 		{
-			"the default is taken away and comes back", []string{free, "02-08 free v2 gone", "02-15 free v3 default"}, "02-01", "03-01",
+			"the default is taken away and comes back",
+			[]string{free, "02-08 free v2 gone", "02-15 free v3 default"},
+			"02-01", "03-01",
 			[]string{"free v1 02-01..02-08 7/28", "free v3 02-15..03-01 14/28"},
 		},
 		{
-			"what was chosen before it had a version is billed from its first one", []string{"02-15 pro v1 USD month", "01-01 pro"}, "01-01", "03-01",
+			"what was chosen before it had a version is billed from its first one",
+			[]string{"02-15 pro v1 USD month", "01-01 pro"},
+			"01-01", "03-01",
 			[]string{"pro v1 02-15..03-01 14/28"},
 		},
 	} {
@@ -213,7 +239,7 @@ func TestStretchesStay(t *testing.T) {
 }
 
 func (h History) last(plan string) (v Version) {
-	v, _ = h.versionAt(plan, forever)
+	v, _ = h.versionAt(plan, forever())
 	return v
 }
 

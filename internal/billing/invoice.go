@@ -19,6 +19,7 @@ type Invoice struct {
 	Number    int64 // of final ones, counted from 1 over all teams without a gap; 0: a draft
 	Used      Usage // all that is billed with it and before it
 	Statement Statement
+	Problem   error // why a draft cannot be computed; then it has no lines
 	CreatedAt time.Time
 	DueAt     time.Time // when a draft becomes final
 	FinalAt   time.Time // zero: a draft
@@ -112,3 +113,6 @@ type MeterEvent struct {
 
 // EventWindow is how long after it happened an event is counted. Within it none is counted twice.
 const EventWindow = 35 * 24 * time.Hour
+
+// EventMemory is how long after it was received an event is known again.
+const EventMemory = EventWindow + 24*time.Hour

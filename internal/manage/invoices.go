@@ -2,6 +2,7 @@ package manage
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -12,6 +13,9 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 )
+
+// maxAhead is how far ahead of now a preview can look.
+const maxAhead = 400 * 24 * time.Hour
 
 // InvoicesFilter narrows a list of invoices; "" is any.
 type InvoicesFilter struct {
@@ -115,6 +119,9 @@ func (s *Service) PreviewInvoices(ctx context.Context, actor audit.Actor, in lan
 	if when.IsZero() {
 		when = now
 	}
+	if when.After(now.Add(maxAhead)) {
+		return nil, fault.Field("at", "lies more than a year ahead")
+	}
 	apis := []string{in.API}
 	if in.API == "" {
 		state, err := s.CatalogStore.Catalog(ctx)
@@ -156,7 +163,9 @@ func (s *Service) preview(ctx context.Context, teamID id.Team, api string, when,
 		return nil, err
 	}
 	i := billing.Invoice{Team: teamID, API: api, Stretch: stretch}
-	if err := i.Settle(used, nil); err != nil {
+	if err := i.Settle(used, nil); errors.Is(err, billing.ErrTooLarge) {
+		i.Problem, i.Statement = billing.ErrTooLarge, billing.Statement{Currency: stretch.Version.Charges.Currency}
+	} else if err != nil {
 		return nil, err
 	}
 	out := wireInvoice(&i)
@@ -183,6 +192,9 @@ func wireInvoice(i *billing.Invoice) lanyard.Invoice {
 		ID: string(i.ID), Number: i.Number, State: string(billing.Draft), TeamID: string(i.Team), API: i.API, Plan: i.Version.Plan, PlanVersion: i.Version.Number,
 		Adjustment: i.Sequence, Start: i.Held.Start, End: i.Held.End, PeriodStart: i.Whole.Start, PeriodEnd: i.Whole.End, Used: wireUsed(i.Used),
 		Lines: []lanyard.InvoiceLine{}, Currency: string(c), Total: c.Text(i.Statement.Total), CreatedAt: at(i.CreatedAt), FinalAt: at(i.DueAt),
+	}
+	if i.Problem != nil {
+		out.Problem = i.Problem.Error()
 	}
 	if i.Final() {
 		out.State, out.FinalAt = string(billing.Final), at(i.FinalAt)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -12,7 +13,7 @@ import (
 const (
 	billsAtOnce  = 100
 	findAccounts = time.Hour
-	keepEvents   = billing.EventWindow + 24*time.Hour // which were counted
+	keepEvents   = billing.EventMemory
 )
 
 // bill writes drafts of what has ended, makes final what is due, and compares final bills to which something was added. Any node may do it at any
@@ -26,6 +27,7 @@ func (s *Server) bill(ctx context.Context) error {
 		s.foundAccounts = now
 	}
 	why := func(i *billing.Invoice) audit.Event { return manage.InvoiceFinal(audit.Command("billing"), i) }
+	var errs []error
 	for _, step := range []func() (int, error){
 		func() (int, error) { return s.Store.DraftInvoices(ctx, now, s.Settings.InvoiceGrace, billsAtOnce) },
 		func() (int, error) { return s.Store.FinalizeDue(ctx, now, billsAtOnce, why) },
@@ -33,10 +35,9 @@ func (s *Server) bill(ctx context.Context) error {
 	} {
 		for looked := billsAtOnce; looked == billsAtOnce; {
 			var err error
-			if looked, err = step(); err != nil {
-				return err
-			}
+			looked, err = step()
+			errs = append(errs, err)
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/billing"
+	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/secret"
@@ -67,15 +69,47 @@ func (s *Store) DraftInvoices(ctx context.Context, now time.Time, grace time.Dur
 			return err
 		})
 	})
-	for _, a := range due {
-		if err := s.step(ctx, "draft invoices", func(ctx context.Context, q querier) error {
-			return s.draftFor(ctx, q, a.team, a.api, now, grace)
-		}); err != nil {
-			return looked, err
+	if err != nil {
+		return 0, err
+	}
+	return eachDue(due, func(a account) error {
+		err := s.step(ctx, "draft invoices", func(ctx context.Context, q querier) error { return s.draftFor(ctx, q, a.team, a.api, now, grace) })
+		return about(err, string(a.team)+" on "+a.api)
+	}, func(a account) error {
+		return s.step(ctx, "draft invoices later", func(ctx context.Context, q querier) error {
+			_, err := q.ExecContext(ctx, `UPDATE billing_account SET due_at = $3 WHERE team_id = $1 AND api = $2`, string(a.team), a.api, micros(now.Add(tryAgain)))
+			return err
+		})
+	})
+}
+
+// tryAgain is when what failed is tried again.
+const tryAgain = time.Hour
+
+// eachDue does what is due. What fails is put off, so that it holds nothing else up; a database that is out of reach ends it.
+func eachDue[T any](due []T, do, later func(T) error) (looked int, err error) {
+	for _, one := range due {
+		failed := do(one)
+		if fault.Is(failed, fault.Unavailable) {
+			return looked, errors.Join(err, failed)
+		}
+		if failed != nil {
+			err = errors.Join(err, failed)
+			if failed := later(one); failed != nil {
+				return looked, errors.Join(err, failed)
+			}
 		}
 		looked++
 	}
 	return looked, err
+}
+
+// about says what an error is about.
+func about(err error, what string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // lookAgain is when somebody without a plan is looked at again; what gives them one has them looked at then.
@@ -97,12 +131,16 @@ func (s *Store) draftFor(ctx context.Context, q querier, teamID id.Team, api str
 	if err != nil {
 		return err
 	}
+	from, due := moment(until), now.Add(lookAgain)
+	stretches := h.Stretches(from, now.Add(time.Microsecond))
+	if len(stretches) > 0 { // the first may have begun before
+		until = min(until, micros(stretches[0].Held.Start))
+	}
 	billed, err := billedSince(ctx, q, teamID, api, until)
 	if err != nil {
 		return err
 	}
-	from, due := moment(until), now.Add(lookAgain)
-	for _, stretch := range h.Stretches(from, now.Add(time.Microsecond)) {
+	for _, stretch := range stretches {
 		if stretch.Held.End.After(now) {
 			due = stretch.Held.End
 			break

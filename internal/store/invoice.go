@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -84,7 +85,7 @@ func (s *Store) Invoices(ctx context.Context, reach audit.Reach, f billing.Invoi
 	return all, err
 }
 
-// settleDraft computes what a draft comes to by now.
+// settleDraft computes what a draft comes to by now. One that is too large to be computed has its Problem instead.
 func settleDraft(ctx context.Context, q querier, i *billing.Invoice) error {
 	if i.Final() {
 		return nil
@@ -99,7 +100,13 @@ func settleDraft(ctx context.Context, q querier, i *billing.Invoice) error {
 			return err
 		}
 	}
-	return i.Settle(used, before)
+	err = i.Settle(used, before)
+	if errors.Is(err, billing.ErrTooLarge) {
+		i.Problem = billing.ErrTooLarge
+		i.Statement = billing.Statement{Currency: i.Version.Charges.Currency}
+		return nil
+	}
+	return err
 }
 
 // billedBefore is what the bill that an adjustment follows, and the adjustments between, were made for.
@@ -138,9 +145,16 @@ func (s *Store) finalize(ctx context.Context, q querier, reach audit.Reach, invo
 		return nil, err
 	}
 	if i.Final() {
-		return nil, fault.New(fault.Conflict, "invoice %s is final already", invoice)
+		return nil, &fault.Error{Kind: fault.Conflict, Detail: fmt.Sprintf("invoice %s is final already", invoice), Err: errFinal}
 	}
 	if err := settleDraft(ctx, q, i); err != nil {
+		return nil, err
+	}
+	if i.Problem != nil {
+		return nil, &fault.Error{Kind: fault.Conflict, Detail: fmt.Sprintf("invoice %s cannot be made final: %s", invoice, i.Problem), Err: i.Problem}
+	}
+	if _, err := q.ExecContext(ctx, `UPDATE invoice SET check_at = $4 WHERE team_id = $1 AND api = $2 AND start_at = $3 AND sequence = 0`,
+		string(i.Team), i.API, micros(i.Held.Start), micros(now.Add(recheck))); err != nil {
 		return nil, err
 	}
 	if i.Sequence > 0 && len(i.Statement.Lines) == 0 {
@@ -161,10 +175,6 @@ func (s *Store) finalize(ctx context.Context, q querier, reach audit.Reach, invo
 		string(invoice), i.Number, used, lines, int64(i.Statement.Total), micros(now)); err != nil {
 		return nil, err
 	}
-	if _, err := q.ExecContext(ctx, `UPDATE invoice SET check_at = $4 WHERE team_id = $1 AND api = $2 AND start_at = $3 AND sequence = 0`,
-		string(i.Team), i.API, micros(i.Held.Start), micros(now.Add(recheck))); err != nil {
-		return nil, err
-	}
 	_, err = s.finish(ctx, q, why(i))
 	return i, err
 }
@@ -172,18 +182,34 @@ func (s *Store) finalize(ctx context.Context, q querier, reach audit.Reach, invo
 // FinalizeDue implements billing.InvoiceStore.
 func (s *Store) FinalizeDue(ctx context.Context, now time.Time, limit int, why billing.Reason) (looked int, err error) {
 	due, err := s.invoicesWhere(ctx, `final_at = 0 AND due_at <= $1 ORDER BY due_at`, now, limit)
-	for _, invoice := range due {
-		if _, err := s.FinalizeInvoice(ctx, audit.ServerReach(), invoice, now, why); err != nil && !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound) {
-			return looked, err
-		}
-		looked++
+	if err != nil {
+		return 0, err
 	}
-	return looked, err
+	return eachDue(due, func(invoice id.Invoice) error {
+		_, err := s.FinalizeInvoice(ctx, audit.ServerReach(), invoice, now, why)
+		if errors.Is(err, errFinal) || fault.Is(err, fault.NotFound) {
+			return nil // another node was first
+		}
+		return about(err, string(invoice))
+	}, func(invoice id.Invoice) error {
+		return s.putOff(ctx, `UPDATE invoice SET due_at = $2 WHERE id = $1`, invoice, now)
+	})
 }
+
+// putOff has a step that failed be tried again later.
+func (s *Store) putOff(ctx context.Context, statement string, invoice id.Invoice, now time.Time) error {
+	return s.step(ctx, "put off an invoice", func(ctx context.Context, q querier) error {
+		_, err := q.ExecContext(ctx, statement, string(invoice), micros(now.Add(tryAgain)))
+		return err
+	})
+}
+
+// errFinal says that an invoice is final already.
+var errFinal = errors.New("the invoice is final")
 
 func (s *Store) invoicesWhere(ctx context.Context, condition string, now time.Time, limit int) (found []id.Invoice, err error) {
 	err = s.read("look for invoices", func(q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT id FROM invoice WHERE `+condition+` LIMIT $2`, micros(now), limit) // #nosec G202 -- constants
+		rows, err := q.QueryContext(ctx, `SELECT id FROM invoice WHERE `+condition+` LIMIT $2`, micros(now), limit) // #nosec G202 -- constants //nolint:sqlclosecheck // scanAll closes them
 		if err != nil {
 			return err
 		}
@@ -200,13 +226,15 @@ func (s *Store) invoicesWhere(ctx context.Context, condition string, now time.Ti
 // AdjustInvoices implements billing.InvoiceStore.
 func (s *Store) AdjustInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error) {
 	due, err := s.invoicesWhere(ctx, `check_at > 0 AND check_at <= $1 ORDER BY check_at`, now, limit)
-	for _, invoice := range due {
-		if err := s.step(ctx, "compare an invoice", func(ctx context.Context, q querier) error { return s.adjust(ctx, q, invoice, now, grace) }); err != nil {
-			return looked, err
-		}
-		looked++
+	if err != nil {
+		return 0, err
 	}
-	return looked, err
+	return eachDue(due, func(invoice id.Invoice) error {
+		err := s.step(ctx, "compare an invoice", func(ctx context.Context, q querier) error { return s.adjust(ctx, q, invoice, now, grace) })
+		return about(err, string(invoice))
+	}, func(invoice id.Invoice) error {
+		return s.putOff(ctx, `UPDATE invoice SET check_at = $2 WHERE id = $1`, invoice, now)
+	})
 }
 
 // adjust drafts an adjustment of a bill, unless it comes to what was counted, or there is a draft already, which will.

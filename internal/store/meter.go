@@ -138,10 +138,15 @@ func (s *Store) markLate(ctx context.Context, q querier, rows []usage.Row) error
 	}); err != nil {
 		return err
 	}
+	minutes := map[[2]string][]int64{}
+	if len(final) > 0 {
+		for i := range rows {
+			of := [2]string{string(rows[i].Team), rows[i].API}
+			minutes[of] = append(minutes[of], rows[i].Minute)
+		}
+	}
 	for _, b := range final {
-		if !slices.ContainsFunc(rows, func(r usage.Row) bool {
-			return string(r.Team) == b.team && r.API == b.api && b.start <= r.Minute && r.Minute < b.end
-		}) {
+		if !slices.ContainsFunc(minutes[[2]string{b.team, b.api}], func(at int64) bool { return b.start <= at && at < b.end }) {
 			continue
 		}
 		if _, err := q.ExecContext(ctx, `UPDATE invoice SET check_at = $2 WHERE id = $1`, b.id, atOnce); err != nil {

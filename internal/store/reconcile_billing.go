@@ -77,9 +77,9 @@ func reconcileBills(ctx context.Context, q querier, from, to time.Time) (differe
 		if err != nil {
 			return nil, err
 		}
-		for meter, units := range used {
-			if units != i.Used[meter] {
-				differences = append(differences, billing.Difference{What: "invoice", Of: string(i.ID), Meter: meter, Start: i.Held.Start, Counted: units, Shown: i.Used[meter]})
+		for _, price := range i.Version.Charges.Prices {
+			if counted, shown := used[price.Meter], i.Used[price.Meter]; counted != shown {
+				differences = append(differences, billing.Difference{What: "invoice", Of: string(i.ID), Meter: price.Meter, Start: i.Held.Start, Counted: counted, Shown: shown})
 			}
 		}
 	}

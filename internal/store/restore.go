@@ -88,6 +88,7 @@ type restore struct {
 	before    *standing
 	names     map[Thing]string // of what stands or stood, by kind and id
 	keepUsage bool             // the database has some
+	keepMeter bool             // and events
 }
 
 func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
@@ -132,16 +133,23 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 }
 
 // usageTables hold what was counted.
-var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "attempt", "meter_event", "meter_total"}
+var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "attempt"}
+
+// meterTables hold what events say.
+var meterTables = []string{"meter_event", "meter_total"}
 
 // clear empties the tables that the backup replaces, those that refer to others first.
 func (r *restore) clear(ctx context.Context) error {
-	for _, table := range usageTables {
+	for _, table := range slices.Concat(usageTables, meterTables) {
 		var has int64
 		if err := r.q.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM `+table+` LIMIT 1) AS any_row`).Scan(&has); err != nil { // #nosec G202 -- a constant
 			return err
 		}
-		r.keepUsage = r.keepUsage || has > 0
+		if slices.Contains(meterTables, table) {
+			r.keepMeter = r.keepMeter || has > 0
+		} else {
+			r.keepUsage = r.keepUsage || has > 0
+		}
 	}
 	r.report.UsageKept = r.keepUsage
 	for _, table := range slices.Backward(slices.Concat(backedUp, perishable, derived)) {
@@ -156,7 +164,7 @@ func (r *restore) clear(ctx context.Context) error {
 }
 
 func (r *restore) except(table string) string {
-	if r.keepUsage && slices.Contains(usageTables, table) {
+	if r.keepUsage && slices.Contains(usageTables, table) || r.keepMeter && slices.Contains(meterTables, table) {
 		return ` WHERE 1 = 0`
 	}
 	return ""
@@ -219,10 +227,16 @@ func (r *restore) insert(ctx context.Context, table string, columns []string, ro
 		tail = `ON CONFLICT (id) DO NOTHING`
 	case "invoice":
 		tail = `ON CONFLICT DO NOTHING`
-	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt", "meter_event", "meter_total":
+	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt":
 		if r.keepUsage {
 			return r.addUsage(ctx, table, columns, rows)
 		}
+	}
+	if r.keepMeter && table == "meter_total" {
+		return nil // events add to what stands
+	}
+	if r.keepMeter && table == "meter_event" {
+		return r.addEvents(ctx, columns, rows)
 	}
 	r.report.Rows[table] += int64(len(rows))
 	return r.insertRows(ctx, r.q, insert{
@@ -263,10 +277,11 @@ func (r *restore) addUsage(ctx context.Context, table string, columns []string, 
 			if err := r.addToRollups(ctx, r.q, sums); err != nil {
 				return err
 			}
+			if err := r.markLate(ctx, r.q, sums); err != nil {
+				return err
+			}
 		}
 		r.report.Rows[table] += int64(len(unknown))
-	case "meter_event":
-		return r.addEvents(ctx, columns, rows)
 	case "usage_charge":
 		return r.insertRows(ctx, r.q, insert{
 			into: into, tail: `ON CONFLICT (app_id, digest) DO NOTHING`, rows: len(rows), row: func(i int) []any { return rows[i] },
@@ -283,6 +298,9 @@ func (r *restore) addEvents(ctx context.Context, columns []string, rows [][]any)
 	}
 	var unknown []billing.MeterEvent
 	for _, row := range rows {
+		if received, _ := row[7].(int64); received < micros(r.at.Add(-billing.EventMemory)) {
+			continue // it was counted here, and forgotten since
+		}
 		added, err := decides(ctx, r.q, `INSERT INTO meter_event (`+strings.Join(want, ", ")+`) VALUES (`+placeholders(1, len(row))+`) ON CONFLICT (source, id) DO NOTHING`, row...)
 		if err != nil {
 			return err
@@ -305,6 +323,10 @@ func (r *restore) addEvents(ctx context.Context, columns []string, rows [][]any)
 func (r *restore) derive(ctx context.Context) error {
 	state, err := loadCatalog(ctx, r.q)
 	if err != nil {
+		return err
+	}
+	// Before versions were kept, a subscription began within a minute.
+	if _, err := r.q.ExecContext(ctx, `UPDATE subscription SET since = since - since % 60000000 WHERE since % 60000000 <> 0`); err != nil {
 		return err
 	}
 	if err := r.versionPlans(ctx, r.q, slices.Sorted(maps.Keys(state.APIs)), state.APIs, r.at); err != nil {

@@ -92,8 +92,22 @@ func (s *Store) Subscribe(ctx context.Context, teamID id.Team, api string, c bil
 	return rev, err
 }
 
+// mostChanges bounds how often a plan can be changed at once within a day: each change is a bill, with a share of the fee and of what is included.
+const mostChanges = 5
+
 func changePlan(ctx context.Context, q querier, teamID id.Team, api string, c billing.Change, now time.Time) error {
 	minute := now.Truncate(time.Minute)
+	if err := dueAt(ctx, q, teamID, api, minute, minute); err != nil {
+		return err
+	}
+	// What bills were written for stays as it was: another node's clock may be ahead, or this call have waited.
+	var until int64
+	if err := q.QueryRowContext(ctx, `UPDATE billing_account SET until = until WHERE team_id = $1 AND api = $2 RETURNING until`, string(teamID), api).Scan(&until); err != nil {
+		return err
+	}
+	if billed := moment(until); minute.Before(billed) && billed.Before(minute.Add(time.Hour)) {
+		minute = billed
+	}
 	if c.At = c.At.Truncate(time.Minute); c.At.Before(minute) {
 		c.At = minute
 	}
@@ -104,12 +118,22 @@ func changePlan(ctx context.Context, q querier, teamID id.Team, api string, c bi
 	if err != nil || sub.PlanAt(c.At) == c.Plan {
 		return err
 	}
-	if err := dueAt(ctx, q, teamID, api, c.At, minute); err != nil {
-		return err
+	if recent := changesWithin(sub, c.At.Add(-24*time.Hour), c.At); c.At.Equal(minute) && recent >= mostChanges {
+		return fault.New(fault.Conflict, "the plan was changed %d times within a day: let the next change begin when the period ends (period_end), or wait", recent)
 	}
 	_, err = q.ExecContext(ctx, `INSERT INTO subscription (team_id, api, plan, since) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (team_id, api, since) DO UPDATE SET plan = excluded.plan`, string(teamID), api, c.Plan, micros(c.At))
 	return err
+}
+
+// changesWithin counts the changes after a time, up to and with another.
+func changesWithin(sub billing.Subscription, after, to time.Time) (n int) {
+	for _, c := range sub.Changes {
+		if c.At.After(after) && !c.At.After(to) {
+			n++
+		}
+	}
+	return n
 }
 
 // endSubscriptions ends those for an API that goes.

@@ -153,6 +153,10 @@ func priceText(plan lanyard.Plan) string {
 // billTable are the lines of an invoice, with the total last.
 func billTable(i *lanyard.Invoice) page.Table {
 	made := page.Table{Caption: "Lines of the bill", Heads: []page.Head{{Text: "Line"}, {Text: "Amount", Number: true}}}
+	if i.Problem != "" {
+		made.Rows = []page.Row{{Cells: []page.Cell{{Text: "It cannot be computed: " + i.Problem + "."}, {Text: "—"}}}}
+		return made
+	}
 	for _, l := range i.Lines {
 		made.Rows = append(made.Rows, page.Row{Cells: []page.Cell{{Text: page.Upper(l.Text)}, {Text: l.Amount + " " + i.Currency}}})
 	}

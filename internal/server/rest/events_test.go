@@ -36,8 +36,15 @@ func FuzzReadEvents(f *testing.F) {
 
 func TestReadEventsRefuses(t *testing.T) {
 	for _, tc := range []struct{ media, body string }{
-		{cloudEvent, `[]`}, {cloudEvents, `{}`}, {"application/json", ``}, {"application/json", `7`}, {"application/json", `{"id":"a","id":"b"}`},
-		{"application/json", `{"data":{"units":1.5}}`}, {"application/json", `{"time":"yesterday"}`}, {"application/json", `{} {}`}, {"application/json", `[{"id":1}]`},
+		{cloudEvent, `[]`},
+		{cloudEvents, `{}`},
+		{"application/json", ``},
+		{"application/json", `7`},
+		{"application/json", `{"id":"a","id":"b"}`},
+		{"application/json", `{"data":{"units":1.5}}`},
+		{"application/json", `{"time":"yesterday"}`},
+		{"application/json", `{} {}`},
+		{"application/json", `[{"id":1}]`},
 	} {
 		if events, err := readEvents(tc.media, []byte(tc.body)); !fault.Is(err, fault.Invalid) {
 			t.Errorf("readEvents(%s, %s) = %+v, %v, want a refusal", tc.media, tc.body, events, err)

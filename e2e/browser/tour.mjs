@@ -118,7 +118,7 @@ await tour("dev@demo.test", async (page) => {
   const team = new URL(page.url()).pathname;
   const app = await first(page, `${team}/apps`), key = await first(page, `${team}/keys`), client = await first(page, `${team}/clients`);
   return [team, `${team}/apps`, `${team}/apps?q=nothing-like-it`, app, `${team}/keys`, `${team}/keys/new`, `${team}/keys/new?api=weather`, key, `${key}/edit`, `${team}/clients`, `${team}/clients/new`, client, `${client}/edit`,
-    `${team}/usage`, `${team}/members`, `${team}/webhooks`, `${team}/webhooks/new`, `${team}/leaks`, `${team}/try`, `${team}/try?api=mail`, `${team}/activity`];
+    `${team}/usage`, `${team}/billing`, `${team}/members`, `${team}/webhooks`, `${team}/webhooks/new`, `${team}/leaks`, `${team}/try`, `${team}/try?api=mail`, `${team}/activity`];
 });
 await tour("dev@demo.test", async (page) => {
   await page.goto(`${portal}/developers`);
@@ -128,7 +128,14 @@ await tour("dev@demo.test", async (page) => {
   await page.click("#rotate");
   await page.click("#rotate-yes");
   await page.waitForSelector("#secret");
-  return [[team, "busy-team"], [key, "busy-key"], [`${team}/usage`, "busy-usage"], [`${team}/usage?span=hour&by=outcome`, "busy-usage-hour"], [`${team}/webhooks`, "busy-webhooks"], [hook, "busy-webhook"],
+  for (const [plan, when] of [["pro", "now"], ["free", "period_end"]]) { // an open bill, and a change that is to come
+    await page.goto(`${portal}${team}/billing`);
+    await page.selectOption("#plan-weather", plan);
+    await page.selectOption("#when-weather", when);
+    await page.click("#change-weather");
+    await page.waitForSelector(".alert.good");
+  }
+  return [[team, "busy-team"], [`${team}/billing`, "busy-billing"], [key, "busy-key"], [`${team}/usage`, "busy-usage"], [`${team}/usage?span=hour&by=outcome`, "busy-usage-hour"], [`${team}/webhooks`, "busy-webhooks"], [hook, "busy-webhook"],
     [`${team}/leaks`, "busy-leaks"], [`${team}/activity`, "busy-activity"]];
 });
 await tour("admin@demo.test", async (page) => {

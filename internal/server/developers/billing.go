@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/manage"
 	"github.com/lanyard-auth/lanyard/internal/page"
@@ -139,15 +140,18 @@ func planOption(name string, plan lanyard.Plan) string {
 
 // priceText is what a plan costs, in few words.
 func priceText(plan lanyard.Plan) string {
-	switch {
-	case plan.Currency == "":
+	if plan.Currency == "" {
 		return ""
-	case plan.Fee != "" && len(plan.Prices) > 0:
-		return plan.Fee + " " + plan.Currency + " a " + plan.Period + " and by use"
-	case plan.Fee != "":
-		return plan.Fee + " " + plan.Currency + " a " + plan.Period
 	}
-	return "by use"
+	fee, err := billing.ParseAmount(plan.Fee)
+	if err != nil || fee == 0 {
+		return "by use"
+	}
+	text := billing.Currency(plan.Currency).Format(fee) + " a " + plan.Period
+	if len(plan.Prices) > 0 {
+		text += " and by use"
+	}
+	return text
 }
 
 // billTable are the lines of an invoice, with the total last.

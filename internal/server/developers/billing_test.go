@@ -28,7 +28,7 @@ func TestBilling(t *testing.T) {
 		t.Fatal(err)
 	}
 	free := d.sound(d.browser.Get(d.path("/billing")))
-	for _, want := range []string{"Maps", "1,000 of 1,000 units left until", "Pro: 10 USD a month and by use", "60/minute"} {
+	for _, want := range []string{"Maps", "1,000 of 1,000 units left until", "Pro: 10.00 USD a month and by use", "60/minute"} {
 		if !strings.Contains(free.Text(), want) {
 			t.Errorf("with the default plan the page lacks %q: %.900s", want, free.Text())
 		}

@@ -27,6 +27,7 @@ func TestLoadRefuses(t *testing.T) {
 		name, value, says string
 	}{
 		{"LANYARD_LISTEN", "8420", "host:port"},
+		{"LANYARD_INVOICE_GRACE", "10s", "between 1m and 720h"},
 		{"LANYARD_PUBLIC_URL", "http://auth.example", "https"},
 		{"LANYARD_PUBLIC_URL", "https://auth.example/", "final slash"},
 		{"LANYARD_PUBLIC_URL", "https://auth.example/$(reboot)", "such as"},

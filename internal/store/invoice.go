@@ -209,7 +209,8 @@ var errFinal = errors.New("the invoice is final")
 
 func (s *Store) invoicesWhere(ctx context.Context, condition string, now time.Time, limit int) (found []id.Invoice, err error) {
 	err = s.read("look for invoices", func(q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT id FROM invoice WHERE `+condition+` LIMIT $2`, micros(now), limit) // #nosec G202 -- constants //nolint:sqlclosecheck // scanAll closes them
+		text := `SELECT id FROM invoice WHERE ` + condition + ` LIMIT $2` // #nosec G202 -- constants
+		rows, err := q.QueryContext(ctx, text, micros(now), limit)        //nolint:sqlclosecheck // scanAll closes them
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"errors"
 	"maps"
 	"time"
 
@@ -28,9 +29,19 @@ type Invoice struct {
 // Final reports whether it never changes any more.
 func (i *Invoice) Final() bool { return !i.FinalAt.IsZero() }
 
-// Settle computes what the invoice comes to when so much was used. before is what was billed of it already, for an adjustment.
-func (i *Invoice) Settle(used, before Usage) (err error) {
-	i.Used = used
+// Settle computes what the invoice comes to when so much was used. before is what was billed of it already, for an adjustment. What is
+// too large to be computed is no error: the invoice has it as its Problem.
+func (i *Invoice) Settle(used, before Usage) error {
+	i.Used, i.Problem = used, nil
+	err := i.settle(used, before)
+	if errors.Is(err, ErrTooLarge) {
+		i.Problem, i.Statement = ErrTooLarge, Statement{Currency: i.Version.Charges.Currency}
+		return nil
+	}
+	return err
+}
+
+func (i *Invoice) settle(used, before Usage) (err error) {
 	if i.Statement, err = i.Bill(used); err != nil || i.Sequence == 0 {
 		return err
 	}

@@ -2,7 +2,6 @@ package manage
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -163,9 +162,7 @@ func (s *Service) preview(ctx context.Context, teamID id.Team, api string, when,
 		return nil, err
 	}
 	i := billing.Invoice{Team: teamID, API: api, Stretch: stretch}
-	if err := i.Settle(used, nil); errors.Is(err, billing.ErrTooLarge) {
-		i.Problem, i.Statement = billing.ErrTooLarge, billing.Statement{Currency: stretch.Version.Charges.Currency}
-	} else if err != nil {
+	if err := i.Settle(used, nil); err != nil {
 		return nil, err
 	}
 	out := wireInvoice(&i)

@@ -13,7 +13,6 @@ import (
 const (
 	billsAtOnce  = 100
 	findAccounts = time.Hour
-	keepEvents   = billing.EventMemory
 )
 
 // bill writes drafts of what has ended, makes final what is due, and compares final bills to which something was added. Any node may do it at any

@@ -17,6 +17,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/config"
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -301,7 +302,7 @@ func (s *Server) chores(ctx context.Context) {
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
 			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },
 			"write invoices":          func() error { return s.bill(ctx) },
-			"forget old events":       func() error { return s.Store.TrimEvents(ctx, now.Add(-keepEvents)) },
+			"forget old events":       func() error { return s.Store.TrimEvents(ctx, now.Add(-billing.EventMemory)) },
 			"forget old quotas":       func() error { return s.Store.TrimQuotas(ctx, now.Add(-keepQuotas)) },
 			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },
 		} {

@@ -100,13 +100,7 @@ func settleDraft(ctx context.Context, q querier, i *billing.Invoice) error {
 			return err
 		}
 	}
-	err = i.Settle(used, before)
-	if errors.Is(err, billing.ErrTooLarge) {
-		i.Problem = billing.ErrTooLarge
-		i.Statement = billing.Statement{Currency: i.Version.Charges.Currency}
-		return nil
-	}
-	return err
+	return i.Settle(used, before)
 }
 
 // billedBefore is what the bill that an adjustment follows, and the adjustments between, were made for.
@@ -259,8 +253,11 @@ func (s *Store) adjust(ctx context.Context, q querier, invoice id.Invoice, now t
 	}
 	next := *i
 	next.Sequence = last.Sequence + 1
-	if err := next.Settle(used, last.Used); err != nil || len(next.Statement.Lines) == 0 {
+	if err := next.Settle(used, last.Used); err != nil {
 		return err
+	}
+	if next.Problem != nil || len(next.Statement.Lines) == 0 {
+		return next.Problem
 	}
 	return s.draft(ctx, q, &next, now, grace)
 }

@@ -33,28 +33,41 @@ func (a *api) addExport() {
 	}, a.export)
 }
 
-// export writes all rows. The first page is read before anything is written, so that a refusal is still a problem document.
+// export writes all rows.
 func (a *api) export(c *call, in *exportQuery) error {
 	q := in.query()
 	q.Limit = exportPage
 	out := bufio.NewWriterSize(c.w, 32<<10)
+	var rows rowWriter
+	return a.writePages(c, out, func(cursor string) (func() error, string, error) {
+		q.Cursor = cursor
+		page, err := a.Service.UsageRows(c.r.Context(), c.actor, q)
+		if err != nil {
+			return nil, "", err
+		}
+		if cursor == "" {
+			rows = newRowWriter(c.w.Header(), out, in.Format)
+		}
+		return func() error { return rows.write(page.Items) }, page.NextCursor, nil
+	})
+}
+
+// writePages writes a list of any length to out, a page at a time. The first page is read before anything is written, so that a refusal is still
+// a problem document.
+func (a *api) writePages(c *call, out *bufio.Writer, read func(cursor string) (write func() error, next string, err error)) error {
 	control := http.NewResponseController(c.w)
 	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // the connection may be used again
-	var rows rowWriter
-	for first := true; first || q.Cursor != ""; first = false {
-		page, err := a.Service.UsageRows(c.r.Context(), c.actor, q)
+	cursor := ""
+	for first := true; first || cursor != ""; first = false {
+		write, next, err := read(cursor)
 		if err != nil {
 			return err
 		}
-		if first {
-			rows = newRowWriter(c.w.Header(), out, in.Format)
-		}
-		// A writer without deadlines is one of a test.
-		_ = control.SetWriteDeadline(a.Now().Add(exportWrite))
-		if err := rows.write(page.Items); err != nil {
+		_ = control.SetWriteDeadline(a.Now().Add(exportWrite)) // a writer without deadlines is one of a test
+		if err := write(); err != nil {
 			return gone(c, err)
 		}
-		q.Cursor = page.NextCursor
+		cursor = next
 	}
 	return gone(c, out.Flush())
 }

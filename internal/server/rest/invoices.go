@@ -80,40 +80,44 @@ func (a *api) addInvoices() {
 	}, a.exportInvoices)
 }
 
-// exportInvoices writes all invoices. The first page is read before anything is written, so that a refusal is still a problem document.
+// exportInvoices writes all invoices.
 func (a *api) exportInvoices(c *call, in *invoiceExport) error {
-	list := manage.List{Limit: exportPage}
 	out := bufio.NewWriterSize(c.w, 32<<10)
-	control := http.NewResponseController(c.w)
-	defer func() { _ = control.SetWriteDeadline(time.Time{}) }() // the connection may be used again
 	var lines *csv.Writer
-	for first := true; first || list.Cursor != ""; first = false {
-		page, err := a.Service.Invoices(c.r.Context(), c.actor, in.filter(), list)
+	return a.writePages(c, out, func(cursor string) (func() error, string, error) {
+		page, err := a.Service.Invoices(c.r.Context(), c.actor, in.filter(), manage.List{Limit: exportPage, Cursor: cursor})
+		if err != nil {
+			return nil, "", err
+		}
+		switch {
+		case cursor != "":
+		case in.Format == "csv":
+			lines = newInvoiceCSV(c.w.Header(), out)
+		default:
+			c.w.Header().Set("Content-Type", "application/jsonl")
+		}
+		return func() error { return writeInvoices(lines, out, page.Items) }, page.NextCursor, nil
+	})
+}
+
+// writeInvoices writes a page as CSV, or without a writer of that as JSON lines.
+func writeInvoices(lines *csv.Writer, out *bufio.Writer, invoices []lanyard.Invoice) error {
+	for i := range invoices {
+		var err error
+		if lines != nil {
+			err = writeInvoice(lines, &invoices[i])
+		} else {
+			err = json.NewEncoder(out).Encode(invoices[i])
+		}
 		if err != nil {
 			return err
 		}
-		if first && in.Format == "csv" {
-			lines = newInvoiceCSV(c.w.Header(), out)
-		} else if first {
-			c.w.Header().Set("Content-Type", "application/jsonl")
-		}
-		_ = control.SetWriteDeadline(a.Now().Add(exportWrite)) // a writer without deadlines is one of a test
-		for i := range page.Items {
-			if lines != nil {
-				err = writeInvoice(lines, &page.Items[i])
-			} else {
-				err = json.NewEncoder(out).Encode(page.Items[i])
-			}
-			if err != nil {
-				return gone(c, err)
-			}
-		}
-		list.Cursor = page.NextCursor
 	}
-	if lines != nil {
-		lines.Flush()
+	if lines == nil {
+		return nil
 	}
-	return gone(c, out.Flush())
+	lines.Flush()
+	return lines.Error()
 }
 
 func newInvoiceCSV(h http.Header, out *bufio.Writer) *csv.Writer {

@@ -135,6 +135,7 @@ func TestInvoice(t *testing.T) {
 		housekeep(t, w.Store, onDay(3))
 		wantBills(t, "within the period", w)
 
+		hook := newHook(t, w.Store, w.ours, "invoice.final")
 		called(t, w, onDay(2, 11), 7) // before the plan was chosen
 		called(t, w, onDay(10), 3)
 		refused, tried := use(w, onDay(10), ""), use(w, onDay(10), "")
@@ -171,6 +172,10 @@ func TestInvoice(t *testing.T) {
 			t.Errorf("%d lines in the audit log tell of 4 final invoices", len(lines))
 		}
 
+		told, err := w.Deliveries(ctx, audit.ServerReach(), hook.ID, time.Time{}, "", 9)
+		if err != nil || len(told) != 4 {
+			t.Errorf("the team was told of %d final invoices, %v, want 4", len(told), err)
+		}
 		all, err := w.Invoices(ctx, audit.TeamReach(w.theirs), billing.InvoiceFilter{Limit: 9})
 		if err != nil || len(all) > 0 {
 			t.Errorf("another team's list has %d invoices, %v, want none", len(all), err)

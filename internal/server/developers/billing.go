@@ -197,7 +197,7 @@ func invoiceState(i *lanyard.Invoice) page.Cell {
 	if i.State == "final" {
 		return page.Cell{Text: "final", Pill: "good"}
 	}
-	return page.Cell{Text: i.State, Pill: "plain"}
+	return page.Cell{Text: i.State, Pill: "warn"}
 }
 
 // moment is a day, with its time where that is not midnight.

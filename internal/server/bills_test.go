@@ -14,7 +14,8 @@ import (
 
 // A server that starts after a period has ended writes what is due, by itself.
 func TestServerWritesInvoices(t *testing.T) {
-	o := servertest.Options{Dir: t.TempDir()}
+	spring := time.Date(2026, 4, 20, 12, 0, 0, 0, time.UTC)
+	o := servertest.Options{Dir: t.TempDir(), Now: func() time.Time { return spring }}
 	n := servertest.Start(t, o)
 	if _, err := n.Admin.ApplyCatalog(t.Context(), lanyard.Catalog{APIs: map[string]lanyard.API{"storage": {
 		Takes: "key", Meters: map[string]lanyard.Meter{"gigabytes": {Text: "gigabytes", Event: "com.acme.storage"}},
@@ -34,7 +35,7 @@ func TestServerWritesInvoices(t *testing.T) {
 	}
 	n.Stop()
 
-	o.Now = func() time.Time { return time.Now().AddDate(0, 1, 5) }
+	o.Now = func() time.Time { return spring.AddDate(0, 0, 15) }
 	o.Settings = func(s *config.Settings) { s.InvoiceGrace = 0 }
 	later := servertest.Start(t, o)
 	filter := billing.InvoiceFilter{Team: id.Team(team.ID), State: billing.Final, Limit: 5}

@@ -74,6 +74,7 @@ type Key struct {
 	Operations      []string     `json:"operations,omitempty"`
 	APIs            []string     `json:"apis,omitempty"`
 	Limits          []Limit      `json:"limits,omitempty"`
+	Quota           *Quota       `json:"quota,omitempty"`
 	Metadata        Metadata     `json:"metadata,omitempty"`
 	CreatedAt       time.Time    `json:"created_at"`
 	NotBefore       *time.Time   `json:"not_before,omitempty"`
@@ -116,6 +117,7 @@ type KeyInput struct {
 	Origins         []string   `json:"origins,omitempty" maxItems:"50" doc:"Web origins such as https://app.example"`
 	Operations      []string   `json:"operations,omitempty" maxItems:"200" doc:"Declared operations such as \"GET /v1/forecast\""`
 	Limits          []Limit    `json:"limits,omitempty" maxItems:"8"`
+	Quota           *Quota     `json:"quota,omitempty" doc:"Absent: none of its own; its plan's holds"`
 	APIs            []string   `json:"apis,omitempty" maxItems:"100" doc:"Narrows lanyard.verify to these APIs"`
 	Metadata        Metadata   `json:"metadata,omitempty"`
 	RotateEveryDays int        `json:"rotate_every_days,omitempty" minimum:"0" maximum:"730" doc:"Ask for a rotation this often, through a key.rotation_due event"`
@@ -131,9 +133,16 @@ type KeyPatch struct {
 	Origins         *[]string  `json:"origins,omitempty" maxItems:"50"`
 	Operations      *[]string  `json:"operations,omitempty" maxItems:"200"`
 	Limits          *[]Limit   `json:"limits,omitempty" maxItems:"8"`
+	Quota           *Quota     `json:"quota,omitempty" doc:"0 units: none any more"`
 	APIs            *[]string  `json:"apis,omitempty" maxItems:"100"`
 	Metadata        *Metadata  `json:"metadata,omitempty"`
 	RotateEveryDays *int       `json:"rotate_every_days,omitempty" minimum:"0" maximum:"730"`
+}
+
+// Quota is how many units may be used in each period, by UTC. What was used of it stays used when it changes.
+type Quota struct {
+	Units  int64  `json:"units" minimum:"0" maximum:"999999999999999"`
+	Period string `json:"period,omitempty" enum:"day,month" doc:"Absent: month"`
 }
 
 // NewKey is a key with its secret, which is in this answer and in none after it.

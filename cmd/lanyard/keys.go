@@ -100,7 +100,7 @@ func (p *program) showKey(k lanyard.Key) error {
 	pairs := []string{
 		"id", k.ID, "name", k.Name, "app", k.AppID, "kind", k.Kind, "mode", k.Mode, "status", k.Status, "shows as", k.Hint,
 		"scopes", strings.Join(k.Scopes, " "), "addresses", strings.Join(k.IPAllow, " "), "origins", strings.Join(k.Origins, " "),
-		"operations", strings.Join(k.Operations, ", "), "APIs", strings.Join(k.APIs, " "), "limits", limitsText(k.Limits),
+		"operations", strings.Join(k.Operations, ", "), "APIs", strings.Join(k.APIs, " "), "limits", limitsText(k.Limits), "quota", quotaText(k.Quota),
 		"not before", whenever(k.NotBefore), "expires", whenever(k.ExpiresAt), "disabled", whenever(k.DisabledAt), "revoked", whenever(k.RevokedAt),
 		"reason", k.RevokeReason, "made", when(k.CreatedAt),
 	}
@@ -140,6 +140,13 @@ func limitsText(limits []lanyard.Limit) string {
 		out = append(out, l.Name+" "+thousands(l.Limit)+" per "+count(l.WindowSeconds, "second"))
 	}
 	return strings.Join(out, ", ")
+}
+
+func quotaText(q *lanyard.Quota) string {
+	if q == nil {
+		return ""
+	}
+	return thousands(q.Units) + " units a " + q.Period
 }
 
 func metadataPairs(m lanyard.Metadata) []string {

@@ -15,6 +15,7 @@ type newKey struct {
 	pub              bool
 	expires, notYet  string
 	limits           []string
+	quota            string
 	handOver         handOver
 	rotateEveryInput string
 }
@@ -46,6 +47,7 @@ Where stdout is no terminal the secret is printed alone, for a program to read.`
 	f.StringVar(&k.expires, "expires", "", "when it ends: 2026-12-31, 90d, 12h or RFC 3339 (default: never)")
 	f.StringVar(&k.notYet, "not-before", "", "when it begins, in the same forms")
 	f.StringSliceVar(&k.limits, "limit", nil, "a limit such as 60/minute; may be repeated")
+	f.StringVar(&k.quota, "quota", "", "how much it may use, such as 1000/month or 100/day (default: what its team's plan allows)")
 	f.StringVar(&k.rotateEveryInput, "rotate-every", "", "ask for a rotation this often, such as 90d")
 	f.StringToStringVar((*map[string]string)(&k.in.Metadata), "metadata", nil, "NAME=VALUE that verify returns")
 	k.handOver.flags(cmd)
@@ -73,6 +75,11 @@ func (k *newKey) read(p *program) error {
 	}
 	if k.rotateEveryInput != "" {
 		if k.in.RotateEveryDays, err = wholeDays("--rotate-every", k.rotateEveryInput); err != nil {
+			return err
+		}
+	}
+	if k.quota != "" {
+		if k.in.Quota, err = quota(k.quota); err != nil {
 			return err
 		}
 	}
@@ -123,6 +130,19 @@ func limits(texts []string) ([]lanyard.Limit, error) {
 		out = append(out, lanyard.Limit{Name: "per_" + unit, Limit: n, WindowSeconds: seconds})
 	}
 	return out, nil
+}
+
+// quota reads a quota such as 1000/month; none takes it away.
+func quota(text string) (*lanyard.Quota, error) {
+	if text == "none" {
+		return &lanyard.Quota{}, nil
+	}
+	number, period, _ := strings.Cut(text, "/")
+	units, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || units < 1 || period != "day" && period != "month" {
+		return nil, usage("--quota %.40q is no quota: write units per day or month, such as 1000/month", text)
+	}
+	return &lanyard.Quota{Units: units, Period: period}, nil
 }
 
 // wholeDays reads a length of time that is at least a day.

@@ -7,7 +7,7 @@ import (
 )
 
 func (p *program) keysUpdate() *cobra.Command {
-	var app, name, expires, rotateEvery string
+	var app, name, expires, rotateEvery, quotaTyped string
 	var scopes, ips, origins, operations, apis, limitTexts []string
 	cmd := &cobra.Command{
 		Use:   "update NAME",
@@ -34,6 +34,11 @@ An end can be set or brought forward, never put off.`,
 					return err
 				}
 				patch.Limits = new(append([]lanyard.Limit{}, read...))
+			}
+			if quotaTyped != "" {
+				if patch.Quota, err = quota(quotaTyped); err != nil {
+					return err
+				}
 			}
 			if rotateEvery != "" {
 				days, err := wholeDays("--rotate-every", rotateEvery)
@@ -68,6 +73,7 @@ An end can be set or brought forward, never put off.`,
 	f.StringSliceVar(&apis, "api", nil, "with the scope lanyard.verify: only for this API; may be repeated")
 	f.StringVar(&expires, "expires", "", "when it ends: 2026-12-31, 90d, 12h or RFC 3339")
 	f.StringSliceVar(&limitTexts, "limit", nil, "a limit such as 60/minute; may be repeated")
+	f.StringVar(&quotaTyped, "quota", "", "how much it may use, such as 1000/month or 100/day; none takes its quota away")
 	f.StringVar(&rotateEvery, "rotate-every", "", "ask for a rotation this often, such as 90d")
 	appFlag(cmd, &app)
 	return cmd

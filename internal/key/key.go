@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
@@ -28,6 +29,7 @@ type Key struct {
 	Restrictions policy.Restrictions
 	APIs         []string // narrows lanyard.verify; empty: every API
 	Limits       []ratelimit.Limit
+	Quota        billing.Quota // no units: none of its own
 	Metadata     map[string]string
 	RotateEvery  time.Duration // 0: never asked for
 	CreatedAt    time.Time
@@ -248,8 +250,30 @@ func (k *Key) Validate() error {
 	if !k.NotBefore.IsZero() && !k.ExpiresAt.IsZero() && !k.NotBefore.Before(k.ExpiresAt) {
 		return fault.Field("expires_at", "must be after not_before")
 	}
+	if err := k.checkQuota(); err != nil {
+		return err
+	}
 	if k.RotateEvery < 0 || k.RotateEvery > 730*24*time.Hour {
 		return fault.Field("rotate_every_days", "must be between 0 and 730")
+	}
+	return nil
+}
+
+// maxQuota bounds a key's quota, as billing.ParseQuota bounds a plan's.
+const maxQuota = 1e15 - 1
+
+// checkQuota refuses what no key can have: cycles belong to subscriptions, and keys have none.
+func (k *Key) checkQuota() error {
+	q := k.Quota
+	switch {
+	case q == (billing.Quota{}):
+		return nil
+	case k.Kind == secret.Client:
+		return fault.Field("quota", "a client secret calls no API, so it has no quota")
+	case q.Units < 1 || q.Units > maxQuota:
+		return fault.Field("quota.units", "must be between 1 and %d", int64(maxQuota))
+	case q.Period != billing.Day && q.Period != billing.Month:
+		return fault.Field("quota.period", `must be "day" or "month", not %.20q`, q.Period)
 	}
 	return nil
 }

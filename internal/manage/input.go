@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
@@ -71,6 +73,14 @@ func limitsFrom(in []lanyard.Limit) ([]ratelimit.Limit, error) {
 		out = append(out, limit)
 	}
 	return out, nil
+}
+
+// quotaFrom reads a key's quota; no units: none. What cannot be is refused by key.Validate.
+func quotaFrom(in lanyard.Quota) billing.Quota {
+	if in.Units == 0 {
+		return billing.Quota{}
+	}
+	return billing.Quota{Units: in.Units, Period: cmp.Or(billing.PeriodKind(in.Period), billing.Month)}
 }
 
 func metadataFrom(in lanyard.Metadata) (map[string]string, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
@@ -78,7 +79,7 @@ func (s *Service) keepNewKey(ctx context.Context, g *granting, in lanyard.KeyInp
 	k.Versions = []key.Version{version}
 	ev := g.actor.New(now, "key.create", string(k.ID), k.Team, said(details{
 		"app": string(k.App), "name": k.Name, "kind": string(k.Kind), "mode": string(k.Mode), "scopes": listText(k.Scopes),
-		"apis": listText(k.APIs), "ip_allow": listText(networks(k)), "origins": listText(k.Restrictions.Origins), "expires_at": whenText(k.ExpiresAt),
+		"apis": listText(k.APIs), "ip_allow": listText(networks(k)), "origins": listText(k.Restrictions.Origins), "expires_at": whenText(k.ExpiresAt), "quota": quotaText(k.Quota),
 	}))
 	if _, err := s.KeyStore.CreateKeys(ctx, []*key.Key{k}, ev); err != nil {
 		return lanyard.NewKey{}, err
@@ -108,7 +109,7 @@ func (g *granting) newKey(in lanyard.KeyInput, now time.Time) (*key.Key, error) 
 	if err := g.narrow(k, &in.IPAllow, &in.Origins, &in.Operations, &in.APIs, &in.Scopes); err != nil {
 		return nil, err
 	}
-	if err := fill(k, &in.Limits, &in.Metadata, &in.RotateEveryDays); err != nil {
+	if err := fill(k, &in.Limits, in.Quota, &in.Metadata, &in.RotateEveryDays); err != nil {
 		return nil, err
 	}
 	return k, k.Validate()
@@ -147,11 +148,14 @@ func (g *granting) narrow(k *key.Key, ips, origins, operations, apis, scopes *[]
 }
 
 // fill gives a key what has nothing to do with rights; what is nil stays.
-func fill(k *key.Key, limits *[]lanyard.Limit, metadata *lanyard.Metadata, rotateEveryDays *int) (err error) {
+func fill(k *key.Key, limits *[]lanyard.Limit, quota *lanyard.Quota, metadata *lanyard.Metadata, rotateEveryDays *int) (err error) {
 	if limits != nil {
 		if k.Limits, err = limitsFrom(*limits); err != nil {
 			return err
 		}
+	}
+	if quota != nil {
+		k.Quota = quotaFrom(*quota)
 	}
 	if metadata != nil {
 		if k.Metadata, err = metadataFrom(*metadata); err != nil {
@@ -313,7 +317,7 @@ func (g *granting) patch(k *key.Key, patch lanyard.KeyPatch, now time.Time) erro
 			return under("apis", err)
 		}
 	}
-	if err := fill(k, patch.Limits, patch.Metadata, patch.RotateEveryDays); err != nil {
+	if err := fill(k, patch.Limits, patch.Quota, patch.Metadata, patch.RotateEveryDays); err != nil {
 		return err
 	}
 	return k.Validate()
@@ -355,6 +359,9 @@ func keyPatchDetails(patch lanyard.KeyPatch) map[string]string {
 	if patch.Limits != nil {
 		d["limits"] = limitsText(*patch.Limits)
 	}
+	if patch.Quota != nil {
+		d["quota"] = orNone(quotaText(quotaFrom(*patch.Quota)))
+	}
 	if patch.Metadata != nil {
 		d["metadata"] = "changed"
 	}
@@ -371,6 +378,14 @@ func limitsText(limits []lanyard.Limit) string {
 		texts = append(texts, fmt.Sprintf("%s %d/%ds", l.Name, l.Limit, l.WindowSeconds))
 	}
 	return orNone(strings.Join(texts, ", "))
+}
+
+// quotaText is a quota in an audit line.
+func quotaText(q billing.Quota) string {
+	if q.Units == 0 {
+		return ""
+	}
+	return q.String()
 }
 
 func orNone(text string) string {

@@ -62,6 +62,10 @@ func TestCreateKeyRefuses(t *testing.T) {
 		{"limits[0].window_seconds", lanyard.KeyInput{Name: "k", Limits: []lanyard.Limit{with(func(l *lanyard.Limit) { l.WindowSeconds = 1 << 62 })}}},
 		{"limits[0].when_unavailable", lanyard.KeyInput{Name: "k", Limits: []lanyard.Limit{with(func(l *lanyard.Limit) { l.WhenUnavailable = "panic" })}}},
 		{"limits", lanyard.KeyInput{Name: "k", Limits: make([]lanyard.Limit, maxLimits+1)}},
+		{"quota.units", lanyard.KeyInput{Name: "k", Quota: &lanyard.Quota{Units: -1}}},
+		{"quota.units", lanyard.KeyInput{Name: "k", Quota: &lanyard.Quota{Units: 1e15}}},
+		{"quota.period", lanyard.KeyInput{Name: "k", Quota: &lanyard.Quota{Units: 1, Period: "cycle"}}},
+		{"quota.period", lanyard.KeyInput{Name: "k", Quota: &lanyard.Quota{Units: 1, Period: "year"}}},
 		{"metadata", lanyard.KeyInput{Name: "k", Metadata: many}},
 		{"metadata", lanyard.KeyInput{Name: "k", Metadata: lanyard.Metadata{"": "x"}}},
 		{"metadata.a", lanyard.KeyInput{Name: "k", Metadata: lanyard.Metadata{"a": "\x00"}}},
@@ -85,7 +89,7 @@ func TestCreateKey(t *testing.T) {
 		Name: "nightly", Mode: "test", Scopes: []string{"forecast.read", "forecast.read"}, ExpiresAt: &expires, IPAllow: []string{"192.0.2.7", "2001:db8::/32"},
 		Origins: []string{"HTTPS://App.Example:443"}, Operations: []string{"GET /v1/forecast"}, APIs: []string{"weather"},
 		Limits:   []lanyard.Limit{{Name: "burst", Limit: 5, WindowSeconds: 10, WhenUnavailable: "closed"}},
-		Metadata: lanyard.Metadata{"cost_centre": "7"}, RotateEveryDays: 90,
+		Metadata: lanyard.Metadata{"cost_centre": "7"}, RotateEveryDays: 90, Quota: &lanyard.Quota{Units: 1000},
 	}
 	made, err := w.svc.CreateKey(t.Context(), w.admin, w.a.app, in)
 	if err != nil {
@@ -114,7 +118,7 @@ func TestCreateKey(t *testing.T) {
 	want := lanyard.Key{
 		ID: made.ID, AppID: w.a.app, TeamID: w.a.team, Name: "nightly", Kind: "key", Mode: "test", Status: "valid", Hint: "acme_key_test_" + credential.ID + "…", Version: 1,
 		Scopes: []string{"forecast.read"}, IPAllow: []string{"192.0.2.7", "2001:db8::/32"}, Origins: []string{"https://app.example"},
-		Operations: in.Operations, APIs: in.APIs, Limits: in.Limits, Metadata: in.Metadata, CreatedAt: made.CreatedAt, ExpiresAt: &expires, RotateEveryDays: 90,
+		Operations: in.Operations, APIs: in.APIs, Limits: in.Limits, Quota: &lanyard.Quota{Units: 1000, Period: "month"}, Metadata: in.Metadata, CreatedAt: made.CreatedAt, ExpiresAt: &expires, RotateEveryDays: 90,
 		Versions: []lanyard.KeyVersion{{Version: 1, CreatedAt: made.CreatedAt}},
 		IfStolen: "If stolen: works 30 more days unless you rotate it, only from 192.0.2.7 or 2001:db8::/32 and in browsers only on https://app.example, in test mode only.",
 	}

@@ -56,6 +56,9 @@ func wireKey(k *key.Key, now time.Time) lanyard.Key {
 		NotBefore: at(k.NotBefore), ExpiresAt: at(k.ExpiresAt), DisabledAt: at(k.DisabledAt), RevokedAt: at(k.RevokedAt), RevokeReason: k.RevokeReason,
 		RotateEveryDays: int(k.RotateEvery / (24 * time.Hour)), Versions: []lanyard.KeyVersion{}, IfStolen: ifStolen(k, now),
 	}
+	if k.Quota.Units > 0 {
+		out.Quota = &lanyard.Quota{Units: k.Quota.Units, Period: string(k.Quota.Period)}
+	}
 	if k.LastUsed.At.After(time.Time{}) {
 		out.LastUsed = &lanyard.LastUsed{At: k.LastUsed.At, Network: k.LastUsed.Network, API: k.LastUsed.API, Operation: k.LastUsed.Operation}
 	}

@@ -130,12 +130,12 @@ func (k *Keeper) take(ctx context.Context, now time.Time, a *Ask) (ok bool, err 
 	defer p.mu.Unlock()
 	defer func() { a.seen = p.status(a) }()
 	p.touched = now
-	unknown := p.limit != a.Limit
-	if unknown { // new here, or the plan changed: what was leased under another limit is none of this one's
+	unknown := p.limit != a.Limit || !p.end.Equal(a.End)
+	if unknown { // new here, or another quota now: what was leased under another limit is none of this one's
 		if err := k.giveBack(ctx, a, p); err != nil {
 			return false, err
 		}
-		p.left, p.emptied = 0, time.Time{}
+		p.left, p.emptied, p.end = 0, time.Time{}, a.End
 	}
 	for try := 0; unknown || a.Cost > p.free; try++ {
 		unknown = false

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -46,11 +47,11 @@ func insertKey(ctx context.Context, q querier, k *key.Key) error {
 	// The app must still be there: a key made while its app is deleted would outlive it.
 	result, err := q.ExecContext(ctx, `
 		INSERT INTO api_key (id, app_id, team_id, name, kind, mode, prefix, scopes, restrictions, apis, limits, metadata, rotate_every, rotate_due_at,
-			created_at, not_before, expires_at, disabled_at, revoked_at, revoke_reason, deleted_at)
-		SELECT $1, id, team_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), 0, 0, '', 0
+			created_at, not_before, expires_at, quota, disabled_at, revoked_at, revoke_reason, deleted_at)
+		SELECT $1, id, team_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS TEXT), 0, 0, '', 0
 		FROM app WHERE id = $2 AND deleted_at = 0`,
 		string(k.ID), string(k.App), k.Name, string(k.Kind), string(k.Mode), k.Prefix, c.scopes, c.restrictions, c.apis, c.limits, c.metadata,
-		k.RotateEvery.Microseconds(), micros(k.RotationDueAt()), micros(k.CreatedAt), micros(k.NotBefore), micros(k.ExpiresAt))
+		k.RotateEvery.Microseconds(), micros(k.RotationDueAt()), micros(k.CreatedAt), micros(k.NotBefore), micros(k.ExpiresAt), quotaText(k.Quota))
 	if err := changedOne(result, err, fault.Missing("app", string(k.App))); err != nil {
 		return err
 	}
@@ -77,6 +78,14 @@ func insertVersion(ctx context.Context, q querier, keyID id.Key, v *key.Version)
 	return err
 }
 
+// quotaText is a quota as billing.ParseQuota reads it; empty: none.
+func quotaText(q billing.Quota) string {
+	if q.Units == 0 {
+		return ""
+	}
+	return q.String()
+}
+
 // keyColumnsJSON are the columns of a key that hold JSON.
 type keyColumnsJSON struct{ scopes, restrictions, apis, limits, metadata string }
 
@@ -91,7 +100,7 @@ func encodeKey(k *key.Key) (c keyColumnsJSON, err error) {
 	return c, err
 }
 
-const keySelect = `SELECT k.id, k.app_id, k.team_id, k.name, k.kind, k.mode, k.prefix, k.scopes, k.restrictions, k.apis, k.limits, k.metadata, k.rotate_every,
+const keySelect = `SELECT k.id, k.app_id, k.team_id, k.name, k.kind, k.mode, k.prefix, k.scopes, k.restrictions, k.apis, k.limits, k.quota, k.metadata, k.rotate_every,
 	k.created_at, k.not_before, k.expires_at, k.disabled_at, k.revoked_at, k.revoke_reason, k.deleted_at,
 	COALESCE(u.at, 0), COALESCE(u.network, ''), COALESCE(u.api, ''), COALESCE(u.operation, '')
 	FROM api_key k LEFT JOIN api_key_use u ON u.key_id = k.id `
@@ -99,8 +108,9 @@ const keySelect = `SELECT k.id, k.app_id, k.team_id, k.name, k.kind, k.mode, k.p
 func scanKey(row scanner) (*key.Key, error) {
 	var k key.Key
 	var c keyColumnsJSON
+	var quota string
 	var rotate, created, notBefore, expires, disabled, revoked, deleted, used int64
-	if err := row.Scan(&k.ID, &k.App, &k.Team, &k.Name, &k.Kind, &k.Mode, &k.Prefix, &c.scopes, &c.restrictions, &c.apis, &c.limits, &c.metadata, &rotate,
+	if err := row.Scan(&k.ID, &k.App, &k.Team, &k.Name, &k.Kind, &k.Mode, &k.Prefix, &c.scopes, &c.restrictions, &c.apis, &c.limits, &quota, &c.metadata, &rotate,
 		&created, &notBefore, &expires, &disabled, &revoked, &k.RevokeReason, &deleted,
 		&used, &k.LastUsed.Network, &k.LastUsed.API, &k.LastUsed.Operation); err != nil {
 		return nil, err
@@ -108,6 +118,12 @@ func scanKey(row scanner) (*key.Key, error) {
 	k.RotateEvery = time.Duration(rotate) * time.Microsecond
 	k.CreatedAt, k.NotBefore, k.ExpiresAt, k.DisabledAt = moment(created), moment(notBefore), moment(expires), moment(disabled)
 	k.RevokedAt, k.DeletedAt, k.LastUsed.At = moment(revoked), moment(deleted), moment(used)
+	if quota != "" {
+		var err error
+		if k.Quota, err = billing.ParseQuota(quota); err != nil {
+			return nil, fmt.Errorf("read the quota of %s: %w", k.ID, err)
+		}
+	}
 	return &k, errors.Join(decodeTwo(c.scopes, &k.Scopes, c.restrictions, &k.Restrictions), decodeTwo(c.apis, &k.APIs, c.limits, &k.Limits), decode(c.metadata, &k.Metadata))
 }
 
@@ -262,9 +278,9 @@ func writeKey(ctx context.Context, q querier, k *key.Key) error {
 	}
 	if _, err := q.ExecContext(ctx, `
 		UPDATE api_key SET name = $2, prefix = $3, scopes = $4, restrictions = $5, apis = $6, limits = $7, metadata = $8, rotate_every = $9, rotate_due_at = $10,
-			not_before = $11, expires_at = $12, disabled_at = $13, revoked_at = $14, revoke_reason = $15, deleted_at = $16 WHERE id = $1`,
+			not_before = $11, expires_at = $12, disabled_at = $13, revoked_at = $14, revoke_reason = $15, deleted_at = $16, quota = $17 WHERE id = $1`,
 		string(k.ID), k.Name, k.Prefix, c.scopes, c.restrictions, c.apis, c.limits, c.metadata, k.RotateEvery.Microseconds(), micros(k.RotationDueAt()),
-		micros(k.NotBefore), micros(k.ExpiresAt), micros(k.DisabledAt), micros(k.RevokedAt), k.RevokeReason, micros(k.DeletedAt)); err != nil {
+		micros(k.NotBefore), micros(k.ExpiresAt), micros(k.DisabledAt), micros(k.RevokedAt), k.RevokeReason, micros(k.DeletedAt), quotaText(k.Quota)); err != nil {
 		return err
 	}
 	for i := range k.Versions {

@@ -16,13 +16,15 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
-// LeaseQuota implements quota.Store. Every step locks a lease before the pool it is of.
+// LeaseQuota implements quota.Store. Every step locks a lease before the pool it is of. Periods of different kinds can begin at once: then the
+// longer one's end stays, and uses are counted on the lease up to it.
 func (s *Store) LeaseQuota(ctx context.Context, l quota.Lease) (got quota.Leased, err error) {
 	err = s.step(ctx, "lease a quota", func(ctx context.Context, q querier) error {
 		got = quota.Leased{}
 		var ended bool
 		if err := q.QueryRowContext(ctx, `INSERT INTO quota_lease (node, subject, start_at, end_at, spool, granted, counted, ended) VALUES ($1, $2, $3, $4, $5, 0, 0, 0)
-			ON CONFLICT (node, subject, start_at) DO UPDATE SET granted = quota_lease.granted RETURNING ended <> 0`,
+			ON CONFLICT (node, subject, start_at) DO UPDATE SET end_at = CASE WHEN excluded.end_at > quota_lease.end_at THEN excluded.end_at ELSE quota_lease.end_at END
+			RETURNING ended <> 0`,
 			string(l.Node), string(l.Subject), micros(l.Start), micros(l.End), l.Spool).Scan(&ended); err != nil {
 			return err
 		}
@@ -52,7 +54,8 @@ func (s *Store) LeaseQuota(ctx context.Context, l quota.Lease) (got quota.Leased
 // lockPool returns what is leased of a pool and keeps other steps from it. The first to ask makes it, of what was counted before.
 func lockPool(ctx context.Context, q querier, l quota.Lease) (leased int64, err error) {
 	lock := func() error {
-		return q.QueryRowContext(ctx, `UPDATE quota SET leased = leased WHERE subject = $1 AND start_at = $2 RETURNING leased`, string(l.Subject), micros(l.Start)).Scan(&leased)
+		return q.QueryRowContext(ctx, `UPDATE quota SET end_at = CASE WHEN $3 > end_at THEN $3 ELSE end_at END WHERE subject = $1 AND start_at = $2 RETURNING leased`,
+			string(l.Subject), micros(l.Start), micros(l.End)).Scan(&leased)
 	}
 	if err = lock(); !errors.Is(err, sql.ErrNoRows) {
 		return leased, err

@@ -9,6 +9,7 @@ import (
 	"unique"
 
 	"github.com/lanyard-auth/lanyard/internal/app"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/policy"
@@ -31,6 +32,7 @@ type keyEntry struct {
 	versions     []version
 	restrictions *policy.Restrictions // nil: none
 	limits       []ratelimit.Limit
+	quota        *billing.Quota // nil: none
 	apis         []string
 }
 
@@ -68,6 +70,9 @@ func newKeyEntry(k *key.Key) *keyEntry {
 	}
 	if len(k.APIs) > 0 {
 		e.apis = k.APIs
+	}
+	if k.Quota.Units > 0 {
+		e.quota = &k.Quota
 	}
 	if !k.Restrictions.Empty() {
 		r := k.Restrictions

@@ -19,8 +19,26 @@ type Quotas interface {
 	Release(asks []quota.Ask)
 }
 
-// planQuota is how denials call a plan's quota.
-const planQuota = "quota"
+// How denials call a quota.
+const (
+	planQuota = "quota"
+	keyQuota  = "key-quota"
+)
+
+// wantKeys notes that the call has to fit into the quotas of the keys that make it.
+func (d *Decision) wantKeys(first, beside *holder) {
+	for _, h := range [2]*holder{first, beside} {
+		if h.key == nil || h.key.quota == nil || d.unmetered {
+			continue
+		}
+		period := billing.PeriodAt(h.key.quota.Period, time.Time{}, d.At)
+		d.want(keyQuota, quota.Ask{Subject: quota.Subject(h.key.id), Start: period.Start, End: period.End, Limit: h.key.quota.Units})
+	}
+}
+
+func (d *Decision) want(name string, ask quota.Ask) {
+	d.asks, d.quotaNames = append(d.asks, ask), append(d.quotaNames, name)
+}
 
 // wantPlan notes that the call has to fit into the plan's quota. What is tried out in test mode has one of its own.
 func (d *Decision) wantPlan(plan planEntry, api string) {
@@ -28,7 +46,7 @@ func (d *Decision) wantPlan(plan planEntry, api string) {
 		return
 	}
 	period := billing.PeriodAt(plan.quota.Period, plan.since, d.At)
-	d.asks = append(d.asks, quota.Ask{
+	d.want(planQuota, quota.Ask{
 		Subject: quota.OnAPI(plan.owner, api, string(d.Mode)), Start: period.Start, End: period.End, Limit: plan.quota.Units,
 	})
 }
@@ -75,7 +93,7 @@ func (d *Decision) used(denied int) {
 		}
 	}
 	if denied >= 0 {
-		d.refuse(policy.QuotaExceeded, planQuota)
+		d.refuse(policy.QuotaExceeded, d.quotaNames[denied])
 		d.RetryAfter = d.Quota.ResetsAt.Sub(d.At)
 	}
 }

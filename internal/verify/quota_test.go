@@ -80,6 +80,33 @@ func TestQuota(t *testing.T) {
 	want("the next day", ask(live, 5), policy.Valid, 5)
 }
 
+// A key's own quota binds beside its plan's, on every API together; what is denied says which one it was.
+func TestKeyQuota(t *testing.T) {
+	w := newWorld(t)
+	w.quotaAPI()
+	k, other := w.key(keySpec{quota: billing.Quota{Units: 3, Period: billing.Month}}), w.key(keySpec{})
+	ask := func(m made, cost int64) verify.Decision {
+		return w.ask(verify.Request{API: "counted", Credential: m.credential, Cost: cost})
+	}
+	if d := ask(k, 2); d.Code != policy.Valid || d.Quota.Limit != 3 || d.Quota.Remaining != 1 {
+		t.Errorf("two of three: %s with %+v, want the key's quota, which has the least left", d.Code, d.Quota)
+	}
+	d := ask(k, 2)
+	if month := billing.PeriodAt(billing.Month, time.Time{}, d.At).End; d.Code != policy.QuotaExceeded || d.DeniedBy != "key-quota" || !d.Quota.ResetsAt.Equal(month) {
+		t.Errorf("two more: %s by %q with %+v, want the key's quota until %v", d.Code, d.DeniedBy, d.Quota, month)
+	}
+	if d := ask(other, 3); d.Code != policy.Valid || d.Quota.Used != 5 {
+		t.Errorf("another key: %s with %+v, want what the refusal took of the plan's quota to be there", d.Code, d.Quota)
+	}
+	if d := ask(k, 1); d.DeniedBy != "quota" {
+		t.Errorf("one more of the key's, when the plan's are used up: denied by %q, want quota", d.DeniedBy)
+	}
+	w.clock.Advance(31 * 24 * time.Hour)
+	if d := ask(k, 1); d.Code != policy.Valid || d.Quota.Limit != 3 || d.Quota.Remaining != 2 {
+		t.Errorf("the next month: %s with %+v", d.Code, d.Quota)
+	}
+}
+
 // What a call took of a quota is there again when a later step refuses it.
 func TestQuotaIsGivenBack(t *testing.T) {
 	w := newWorld(t)

@@ -93,13 +93,14 @@ type Decision struct {
 	Revision      id.Revision
 	Identified    bool // the credential is real: the fields about it are filled in
 
-	unmetered bool
-	operation *policy.Operation
-	app       *appEntry
-	requests  []ratelimit.Request
-	asks      []quota.Ask
-	spent     ratelimit.Receipt
-	bound     binding // of this request, whichever try it is
+	unmetered  bool
+	operation  *policy.Operation
+	app        *appEntry
+	requests   []ratelimit.Request
+	asks       []quota.Ask
+	quotaNames []string // of the asks
+	spent      ratelimit.Receipt
+	bound      binding // of this request, whichever try it is
 }
 
 // Credential is the public id of what was decided on: of the access token, else of the key or personal token.
@@ -220,6 +221,7 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 	d.Code, d.DeniedBy, d.MissingScopes = verdict.Code, verdict.DeniedBy, verdict.MissingScopes
 	if d.Code == policy.Valid {
 		v.limits(d, first, beside, plan, api)
+		d.wantKeys(first, beside)
 		d.wantPlan(plan, api.Policy.Name)
 	}
 	return nil
@@ -440,6 +442,6 @@ func (d *Decision) refuse(code policy.Code, by string) { d.Code, d.DeniedBy = co
 
 func (d *Decision) reset() {
 	*d = Decision{
-		Scopes: d.Scopes[:0], Limits: d.Limits[:0], Warnings: d.Warnings[:0], requests: d.requests[:0], asks: d.asks[:0], bound: d.bound,
+		Scopes: d.Scopes[:0], Limits: d.Limits[:0], Warnings: d.Warnings[:0], requests: d.requests[:0], asks: d.asks[:0], quotaNames: d.quotaNames[:0], bound: d.bound,
 	}
 }

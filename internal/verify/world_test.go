@@ -14,6 +14,7 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/changes"
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -253,6 +254,7 @@ type keySpec struct {
 	expires    time.Time
 	restrict   policy.Restrictions
 	limits     []ratelimit.Limit
+	quota      billing.Quota
 	credential string // foreign: imported
 }
 
@@ -305,7 +307,7 @@ func (w *world) build(s keySpec) made {
 		credential = c.Reveal()
 	}
 	k := &key.Key{
-		ID: keyID, App: w.app, Team: w.team, Name: "test", Kind: s.kind, Mode: s.mode, Prefix: "lyd", Scopes: s.scopes, Restrictions: s.restrict, Limits: s.limits,
+		ID: keyID, App: w.app, Team: w.team, Name: "test", Kind: s.kind, Mode: s.mode, Prefix: "lyd", Scopes: s.scopes, Restrictions: s.restrict, Limits: s.limits, Quota: s.quota,
 		CreatedAt: w.clock.Now(), NotBefore: s.notBefore, ExpiresAt: s.expires, Versions: []key.Version{w.version(1, credential, s)},
 	}
 	return made{k, credential}

@@ -24,6 +24,9 @@ func card(k *lanyard.Key, appName, teamName string, view *verify.CatalogView, no
 	if len(k.Operations) > 0 {
 		made.Facts = append(made.Facts, page.Fact{Term: "Only", Text: strings.Join(k.Operations, ", ")})
 	}
+	if k.Quota != nil {
+		made.Facts = append(made.Facts, page.Fact{Term: "Use at most", Text: page.CountOf(k.Quota.Units, "unit") + " a " + k.Quota.Period})
+	}
 	life := "until you rotate it"
 	if k.ExpiresAt != nil {
 		life = "until " + k.ExpiresAt.Format("2 January 2006")

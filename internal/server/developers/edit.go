@@ -2,20 +2,24 @@ package developers
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/billing"
+	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 )
 
-// editKeyPage is GET and POST /developers/{team}/keys/{key}/edit: fields name, ip_allow, origins, days, boxes scope-<name>, button save.
+// editKeyPage is GET and POST /developers/{team}/keys/{key}/edit: fields name, ip_allow, origins, quota, days, boxes scope-<name>, button save.
 type editKeyPage struct {
 	page.Room
 	Back               page.Link
 	Action             string
 	Name               string
 	Networks, Origins  string
+	Quota              string // "1000/month"; empty: none
 	Days               string
 	Ends               string // in words; empty: never
 	Groups             []scopeGroup
@@ -45,6 +49,7 @@ func (p editKeyPage) Fields() []page.Field {
 		{ID: "name", Label: "Name", Value: p.Name, Max: 100, Complete: "off", Error: p.Errors["name"]},
 		{ID: "ip_allow", Label: "Only from these networks", Type: "textarea", Value: p.Networks, Optional: true, Code: true, Error: p.Errors["ip_allow"], Hint: "One a line, like 203.0.113.0/24. The one change that makes a stolen copy worthless."},
 		{ID: "origins", Label: "Only on these websites", Type: "textarea", Value: p.Origins, Optional: true, Code: true, Error: p.Errors["origins"], Hint: "One a line, like https://app.example."},
+		{ID: "quota", Label: "Use at most", Value: p.Quota, Max: 30, Optional: true, Code: true, Complete: "off", Error: p.Errors["quota"], Hint: "Units a day or month, like 1000/month. Then it is refused until the next begins; your other keys go on."},
 		end,
 	}
 }
@@ -56,7 +61,7 @@ func (p *rooms) showEdit(w http.ResponseWriter, r *http.Request, d *desk) error 
 		return err
 	}
 	return p.editForm(w, r, d, http.StatusOK, &k, editKeyPage{
-		Name: k.Name, Days: never, Networks: strings.Join(k.IPAllow, "\n"), Origins: strings.Join(k.Origins, "\n"), scopes: k.Scopes, operations: k.Operations,
+		Name: k.Name, Quota: quotaOf(k.Quota), Days: never, Networks: strings.Join(k.IPAllow, "\n"), Origins: strings.Join(k.Origins, "\n"), scopes: k.Scopes, operations: k.Operations,
 	})
 }
 
@@ -96,7 +101,7 @@ func (p *rooms) saveKey(w http.ResponseWriter, r *http.Request, d *desk) error {
 		return err
 	}
 	form := r.PostForm
-	typed := editKeyPage{Name: form.Get("name"), Networks: form.Get("ip_allow"), Origins: form.Get("origins"), Days: form.Get("days"), scopes: form["scope"], operations: k.Operations}
+	typed := editKeyPage{Name: form.Get("name"), Networks: form.Get("ip_allow"), Origins: form.Get("origins"), Quota: strings.TrimSpace(form.Get("quota")), Days: form.Get("days"), scopes: form["scope"], operations: k.Operations}
 	networks, origins := lines(typed.Networks), lines(typed.Origins)
 	patch := lanyard.KeyPatch{Name: &typed.Name, IPAllow: &networks, Origins: &origins}
 	if kept, err := p.keptScopes(r, d, &k, form["scope"]); err != nil {
@@ -104,16 +109,39 @@ func (p *rooms) saveKey(w http.ResponseWriter, r *http.Request, d *desk) error {
 	} else if len(kept) > 0 || len(k.Scopes) > 0 {
 		patch.Scopes = &kept
 	}
-	if patch.ExpiresAt, err = ends(typed.Days, p.Now()); err == nil {
+	if patch.Quota, err = quotaTyped(typed.Quota); err == nil {
+		patch.ExpiresAt, err = ends(typed.Days, p.Now())
+	}
+	if err == nil {
 		_, err = p.Manage.UpdateKey(r.Context(), d.Actor, k.ID, patch)
 	}
 	if err != nil {
-		if typed.Errors, err = page.Beside(err, map[string]string{"name": "name", "ip_allow": "ip_allow", "origins": "origins", "expires_at": "days", "scopes": "scope"}); err != nil {
+		if typed.Errors, err = page.Beside(err, map[string]string{"name": "name", "ip_allow": "ip_allow", "origins": "origins", "quota": "quota", "quota.units": "quota", "quota.period": "quota", "expires_at": "days", "scopes": "scope"}); err != nil {
 			return err
 		}
 		return p.editForm(w, r, d, http.StatusBadRequest, &k, typed)
 	}
 	return page.Redirect(w, r, d.path("keys", k.ID)+"?done=saved")
+}
+
+// quotaOf is a key's quota as it is typed.
+func quotaOf(q *lanyard.Quota) string {
+	if q == nil {
+		return ""
+	}
+	return strconv.FormatInt(q.Units, 10) + "/" + q.Period
+}
+
+// quotaTyped reads what was typed; nothing: no quota.
+func quotaTyped(text string) (*lanyard.Quota, error) {
+	if text == "" {
+		return &lanyard.Quota{}, nil
+	}
+	q, err := billing.ParseQuota(text)
+	if err != nil {
+		return nil, fault.Field("quota", "%s", err)
+	}
+	return &lanyard.Quota{Units: q.Units, Period: string(q.Period)}, nil
 }
 
 // keptScopes are what a key has after a form: what was ticked, and what the form did not show.

@@ -296,6 +296,17 @@ func TestEditKey(t *testing.T) {
 	if p := d.browser.Press(d.browser.Get(here), "save", map[string]string{"+scope-forecast.read": ""}); d.code(text) != "valid" {
 		t.Errorf("with its scope again: %s, %s", d.code(text), p.Text())
 	}
+	for _, no := range []string{"many", "5/cycle", "0/day"} {
+		if p := d.sound(d.browser.Press(d.browser.Get(here), "save", map[string]string{"quota": no})); p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `id="quota-error"`) || !strings.Contains(p.Body, no) {
+			t.Errorf("a quota of %q = %d %s", no, p.Status, p.Text())
+		}
+	}
+	if p := d.browser.Press(d.browser.Get(here), "save", map[string]string{"quota": "1/month"}); !strings.Contains(p.Text(), "1 unit a month") || d.code(text) != "quota_exceeded" {
+		t.Errorf("a quota that was used before: %s, %s", d.code(text), p.Text())
+	}
+	if p := d.browser.Press(d.browser.Get(here), "save", map[string]string{"quota": ""}); strings.Contains(p.Text(), "Use at most") || d.code(text) != "valid" {
+		t.Errorf("without a quota again: %s, %s", d.code(text), p.Text())
+	}
 }
 
 // TestApp: an app is renamed, disabled and deleted.

@@ -97,6 +97,28 @@ func TestQuotaCountsBefore(t *testing.T) {
 	})
 }
 
+// A quota of days and one of months begin together on the first of a month: when the one takes the other's place, uses of the whole month count.
+func TestQuotaOfAnotherPeriod(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		node := id.New[id.Node]()
+		first := usage.Month.Start(t0)
+		day := quota.Lease{Node: node, Subject: quota.OnAPI(string(w.ours), "weather", "live"), Start: first, End: usage.Day.Next(first), Limit: 1000, Need: 1, Want: 100}
+		month := day
+		month.End = usage.Month.Next(first)
+		must(t, second(w.Poll(ctx, changes.Beat{Node: node, Name: "node", StartedAt: t0})))
+		wantLease(t, w.Store, day, quota.Leased{Granted: 100, Left: 900})
+		wantLease(t, w.Store, month, quota.Leased{Granted: 100, Left: 800})
+		wantLease(t, w.Store, day, quota.Leased{Granted: 100, Left: 700})
+		must(t, second(w.AbsorbUsage(ctx, marker(node, 1, "a"), usage.Aggregate([]usage.Event{use(w, first.AddDate(0, 0, 9), "")}))))
+		must(t, w.SettleDead(ctx, 0))
+		month.Need, month.Node = 2000, id.New[id.Node]()
+		wantLease(t, w.Store, month, quota.Leased{Left: 997})
+		must(t, w.TrimQuotas(ctx, first.AddDate(0, 0, 20)))
+		wantLease(t, w.Store, month, quota.Leased{Left: 997})
+	})
+}
+
 // What a node left when it died is free again once everything it counted is absorbed; no unit that was spent is.
 func TestQuotaSettles(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {

@@ -55,6 +55,16 @@ func (c *Client) Plans(ctx context.Context, api string, q ListQuery) (Page[Named
 	return fetch[Page[NamedPlan]](ctx, c, call{op: "list plans", method: http.MethodGet, at: []string{"apis", api, "plans"}, query: q.values()})
 }
 
+// SpendAlerts returns the amounts at which a team is told of its open bill for an API.
+func (c *Client) SpendAlerts(ctx context.Context, teamID, api string) (SpendAlerts, error) {
+	return fetch[SpendAlerts](ctx, c, call{op: "read spend alerts", method: http.MethodGet, at: []string{"teams", teamID, "subscriptions", api, "alerts"}})
+}
+
+// SetSpendAlerts replaces them.
+func (c *Client) SetSpendAlerts(ctx context.Context, teamID, api string, in SpendAlerts) (SpendAlerts, error) {
+	return fetch[SpendAlerts](ctx, c, call{op: "set spend alerts", method: http.MethodPut, at: []string{"teams", teamID, "subscriptions", api, "alerts"}, in: in})
+}
+
 // Subscribe sets which plan a team has for an API.
 func (c *Client) Subscribe(ctx context.Context, teamID, api string, in SubscriptionInput) (Subscription, error) {
 	return fetch[Subscription](ctx, c, call{op: "subscribe", method: http.MethodPut, at: []string{"teams", teamID, "subscriptions", api}, in: in})

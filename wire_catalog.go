@@ -172,6 +172,11 @@ type Subscription struct {
 	Next   *PlanChange `json:"next,omitempty" doc:"What was decided and is still to come"`
 }
 
+// SpendAlerts are amounts at which the owners of a team are told of its open bill, by mail and by the webhook spend.reached.
+type SpendAlerts struct {
+	Amounts []string `json:"amounts" maxItems:"10" doc:"Decimal, in the currency of the plan: \"50\" or \"12.5\". Each is told once in a period"`
+}
+
 // PlanChange is a plan that begins at a time.
 type PlanChange struct {
 	Plan string    `json:"plan" doc:"Empty: the API's default plan"`

@@ -64,6 +64,7 @@ type Service struct {
 
 	// WebhookStore keeps addresses that are told of events; SealSecrets and OpenSecrets hide their signing secrets in their rows.
 	WebhookStore outbox.WebhookStore
+	Outbox       outbox.Store
 	SealSecrets  func(hook id.Webhook, text []byte) ([]byte, error)
 	OpenSecrets  func(hook id.Webhook, sealed []byte) ([]byte, error)
 

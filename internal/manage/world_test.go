@@ -116,7 +116,7 @@ func newWorld(t *testing.T) *world {
 		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, InvitationStore: st, Passwords: st, Accounts: st, MACWith: ring.MACWith,
 		Hash: w.hash, Prove: w.prove, CheckPassword: factor.Check, Letters: w.letter, Tries: ratelimit.NewMemory(begin),
 		PublicURL: "https://lanyard.example", SignupMode: "open",
-		WebhookStore: st, KeyLeaks: st,
+		WebhookStore: st, Outbox: st, KeyLeaks: st,
 		SealSecrets: func(hook id.Webhook, text []byte) ([]byte, error) { return ring.Seal(hookPlace(hook), text) },
 		OpenSecrets: func(hook id.Webhook, sealed []byte) ([]byte, error) { return ring.Unseal(hookPlace(hook), sealed) },
 	}

@@ -27,12 +27,14 @@ const (
 	AccountExists   Kind = "account_exists"   // somebody tried to sign up with this address
 	WebhookDisabled Kind = "webhook_disabled" // url; why: gone or failing; team
 	Leak            Kind = "leak"             // name; place; kind: key, pub, cs or pat; policy: revoke or notify
+	QuotaReached    Kind = "quota_reached"    // percent: 80 or 100; limit: units; api; key: its name, where the quota is a key's; team; until
+	SpendReached    Kind = "spend_reached"    // total; currency; percent and spend_limit, or amount: what the team chose; api; team; until
 )
 
 // kinds lists every kind with how long its link works; 0 where there need be none.
 var kinds = map[Kind]time.Duration{
 	Verify: factor.LinkLife, Reset: factor.LinkLife, Invite: factor.InviteLife, Invitation: factor.InviteLife,
-	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0, WebhookDisabled: 0, Leak: 0,
+	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0, WebhookDisabled: 0, Leak: 0, QuotaReached: 0, SpendReached: 0,
 }
 
 // Letter is what is sealed in the outbox.

@@ -31,6 +31,11 @@ func letters() []Letter {
 		{Kind: PasswordChanged, Data: map[string]string{"when": "1 July 2026 at 12:00 UTC", "from": "192.0.2.1"}},
 		{Kind: WebhookDisabled, Data: map[string]string{"url": "https://app.example/hooks", "why": "failing", "team": "Sunny & Co."}},
 		{Kind: Leak, Data: map[string]string{"name": "production", "place": "https://git.example/a/b.py", "kind": "key", "policy": "revoke"}},
+		{Kind: QuotaReached, Data: map[string]string{"percent": "80", "limit": "1000", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
+		{Kind: QuotaReached, Data: map[string]string{"percent": "100", "limit": "1000", "key": "production", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
+		{Kind: SpendReached, Data: map[string]string{"total": "40.12", "currency": "USD", "percent": "80", "spend_limit": "50.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
+		{Kind: SpendReached, Data: map[string]string{"total": "50.00", "currency": "USD", "percent": "100", "spend_limit": "50.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
+		{Kind: SpendReached, Data: map[string]string{"total": "20.50", "currency": "USD", "amount": "20.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: TokenExpiring, Data: map[string]string{"token": "backup script", "days": "7"}},
 	}
 	for i := range all {

@@ -15,6 +15,8 @@ type Kind string
 // The kinds.
 const (
 	KeyRotationDue Kind = "key.rotation_due" // a key's schedule asks for a rotation
+	QuotaReached   Kind = "quota.reached"    // a part of a quota is used
+	SpendReached   Kind = "spend.reached"    // a bill has come to a part of its limit, or to an amount the team wants to know of
 )
 
 // Message waits for delivery. Body is a JSON object without secrets.
@@ -57,4 +59,8 @@ type Waiting struct {
 type Store interface {
 	// Outbox lists what waits, oldest first.
 	Outbox(ctx context.Context, limit int) ([]Message, error)
+	// Unmailed lists messages that mails are still to be written about, oldest first.
+	Unmailed(ctx context.Context, limit int) ([]Message, error)
+	// Mailed queues the mails about a message, unless another node did. Without any there is nobody to write to.
+	Mailed(ctx context.Context, message id.Message, letters []Mail, now time.Time) error
 }

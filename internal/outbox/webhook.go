@@ -42,6 +42,8 @@ func Events() []Event {
 		{"member.role_set", "A member got a role", []string{"member.set"}},
 		{"member.left", "Somebody left the team", []string{"member.leave"}},
 		{"member.removed", "Somebody was removed from the team", []string{"member.remove"}},
+		{QuotaReached, "A quota is used up to 80 % or wholly", nil},
+		{SpendReached, "An open bill has come to 80 % or all of its spend limit, or to an amount that you chose", nil},
 		{"invoice.final", "An invoice became final", []string{"invoice.finalize"}},
 		{"grant.allowed", "Somebody gave an app a badge", []string{"grant.allow"}},
 		{"grant.revoked", "A badge was taken back", []string{"grant.revoke"}},

@@ -157,7 +157,7 @@ func (k *Keeper) lease(ctx context.Context, now time.Time, a *Ask, p *pool) erro
 	defer cancel()
 	need := max(a.Cost-p.free, 0)
 	got, err := k.Store.LeaseQuota(ctx, Lease{
-		Node: k.Node, Spool: k.Spool, Subject: a.Subject, Start: a.Start, End: a.End, Limit: a.Limit, Need: need, Want: max(1, min(largest, a.Limit/part)),
+		Node: k.Node, Spool: k.Spool, Subject: a.Subject, Start: a.Start, End: a.End, Limit: a.Limit, Need: need, Want: max(1, min(largest, a.Limit/part)), Now: now,
 	})
 	if err != nil {
 		return fault.Down(err, "what is left of the quota cannot be found out")

@@ -11,6 +11,8 @@ package quota
 import (
 	"context"
 	"errors"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -23,12 +25,26 @@ type Subject string
 // that is live.
 func OnAPI(owner, api, mode string) Subject { return Subject(owner + "/" + api + "/" + mode) }
 
+// Spend is the subject of what a team may spend on an API, counted on a meter of calls: requests or units. How much that is stands in no plan
+// as units; it is worked out from the open bill at every lease, and an Ask has the Limit Unbounded.
+func Spend(team, api, meter string) Subject { return OnAPI(team, api, "live") + Subject("#"+meter) }
+
+// Spends reports whether it is a Spend, and of which meter.
+func (s Subject) Spends() (meter string, ok bool) {
+	_, meter, ok = strings.Cut(string(s), "#")
+	return meter, ok
+}
+
+// Unbounded is the limit of what is bounded by money.
+const Unbounded = math.MaxInt64
+
 // Ask wants units of one quota.
 type Ask struct {
 	Subject    Subject
 	Start, End time.Time // of the period, both at whole minutes: usage is counted by minute
 	Limit      int64     // units of the whole period
 	Cost       int64
+	PerCall    bool // a call costs one, whatever its operation does
 	seen       Status
 	lease      int // that paid
 }
@@ -48,6 +64,7 @@ type Lease struct {
 	Limit      int64
 	Need       int64 // the least that helps
 	Want       int64 // the most that is granted, unless more is needed
+	Now        time.Time
 }
 
 // Leased is what the database granted: 0 when less than was needed is left, which it then remembers as wanted.

@@ -47,7 +47,7 @@ func (c *Core) accounts() {
 	hasher := c.newHasher()
 	m := c.Manage
 	m.GrantStore, m.PersonalStore, m.SessionStore, m.LinkStore, m.Passwords, m.Accounts = c.Store, c.Store, c.Store, c.Store, c.Store, c.Store
-	m.InvitationStore, m.WebhookStore, m.KeyLeaks = c.Store, c.Store, c.Store
+	m.InvitationStore, m.WebhookStore, m.Outbox, m.KeyLeaks = c.Store, c.Store, c.Store, c.Store
 	m.SealSecrets = func(hook id.Webhook, text []byte) ([]byte, error) { return c.Ring.Seal(hookPlace(hook), text) }
 	m.OpenSecrets = func(hook id.Webhook, sealed []byte) ([]byte, error) { return c.Ring.Unseal(hookPlace(hook), sealed) }
 	m.MACWith, m.CheckPassword = c.Ring.MACWith, factor.Check

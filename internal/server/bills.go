@@ -15,7 +15,7 @@ const (
 	findAccounts = time.Hour
 )
 
-// bill writes drafts of what has ended, makes final what is due, and compares final bills to which something was added. Any node may do it at any
+// bill writes drafts of what has ended, makes final what is due, and compares open and final bills to which something was added. Any node may do it at any
 // time: what another does at once is left out.
 func (s *Server) bill(ctx context.Context) error {
 	now := s.opts.Now()
@@ -30,6 +30,7 @@ func (s *Server) bill(ctx context.Context) error {
 	for _, step := range []func() (int, error){
 		func() (int, error) { return s.Store.DraftInvoices(ctx, now, s.Settings.InvoiceGrace, billsAtOnce) },
 		func() (int, error) { return s.Store.FinalizeDue(ctx, now, billsAtOnce, why) },
+		func() (int, error) { return s.Store.TellSpending(ctx, now, billsAtOnce) },
 		func() (int, error) { return s.Store.AdjustInvoices(ctx, now, s.Settings.InvoiceGrace, billsAtOnce) },
 	} {
 		for looked := billsAtOnce; looked == billsAtOnce; {

@@ -302,6 +302,7 @@ func (s *Server) chores(ctx context.Context) {
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
 			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },
 			"write invoices":          func() error { return s.bill(ctx) },
+			"write mails of alerts":   func() error { _, err := s.Manage.WriteMails(ctx); return err },
 			"forget old events":       func() error { return s.Store.TrimEvents(ctx, now.Add(-billing.EventMemory)) },
 			"forget old quotas":       func() error { return s.Store.TrimQuotas(ctx, now.Add(-keepQuotas)) },
 			"forget nodes that ended": func() error { return s.Store.ForgetNodes(ctx, forgetNodes) },

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/billing"
@@ -143,6 +144,9 @@ func (s *Store) draftFor(ctx context.Context, q querier, teamID id.Team, api str
 	for _, stretch := range stretches {
 		if stretch.Held.End.After(now) {
 			due = stretch.Held.End
+			if _, err := watch(ctx, q, teamID, api, stretch); err != nil {
+				return err
+			}
 			break
 		}
 		from = stretch.Held.End
@@ -196,6 +200,17 @@ func usedIn(ctx context.Context, q querier, teamID id.Team, api string, stretch 
 		used[billing.Requests] += count
 		used[billing.Units] += units
 	}
+	of, err := usedOfMeters(ctx, q, teamID, api, stretch)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(used, of)
+	return used, nil
+}
+
+// usedOfMeters is what events say of the API's own meters within a stretch.
+func usedOfMeters(ctx context.Context, q querier, teamID id.Team, api string, stretch billing.Stretch) (billing.Usage, error) {
+	used := billing.Usage{}
 	for _, meter := range stretch.Version.Meters() {
 		var units int64
 		if err := q.QueryRowContext(ctx, `SELECT CAST(COALESCE(SUM(units), 0) AS BIGINT) FROM meter_total WHERE team_id = $1 AND api = $2 AND meter = $3 AND start >= $4 AND start < $5`,

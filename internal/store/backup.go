@@ -29,7 +29,7 @@ const (
 var backedUp = []string{
 	"setting", "keyring", "revocation", "audit_event", "outbox", "leak",
 	"users", "password", "team", "member", "webhook", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
-	"api", "scope", "subscription", "plan_version", "billing_account", "invoice",
+	"api", "scope", "subscription", "plan_version", "spend_alert", "billing_account", "invoice",
 	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt", "meter_event", "meter_total",
 	"change_entry", "change_head",
 }

@@ -419,20 +419,23 @@ func rotationsDue(ctx context.Context, q querier, now time.Time) (due []outbox.M
 // Outbox implements outbox.Store.
 func (s *Store) Outbox(ctx context.Context, limit int) (messages []outbox.Message, err error) {
 	err = s.read("read the outbox", func(q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT id, kind, subject, team_id, body, created_at FROM outbox ORDER BY created_at, id LIMIT $1`, limit)
-		if err != nil {
-			return err
-		}
-		return scanAll(rows, func() error {
-			var m outbox.Message
-			var created int64
-			if err := rows.Scan(&m.ID, &m.Kind, &m.Subject, &m.Team, &m.Body, &created); err != nil {
-				return err
-			}
-			m.CreatedAt = moment(created)
-			messages = append(messages, m)
-			return nil
-		})
+		messages, err = outboxWhere(ctx, q, `ORDER BY created_at, id LIMIT $1`, limit)
+		return err
 	})
 	return messages, err
+}
+
+func outboxWhere(ctx context.Context, q querier, which string, limit int) (messages []outbox.Message, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT id, kind, subject, team_id, body, created_at FROM outbox `+which, limit) // #nosec G202 -- constants
+	if err != nil {
+		return nil, err
+	}
+	return messages, scanAll(rows, func() error {
+		var m outbox.Message
+		var created int64
+		err := rows.Scan(&m.ID, &m.Kind, &m.Subject, &m.Team, &m.Body, &created)
+		m.CreatedAt = moment(created)
+		messages = append(messages, m)
+		return err
+	})
 }

@@ -101,6 +101,9 @@ func (s *Store) addToMeters(ctx context.Context, q querier, events []billing.Met
 		if err := dueAt(ctx, q, rows[i].team, rows[i].api, moment(rows[i].start), moment(rows[i].start)); err != nil {
 			return err
 		}
+		if err := lookAt(ctx, q, rows[i].team, rows[i].api); err != nil {
+			return err
+		}
 	}
 	slices.SortFunc(late, func(x, y usage.Row) int { return cmp.Compare(x.Minute, y.Minute) })
 	return s.markLate(ctx, q, late)

@@ -11,7 +11,11 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/quota"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/team"
+	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
 // askBills asks for a second page of bills, in every way it can be asked for.
@@ -38,12 +42,37 @@ func declarePaid(t *testing.T, st *Store) {
 	t.Helper()
 	event := audit.Command("test").New(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), "test", "thing", "", nil)
 	_, err := st.UpdateCatalog(context.Background(), event, func(s *catalog.State) error {
-		s.APIs["paid"] = lanyard.API{Name: "paid", Takes: "key", Plans: map[string]lanyard.Plan{"pro": {Currency: "USD", Fee: "10", Prices: []lanyard.Price{{Meter: "storage", PerUnit: "1"}}}}}
+		s.APIs["paid"] = lanyard.API{Name: "paid", Takes: "key", Plans: map[string]lanyard.Plan{"pro": {Currency: "USD", Fee: "10", SpendLimit: "20", Prices: []lanyard.Price{{Meter: "storage", PerUnit: "1"}, {Meter: "requests", PerUnit: "5"}}}}}
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// askSpending leases what a team may spend until nothing is left, and has its bill compared and mails be written.
+func askSpending(ctx context.Context, st *Store, payer id.Team, now time.Time) error {
+	event := audit.Command("test").New(now, "test", "thing", "", nil)
+	errs := []error{st.SetSpendAlerts(ctx, payer, "paid", []billing.Micros{1}, event)}
+	for range 3 {
+		_, err := st.LeaseQuota(ctx, quota.Lease{
+			Node: "node_1", Subject: quota.Spend(string(payer), "paid", "requests"), Start: now, End: now.AddDate(0, 1, 0), Limit: quota.Unbounded, Need: 1, Now: now,
+		})
+		errs = append(errs, err)
+	}
+	rows := []usage.Row{{Minute: micros(now), Team: payer, API: "paid", Outcome: string(policy.Valid), Mode: secret.Live, Count: 1, Units: 1}}
+	errs = append(errs, st.step(ctx, "absorb", func(ctx context.Context, q querier) error { return markSpending(ctx, q, rows) }))
+	_, err := st.TellSpending(ctx, now, 50)
+	waiting, unread := st.Unmailed(ctx, 50)
+	_, read := st.SpendAlerts(ctx, payer, "paid")
+	errs = append(errs, err, unread, read)
+	for _, m := range waiting {
+		errs = append(errs, st.Mailed(ctx, m.ID, nil, now))
+	}
+	if len(waiting) == 0 {
+		errs = append(errs, errors.New("nothing is told"))
+	}
+	return errors.Join(errs...)
 }
 
 // takeBillingSteps takes each step from a subscription to an adjustment.
@@ -62,7 +91,7 @@ func takeBillingSteps(t *testing.T, st *Store) {
 		_, err := st.RecordEvents(ctx, []billing.MeterEvent{{Source: "a", ID: name, Team: payer.ID, API: "paid", Meter: "storage", At: now, Units: 1}}, now)
 		return err
 	}
-	errs = append(errs, counted("1"))
+	errs = append(errs, counted("1"), askSpending(ctx, st, payer.ID, now))
 	for range 2 {
 		now = now.AddDate(0, 2, 0)
 		_, err = st.DraftInvoices(ctx, now, time.Hour, 50)

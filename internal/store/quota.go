@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/policy"
@@ -28,19 +29,13 @@ func (s *Store) LeaseQuota(ctx context.Context, l quota.Lease) (got quota.Leased
 			string(l.Node), string(l.Subject), micros(l.Start), micros(l.End), l.Spool).Scan(&ended); err != nil {
 			return err
 		}
-		leased, err := lockPool(ctx, q, l)
+		grant, left, refused, err := s.grant(ctx, q, l)
 		if err != nil {
 			return err
 		}
-		left := max(l.Limit-leased, 0)
-		// The emptier the pool, the smaller the blocks, so that no node sits on what another needs.
-		grant := min(left, max(l.Need, min(l.Want, left/8)))
-		if grant < l.Need {
+		if refused {
 			_, err := q.ExecContext(ctx, `UPDATE quota SET wanted_at = `+s.engine.clock()+` WHERE subject = $1 AND start_at = $2`, string(l.Subject), micros(l.Start))
 			got.Left = left
-			return err
-		}
-		if _, err := q.ExecContext(ctx, `UPDATE quota SET leased = leased + $3 WHERE subject = $1 AND start_at = $2`, string(l.Subject), micros(l.Start), grant); err != nil {
 			return err
 		}
 		got = quota.Leased{Granted: grant, Left: left - grant, Anew: ended}
@@ -51,28 +46,74 @@ func (s *Store) LeaseQuota(ctx context.Context, l quota.Lease) (got quota.Leased
 	return got, err
 }
 
-// lockPool returns what is leased of a pool and keeps other steps from it. The first to ask makes it, of what was counted before.
-func lockPool(ctx context.Context, q querier, l quota.Lease) (leased int64, err error) {
+// grant takes a block out of the pool, if what is left covers what is needed, and tells of marks that are reached by it.
+func (s *Store) grant(ctx context.Context, q querier, l quota.Lease) (grant, left int64, refused bool, err error) {
+	var leased int64
+	var told, tells string
+	var spends spending
+	want := l.Want
+	meter, money := l.Subject.Spends()
+	if money {
+		if spends, told, err = lockSpending(ctx, q, l, billing.Meter(meter)); err != nil {
+			return 0, 0, false, err
+		}
+		leased, left = spends.used[billing.Meter(meter)], spends.left
+		want = min(want, max(1, (leased+left)/100))
+	} else {
+		if leased, told, err = lockPool(ctx, q, l); err != nil {
+			return 0, 0, false, err
+		}
+		left = max(l.Limit-leased, 0)
+	}
+	// The emptier the pool, the smaller the blocks, so that no node sits on what another needs.
+	grant = min(left, max(l.Need, min(want, left/8)))
+	if refused = grant < l.Need; refused {
+		grant = 0
+	}
+	switch {
+	case !money:
+		tells, err = warn(ctx, q, l, leased+grant, refused, told)
+	case refused:
+		tells, err = spends.warnSpent(ctx, q, told, l.Now)
+	default:
+		tells = told
+	}
+	if err != nil || grant == 0 && tells == told {
+		return grant, left, refused, err
+	}
+	_, err = q.ExecContext(ctx, `UPDATE quota SET leased = leased + $3, told = $4 WHERE subject = $1 AND start_at = $2`, string(l.Subject), micros(l.Start), grant, tells)
+	return grant, left, refused, err
+}
+
+// lockPool returns what is leased of a pool, and up to which mark was told of it, and keeps other steps from it. The first to ask makes it, of
+// what was counted before.
+func lockPool(ctx context.Context, q querier, l quota.Lease) (leased int64, told string, err error) {
 	lock := func() error {
-		return q.QueryRowContext(ctx, `UPDATE quota SET end_at = CASE WHEN $3 > end_at THEN $3 ELSE end_at END WHERE subject = $1 AND start_at = $2 RETURNING leased`,
-			string(l.Subject), micros(l.Start), micros(l.End)).Scan(&leased)
+		return q.QueryRowContext(ctx, `UPDATE quota SET end_at = CASE WHEN $3 > end_at THEN $3 ELSE end_at END WHERE subject = $1 AND start_at = $2 RETURNING leased, told`,
+			string(l.Subject), micros(l.Start), micros(l.End)).Scan(&leased, &told)
 	}
 	if err = lock(); !errors.Is(err, sql.ErrNoRows) {
-		return leased, err
+		return leased, told, err
 	}
 	before, err := countedFor(ctx, q, l)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if _, err = q.ExecContext(ctx, `INSERT INTO quota (subject, start_at, end_at, before, leased, wanted_at) VALUES ($1, $2, $3, $4, $4, 0) ON CONFLICT (subject, start_at) DO NOTHING`,
 		string(l.Subject), micros(l.Start), micros(l.End), before); err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	return leased, lock()
+	return leased, told, lock()
 }
 
 // countedFor is how many units of a quota were counted so far.
 func countedFor(ctx context.Context, q querier, l quota.Lease) (units int64, err error) {
+	if meter, money := l.Subject.Spends(); money {
+		team, rest, _ := strings.Cut(string(l.Subject), "/")
+		api, _, _ := strings.Cut(rest, "/")
+		used, err := usedIn(ctx, q, id.Team(team), api, billing.Stretch{Held: billing.Period{Start: l.Start, End: l.End}})
+		return used[billing.Meter(meter)], err
+	}
 	table, w := "usage_total", &where{}
 	w.and(`grain = ?`, string(usage.Minute))
 	if owner, rest, onAPI := strings.Cut(string(l.Subject), "/"); onAPI {
@@ -222,26 +263,29 @@ func (s *Store) countLeases(ctx context.Context, q querier, node id.Node, rows [
 		return err
 	}
 	var leases []*leaseSpan
+	money := false // some bound what a team spends
 	of := map[string][]*leaseSpan{}
 	if err := scanAll(open, func() error {
 		l := &leaseSpan{}
 		err := open.Scan(&l.subject, &l.start, &l.end, &l.spool)
 		leases, of[l.subject] = append(leases, l), append(of[l.subject], l)
+		_, spends := quota.Subject(l.subject).Spends()
+		money = money || spends
 		return err
 	}); err != nil || len(leases) == 0 {
 		return err
 	}
 	for i := range rows {
 		r := &rows[i]
-		if r.Outcome != string(policy.Valid) || r.Units == 0 {
+		if r.Outcome != string(policy.Valid) {
 			continue
 		}
-		for _, subject := range [2]quota.Subject{quota.Subject(r.Key), quota.OnAPI(cmp.Or(string(r.Team), string(r.User)), r.API, string(r.Mode))} {
-			for _, l := range of[string(subject)] {
-				if l.start <= r.Minute && r.Minute < l.end {
-					l.units += r.Units
-				}
-			}
+		onAPI := quota.OnAPI(cmp.Or(string(r.Team), string(r.User)), r.API, string(r.Mode))
+		countOn(of[string(r.Key)], r.Minute, r.Units)
+		countOn(of[string(onAPI)], r.Minute, r.Units)
+		if money && string(r.Mode) == liveMode {
+			countOn(of[string(quota.Spend(string(r.Team), r.API, string(billing.Requests)))], r.Minute, r.Count)
+			countOn(of[string(quota.Spend(string(r.Team), r.API, string(billing.Units)))], r.Minute, r.Units)
 		}
 	}
 	for _, l := range leases {
@@ -250,6 +294,15 @@ func (s *Store) countLeases(ctx context.Context, q querier, node id.Node, rows [
 		}
 	}
 	return nil
+}
+
+// countOn counts units of a minute on the leases that it lies in.
+func countOn(leases []*leaseSpan, minute, units int64) {
+	for _, l := range leases {
+		if l.start <= minute && minute < l.end {
+			l.units += units
+		}
+	}
 }
 
 // count adds the units. Uses from before the node leased, which its blocks did not pay for, are taken from the pool now; so are those of

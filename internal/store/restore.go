@@ -33,7 +33,7 @@ const restoreRows = 500
 //     not know comes back disabled;
 //   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
-//   - the audit log, the backup's lines and the database's, and bills;
+//   - the audit log, the backup's lines and the database's, bills, and what was told once;
 //   - keys of our own made since, so that what a running server has sealed meanwhile still opens.
 //
 // The log of changes goes on above both with one entry, restored, and nothing before it: every node drops its caches, and
@@ -72,7 +72,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
-	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "plan_version", "billing_account", "invoice", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
+	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "plan_version", "spend_alert", "billing_account", "invoice", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
 	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
@@ -153,7 +153,7 @@ func (r *restore) clear(ctx context.Context) error {
 	}
 	r.report.UsageKept = r.keepUsage
 	for _, table := range slices.Backward(slices.Concat(backedUp, perishable, derived)) {
-		if table == "audit_event" || table == "change_head" || table == "invoice" {
+		if table == "audit_event" || table == "change_head" || table == "invoice" || table == "outbox" {
 			continue
 		}
 		if _, err := r.q.ExecContext(ctx, `DELETE FROM `+table+r.except(table)); err != nil { // #nosec G202 -- a constant
@@ -225,7 +225,7 @@ func (r *restore) insert(ctx context.Context, table string, columns []string, ro
 		return nil
 	case "audit_event":
 		tail = `ON CONFLICT (id) DO NOTHING`
-	case "invoice":
+	case "invoice", "outbox":
 		tail = `ON CONFLICT DO NOTHING`
 	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt":
 		if r.keepUsage {
@@ -330,6 +330,10 @@ func (r *restore) derive(ctx context.Context) error {
 		return err
 	}
 	if err := r.versionPlans(ctx, r.q, slices.Sorted(maps.Keys(state.APIs)), state.APIs, r.at); err != nil {
+		return err
+	}
+	// Whose spending is watched follows from plans and alerts.
+	if _, err := r.q.ExecContext(ctx, `UPDATE billing_account SET due_at = $1`, atOnce); err != nil {
 		return err
 	}
 	if r.keepUsage {

@@ -117,6 +117,49 @@ type planEntry struct {
 	owner   string // the team or the user
 	quota   billing.Quota
 	since   time.Time // when the team chose it
+	bound   *bound    // of what it may spend; nil: none
+}
+
+// choice is which plan a team has for an API, and what its bills are bounded by until a time.
+type choice struct {
+	billing.Subscription
+	bounds []bound
+	until  time.Time
+}
+
+// bound is a stretch of a plan with a spend limit, and the meters of calls that cost something in it.
+type bound struct {
+	billing.Period
+	meters []billing.Meter
+}
+
+// foreseen is how far ahead a choice knows of bounds.
+const foreseen = 72 * time.Hour
+
+func newChoice(h billing.History, now time.Time) *choice {
+	c := &choice{Subscription: h.Subscription, until: now.Add(foreseen)}
+	for _, stretch := range h.Stretches(now, c.until) {
+		charges := stretch.Version.Charges
+		b := bound{Period: stretch.Held}
+		for _, p := range charges.Prices {
+			if p.Meter == billing.Requests || p.Meter == billing.Units {
+				b.meters = append(b.meters, p.Meter)
+			}
+		}
+		if charges.SpendLimit > 0 && len(b.meters) > 0 {
+			c.bounds = append(c.bounds, b)
+		}
+	}
+	return c
+}
+
+func (c *choice) boundAt(t time.Time) *bound {
+	for i := range c.bounds {
+		if c.bounds[i].Contains(t) {
+			return &c.bounds[i]
+		}
+	}
+	return nil
 }
 
 func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (planEntry, error) {
@@ -128,21 +171,27 @@ func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (
 		owner = string(h.user)
 	}
 	entity := owner + "/" + api.Policy.Name
-	var chosen billing.Subscription
+	now := v.Now()
+	chosen := &choice{}
 	if h.personal == nil { // only teams subscribe
 		var ok bool
-		if chosen, ok = v.plans.peek(entity); !ok {
+		chosen, ok = v.plans.peek(entity)
+		if ok && !now.Before(chosen.until) {
+			v.plans.drop(entity)
+			ok = false
+		}
+		if !ok {
 			var err error
-			if chosen, err = v.plans.get(ctx, entity, func(ctx context.Context) (billing.Subscription, error) {
-				return v.Store.Subscription(ctx, h.team, api.Policy.Name)
+			if chosen, err = v.plans.get(ctx, entity, func(ctx context.Context) (*choice, error) {
+				h, err := v.Store.History(ctx, h.team, api.Policy.Name)
+				return newChoice(h, now), err
 			}); err != nil {
 				return planEntry{}, err
 			}
 		}
 	}
-	now := v.Now()
 	name := cmp.Or(chosen.PlanAt(now), api.Policy.DefaultPlan)
-	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Anchor(now)}, nil
+	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Anchor(now), bound: chosen.boundAt(now)}, nil
 }
 
 // network is the neighbourhood of an address that "last used" shows: /24 for IPv4, /48 for IPv6.

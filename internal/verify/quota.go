@@ -7,6 +7,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/quota"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
 // Quotas keep how much is used in a period. quota.Keeper is the one.
@@ -21,8 +22,9 @@ type Quotas interface {
 
 // How denials call a quota.
 const (
-	planQuota = "quota"
-	keyQuota  = "key-quota"
+	planQuota  = "quota"
+	keyQuota   = "key-quota"
+	spendLimit = "spend-limit"
 )
 
 // wantKeys notes that the call has to fit into the quotas of the keys that make it.
@@ -51,12 +53,24 @@ func (d *Decision) wantPlan(plan planEntry, api string) {
 	})
 }
 
+// wantSpend notes that the open bill has to stay within the plan's spend limit. What is tried out in test mode costs nothing.
+func (d *Decision) wantSpend(plan planEntry, api string) {
+	if plan.bound == nil || d.unmetered || d.Mode != secret.Live {
+		return
+	}
+	for _, meter := range plan.bound.meters {
+		d.want(spendLimit, quota.Ask{
+			Subject: quota.Spend(plan.owner, api, string(meter)), Start: plan.bound.Start, End: plan.bound.End, Limit: quota.Unbounded, PerCall: meter == billing.Requests,
+		})
+	}
+}
+
 // reserve takes the cost from the quotas, or refuses.
 func (v *Verifier) reserve(ctx context.Context, d *Decision, cost int64) error {
 	if len(d.asks) == 0 {
 		return nil
 	}
-	denied, err := v.Quotas.Take(ctx, d.At, d.askingFor(cost))
+	denied, err := v.Quotas.Take(ctx, d.At, d.askingFor(cost, 1))
 	if err != nil {
 		return err
 	}
@@ -65,11 +79,11 @@ func (v *Verifier) reserve(ctx context.Context, d *Decision, cost int64) error {
 }
 
 // foresee says what reserve would, and takes nothing.
-func (v *Verifier) foresee(ctx context.Context, d *Decision, cost int64) error {
+func (v *Verifier) foresee(ctx context.Context, d *Decision, cost, calls int64) error {
 	if len(d.asks) == 0 {
 		return nil
 	}
-	denied, err := v.Quotas.Check(ctx, d.At, d.askingFor(cost))
+	denied, err := v.Quotas.Check(ctx, d.At, d.askingFor(cost, calls))
 	if err != nil {
 		return err
 	}
@@ -77,23 +91,29 @@ func (v *Verifier) foresee(ctx context.Context, d *Decision, cost int64) error {
 	return nil
 }
 
-func (d *Decision) askingFor(cost int64) []quota.Ask {
+func (d *Decision) askingFor(cost, calls int64) []quota.Ask {
 	for i := range d.asks {
 		d.asks[i].Cost = cost
+		if d.asks[i].PerCall {
+			d.asks[i].Cost = calls
+		}
 	}
 	return d.asks
 }
 
-// used notes how the quotas stand. The answer shows the one that refused, else the one with the least left.
+// used notes how the quotas stand. The answer shows the one that refused, else the one with the least left; a spend limit has no units to show.
 func (d *Decision) used(denied int) {
-	d.Quota = d.asks[0].Status()
+	d.Quota = quota.Status{}
 	for i := range d.asks {
-		if s := d.asks[i].Status(); i == denied || denied < 0 && s.Remaining < d.Quota.Remaining {
+		if d.quotaNames[i] == spendLimit {
+			continue
+		}
+		if s := d.asks[i].Status(); i == denied || denied < 0 && (d.Quota.Limit == 0 || s.Remaining < d.Quota.Remaining) {
 			d.Quota = s
 		}
 	}
 	if denied >= 0 {
 		d.refuse(policy.QuotaExceeded, d.quotaNames[denied])
-		d.RetryAfter = d.Quota.ResetsAt.Sub(d.At)
+		d.RetryAfter = d.asks[denied].Status().ResetsAt.Sub(d.At)
 	}
 }

@@ -22,6 +22,7 @@ func (w *world) quotaAPI() {
 	w.tb.Helper()
 	normal, err := catalog.Normalise("counted", lanyard.API{Takes: "key", Plans: map[string]lanyard.Plan{
 		"free": {Default: true, Quota: "5/day", Limits: []string{"100/minute"}}, "more": {Quota: "8/day"}, "cycles": {Quota: "5/cycle"}, "endless": {},
+		"capped": {Currency: "USD", SpendLimit: "3", Quota: "8/day", Prices: []lanyard.Price{{Meter: "requests", PerUnit: "1"}}},
 	}})
 	if err != nil {
 		w.tb.Fatal(err)
@@ -104,6 +105,43 @@ func TestKeyQuota(t *testing.T) {
 	w.clock.Advance(31 * 24 * time.Hour)
 	if d := ask(k, 1); d.Code != policy.Valid || d.Quota.Limit != 3 || d.Quota.Remaining != 2 {
 		t.Errorf("the next month: %s with %+v", d.Code, d.Quota)
+	}
+}
+
+// A call that would make the bill cost more than the spend limit is refused, whatever its operation costs; trying out in test mode costs nothing.
+func TestSpendLimit(t *testing.T) {
+	w := newWorld(t)
+	w.quotaAPI()
+	w.subscribe("capped")
+	live, test := w.key(keySpec{}), w.key(keySpec{mode: secret.Test})
+	ask := func(m made, cost int64, dry bool) verify.Decision {
+		return w.ask(verify.Request{API: "counted", Credential: m.credential, Cost: cost, DryRun: dry})
+	}
+	for i, cost := range []int64{2, 0, 2} {
+		if d := ask(live, cost, false); d.Code != policy.Valid || d.Quota.Limit != 8 {
+			t.Errorf("call %d of three: %s by %q with %+v, want the quota of the plan to be shown", i, d.Code, d.DeniedBy, d.Quota)
+		}
+	}
+	for _, dry := range []bool{true, false} {
+		d := ask(live, 1, dry)
+		if month := billing.PeriodAt(billing.Month, time.Time{}, d.At).End; d.Code != policy.QuotaExceeded || d.DeniedBy != "spend-limit" || d.RetryAfter != month.Sub(d.At) || d.Quota.Limit != 0 {
+			t.Errorf("a fourth (dry run: %t): %s by %q until %v with %+v", dry, d.Code, d.DeniedBy, d.RetryAfter, d.Quota)
+		}
+	}
+	if d := ask(live, 5, false); d.DeniedBy != "quota" {
+		t.Errorf("five units, of which four are left, denied by %q, want quota", d.DeniedBy)
+	}
+	if d := ask(test, 1, false); d.Code != policy.Valid {
+		t.Errorf("in test mode: %s by %q", d.Code, d.DeniedBy)
+	}
+	w.subscribe("endless")
+	if d := ask(live, 1, false); d.Code != policy.Valid {
+		t.Errorf("with another plan: %s by %q", d.Code, d.DeniedBy)
+	}
+	w.subscribe("capped")
+	w.clock.Advance(31 * 24 * time.Hour)
+	if d := ask(live, 1, false); d.Code != policy.Valid {
+		t.Errorf("in the next period: %s by %q", d.Code, d.DeniedBy)
 	}
 }
 

@@ -30,7 +30,7 @@ type Store interface {
 	Owners
 	API(ctx context.Context, name string) (lanyard.API, error)
 	Catalog(ctx context.Context) (catalog.State, error)
-	Subscription(ctx context.Context, team id.Team, api string) (billing.Subscription, error)
+	History(ctx context.Context, team id.Team, api string) (billing.History, error)
 	AddAttempts(ctx context.Context, attempts []usage.Attempt) error
 }
 
@@ -94,7 +94,7 @@ type Verifier struct {
 	teams     *cache[teamEntry]
 	users     *cache[user.Standing]
 	grants    *cache[*grant.Grant]
-	plans     *cache[billing.Subscription]
+	plans     *cache[*choice]
 	apis      *cache[*catalog.Compiled]
 	catalog   *cache[*CatalogView]
 	aliases   *cache[string] // SHA-256 of a foreign credential → characters of its key's id
@@ -129,7 +129,7 @@ func New(c Config) *Verifier {
 	v.teams = newCache[teamEntry](half, c.Timeout, c.Now, applied)
 	v.users = newCache[user.Standing](half, c.Timeout, c.Now, applied)
 	v.grants = newCache[*grant.Grant](half, c.Timeout, c.Now, applied)
-	v.plans = newCache[billing.Subscription](half, c.Timeout, c.Now, applied)
+	v.plans = newCache[*choice](half, c.Timeout, c.Now, applied)
 	v.apis = newCache[*catalog.Compiled](10_000, c.Timeout, c.Now, applied)
 	v.catalog = newCache[*CatalogView](1, c.Timeout, c.Now, applied)
 	v.aliases = newCache[string](c.CacheSize, c.Timeout, c.Now, applied)

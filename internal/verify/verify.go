@@ -223,6 +223,7 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 		v.limits(d, first, beside, plan, api)
 		d.wantKeys(first, beside)
 		d.wantPlan(plan, api.Policy.Name)
+		d.wantSpend(plan, api.Policy.Name)
 	}
 	return nil
 }
@@ -264,7 +265,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		}
 	}
 	if req.DryRun {
-		if err := v.foresee(ctx, d, cost); err != nil {
+		if err := v.foresee(ctx, d, cost, 1); err != nil {
 			return err
 		}
 		if d.Code == policy.Valid {
@@ -281,7 +282,7 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 	if paid {
 		// Paid within the last ten minutes: only report, with nothing left to refuse for the limits' sake.
 		v.check(ctx, d, 0)
-		if err := v.foresee(ctx, d, 0); err != nil {
+		if err := v.foresee(ctx, d, 0, 0); err != nil {
 			return err
 		}
 		d.Code, d.DeniedBy = policy.Valid, ""

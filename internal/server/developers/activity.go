@@ -46,6 +46,7 @@ func deeds() []deed {
 		{"webhook.disable", "disabled the webhook"},
 		{"webhook.delete", "deleted the webhook"},
 		{"subscription.set", "chose a plan of"},
+		{"subscription.alerts", "chose when to be told of the bill of"},
 		{"invoice.finalize", "made final the invoice"},
 		{"grant.allow", "gave a badge to the app"},
 		{"grant.revoke", "took a badge back"},

@@ -25,6 +25,17 @@ type subscribeInput struct {
 	Body lanyard.SubscriptionInput
 }
 
+type alertsQuery struct {
+	ID  string `path:"id" doc:"team_…"`
+	API string `path:"api" doc:"The API's name"`
+}
+
+type alertsInput struct {
+	ID   string `path:"id" doc:"team_…"`
+	API  string `path:"api" doc:"The API's name"`
+	Body lanyard.SpendAlerts
+}
+
 type unsubscribe struct {
 	ID   string `path:"id" doc:"team_…"`
 	API  string `path:"api" doc:"The API's name"`
@@ -52,6 +63,19 @@ func (a *api) addBilling() {
 			return lanyard.Subscription{}, err
 		}
 		return s.Subscription(ctx, actor, in.ID, in.API)
+	})
+	add(a, route{
+		id: "get-spend-alerts", method: http.MethodGet, path: "/v1/teams/{id}/subscriptions/{api}/alerts", tag: "billing", scopes: []string{billingRead},
+		summary: "Show the amounts at which a team is told of its open bill",
+	}, func(ctx context.Context, actor audit.Actor, in *alertsQuery) (lanyard.SpendAlerts, error) {
+		return s.SpendAlerts(ctx, actor, in.ID, in.API)
+	})
+	add(a, route{
+		id: "set-spend-alerts", method: http.MethodPut, path: "/v1/teams/{id}/subscriptions/{api}/alerts", tag: "billing", scopes: []string{billingWrite},
+		summary:     "Choose the amounts at which a team is told of its open bill",
+		description: "The owners get a mail and the team's webhooks `spend.reached`, once in a period for each amount. An empty list ends that. 80 and 100 % of a plan's spend limit are told without it.",
+	}, func(ctx context.Context, actor audit.Actor, in *alertsInput) (lanyard.SpendAlerts, error) {
+		return s.SetSpendAlerts(ctx, actor, in.ID, in.API, in.Body)
 	})
 	add(a, route{
 		id: "unsubscribe", method: http.MethodDelete, path: "/v1/teams/{id}/subscriptions/{api}", tag: "billing", scopes: []string{billingWrite},

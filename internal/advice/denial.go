@@ -68,6 +68,13 @@ func Sentence(code policy.Code, c Case) string {
 		if c.DeniedBy != "" {
 			return "Too many requests in a short time: the limit " + c.DeniedBy + " is used up for now."
 		}
+	case policy.QuotaExceeded:
+		switch c.DeniedBy {
+		case "key-quota":
+			return "The quota of this key is used up until its next period."
+		case "spend-limit":
+			return "The spend limit of the team's plan is reached: this call would make the bill cost more."
+		}
 	default: // constant
 	}
 	if text, ok := pages[string(code)]; ok {

@@ -125,6 +125,9 @@ func TestSentence(t *testing.T) {
 		{"operations", policy.InsufficientScope, Case{DeniedBy: "key.operations"}, "This is not among the operations your API key is limited to."},
 		{"scopes unknown", policy.InsufficientScope, Case{}, "The credential is good, but lacks a scope that this needs."},
 		{"limit", policy.RateLimited, Case{DeniedBy: "60/minute"}, "Too many requests in a short time: the limit 60/minute is used up for now."},
+		{"quota", policy.QuotaExceeded, Case{DeniedBy: "quota"}, "The quota of this period is used up."},
+		{"quota of a key", policy.QuotaExceeded, Case{DeniedBy: "key-quota"}, "The quota of this key is used up until its next period."},
+		{"spend limit", policy.QuotaExceeded, Case{DeniedBy: "spend-limit"}, "The spend limit of the team's plan is reached: this call would make the bill cost more."},
 		{"limit unknown", policy.RateLimited, Case{}, "Too many requests in a short time."},
 	} {
 		if got := Sentence(test.code, test.c); got != test.want {

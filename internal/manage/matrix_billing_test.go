@@ -38,6 +38,12 @@ func billingRows() map[string]row {
 		"ReconcileBilling": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.ReconcileBilling(ctx, as, begin, begin.Add(time.Hour)))
 		}},
+		"SpendAlerts": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.SpendAlerts(ctx, as, of.team, "mail"))
+		}},
+		"SetSpendAlerts": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.SetSpendAlerts(ctx, as, of.team, "mail", lanyard.SpendAlerts{Amounts: []string{"5"}}))
+		}},
 		"Subscribe": {want: ofBilling, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Subscribe(ctx, as, of.team, "mail", lanyard.SubscriptionInput{Plan: "pro"}))
 		}},

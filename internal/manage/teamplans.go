@@ -25,6 +25,7 @@ type TeamPlan struct {
 	Next   *lanyard.PlanChange     // that was decided and is still to come
 	Ends   time.Time               // the period under way; zero: the team has no plan
 	Quota  *QuotaLeft              // nil: there is none
+	Alerts []string                // amounts at which the team is told of the open bill; as Open
 	Open   *lanyard.Invoice        // of the period under way; nil: nothing is to be paid, or it is not for the asker to see
 }
 
@@ -101,9 +102,15 @@ func (s *Service) teamPlan(ctx context.Context, teamID id.Team, api string, a la
 	if stretch, found := h.At(now); found {
 		out.Ends = stretch.Whole.End
 	}
-	if pays {
-		out.Open, err = s.preview(ctx, teamID, api, now, now)
+	if !pays {
+		return out, nil
 	}
+	amounts, err := s.BillingStore.SpendAlerts(ctx, teamID, api)
+	if err != nil {
+		return out, err
+	}
+	out.Alerts = wireAlerts(amounts).Amounts
+	out.Open, err = s.preview(ctx, teamID, api, now, now)
 	return out, err
 }
 

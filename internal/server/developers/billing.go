@@ -36,7 +36,10 @@ type planPanel struct {
 	Period     string // that the open bill is of; "": nothing is to be paid
 	Bill       page.Table
 	Forecast   string
+	Limit      string       // what the open bill may come to, in words; "": whatever is used
+	Alerts     []page.Field // at which amounts the owners are told of it; none: nothing is to be paid
 	To         string
+	AlertsTo   string
 	Fields     []page.Field
 }
 
@@ -45,6 +48,7 @@ func billingDone(what string) *page.Alert {
 		"now":        {"The plan is changed.", "Its limits hold from the next call on."},
 		"period_end": {"The plan changes when the period ends.", "Until then you can take that back."},
 		"kept":       {"The plan stays as it is.", "No change is to come."},
+		"alerts":     {"Saved.", "The owners are told by mail, once in a period for each amount."},
 	}
 	text, known := texts[what]
 	if !known {
@@ -55,6 +59,13 @@ func billingDone(what string) *page.Alert {
 
 // showBilling is GET /developers/{team}/billing.
 func (p *rooms) showBilling(w http.ResponseWriter, r *http.Request, d *desk) error {
+	return p.billing(w, r, d, http.StatusOK, refusedAlerts{})
+}
+
+// refusedAlerts are amounts as they were typed, of the API that they are for, and why they cannot be.
+type refusedAlerts struct{ api, typed, problem string }
+
+func (p *rooms) billing(w http.ResponseWriter, r *http.Request, d *desk, status int, refused refusedAlerts) error {
 	view := billingPage{
 		Room: p.room(r, d, "billing", "Billing"),
 		None: page.Empty{Title: "No plans", Text: "No API here has plans to choose from. Calls are counted all the same.", Link: page.Link{Text: "Usage", URL: d.path("usage")}},
@@ -65,7 +76,11 @@ func (p *rooms) showBilling(w http.ResponseWriter, r *http.Request, d *desk) err
 		return err
 	}
 	for i := range plans {
-		view.Plans = append(view.Plans, planPanelOf(d, &plans[i]))
+		made := planPanelOf(d, &plans[i])
+		if refused.api == made.API && len(made.Alerts) > 0 {
+			made.Alerts[0].Value, made.Alerts[0].Error = refused.typed, refused.problem
+		}
+		view.Plans = append(view.Plans, made)
 	}
 	cursor := r.URL.Query().Get("cursor")
 	found, err := p.Manage.Invoices(r.Context(), d.Actor, manage.InvoicesFilter{Team: d.Team.ID}, manage.List{Limit: perPage, Cursor: cursor})
@@ -79,11 +94,11 @@ func (p *rooms) showBilling(w http.ResponseWriter, r *http.Request, d *desk) err
 	if found.NextCursor != "" {
 		view.Pager.Next = d.path("billing") + "?" + url.Values{"cursor": {found.NextCursor}}.Encode()
 	}
-	return p.set.Render(w, r, http.StatusOK, "billing", view)
+	return p.set.Render(w, r, status, "billing", view)
 }
 
 func planPanelOf(d *desk, plan *manage.TeamPlan) planPanel {
-	made := planPanel{API: plan.API, Title: plan.Title, Plan: plan.Plan, Says: planSays(plan), To: d.path("plan")}
+	made := planPanel{API: plan.API, Title: plan.Title, Plan: plan.Plan, Says: planSays(plan), To: d.path("plan"), AlertsTo: d.path("alerts")}
 	if next := plan.Next; next != nil {
 		to := "the default plan"
 		if next.Plan != "" {
@@ -100,6 +115,13 @@ func planPanelOf(d *desk, plan *manage.TeamPlan) planPanel {
 		if bill.Forecast != nil {
 			made.Forecast = "If use goes on as it did, it comes to " + bill.Forecast.Total + " " + bill.Currency + "."
 		}
+		if bill.SpendLimit != "" {
+			made.Limit = "The plan’s spend limit is " + bill.SpendLimit + " " + bill.Currency + ": calls that would cost more are refused, and the owners are told at 80 % and when it is reached."
+		}
+		made.Alerts = []page.Field{{
+			ID: "amounts-" + plan.API, Label: "Tell the owners when the bill passes", Value: strings.Join(plan.Alerts, ", "), Max: 300, Optional: true, Complete: "off",
+			Hint: "Amounts in " + bill.Currency + ", like 50, 100. Each is told once in a period, by mail and to webhooks.",
+		}}
 	}
 	choice := page.Field{ID: "plan-" + plan.API, Label: "Plan", Type: "select"}
 	for _, name := range slices.Sorted(maps.Keys(plan.Plans)) {
@@ -229,6 +251,21 @@ func (p *rooms) changePlan(w http.ResponseWriter, r *http.Request, d *desk) erro
 		return err
 	}
 	return page.Redirect(w, r, d.path("billing")+"?done="+url.QueryEscape(done))
+}
+
+// setAlerts is POST /developers/{team}/alerts: api, amounts-<api>, button alerts-<api>.
+func (p *rooms) setAlerts(w http.ResponseWriter, r *http.Request, d *desk) error {
+	api := r.PostForm.Get("api")
+	typed := r.PostForm.Get("amounts-" + api)
+	_, err := p.Manage.SetSpendAlerts(r.Context(), d.Actor, d.Team.ID, api, lanyard.SpendAlerts{Amounts: lines(typed)})
+	if err != nil {
+		errs, err := page.Beside(err, map[string]string{"amounts": "amounts"})
+		if err != nil {
+			return err
+		}
+		return p.billing(w, r, d, http.StatusBadRequest, refusedAlerts{api, typed, errs["amounts"]})
+	}
+	return page.Redirect(w, r, d.path("billing")+"?done=alerts")
 }
 
 // invoicePage is GET /developers/{team}/billing/{invoice}: an invoice to read and to print.

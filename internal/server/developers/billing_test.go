@@ -21,7 +21,7 @@ func TestBilling(t *testing.T) {
 		Title: "Maps", Takes: "key", Meters: map[string]lanyard.Meter{"tiles": {Text: "tiles", Event: "com.acme.tiles"}},
 		Plans: map[string]lanyard.Plan{
 			"free": {Default: true, Quota: "1000/month", Limits: []string{"60/minute"}},
-			"pro":  {Currency: "USD", Fee: "10", Prices: []lanyard.Price{{Meter: "tiles", PerUnit: "0.5"}}},
+			"pro":  {Currency: "USD", Fee: "10", SpendLimit: "50", Prices: []lanyard.Price{{Meter: "tiles", PerUnit: "0.5"}}},
 		},
 	}}}
 	if _, err := d.node.Manage.ApplyCatalog(t.Context(), operator, declared, false); err != nil {
@@ -44,6 +44,19 @@ func TestBilling(t *testing.T) {
 	now := d.sound(d.browser.Press(kept, "change-maps", map[string]string{"plan-maps": "pro"}))
 	if !strings.Contains(now.Text(), "Open bill, ") || !strings.Contains(now.Text(), "Total") || !strings.Contains(now.Text(), "Fee") {
 		t.Errorf("another plan at once leads to %s %.600s", now.URL, now.Text())
+	}
+	if !strings.Contains(now.Text(), "spend limit is 50.00 USD") {
+		t.Errorf("the spend limit is not told of: %.900s", now.Text())
+	}
+	for _, no := range []string{"much", "5, 0", "-1"} {
+		p := d.sound(d.browser.Press(now, "alerts-maps", map[string]string{"amounts-maps": no}))
+		if p.Status != http.StatusBadRequest || !strings.Contains(p.Body, `id="amounts-maps-error"`) || !strings.Contains(p.Body, `value="`+no+`"`) {
+			t.Errorf("amounts of %q = %d %.600s", no, p.Status, p.Text())
+		}
+	}
+	told := d.sound(d.browser.Press(now, "alerts-maps", map[string]string{"amounts-maps": "20, 12.5"}))
+	if !strings.Contains(told.Text(), "Saved.") || !strings.Contains(told.Body, `value="12.5, 20"`) {
+		t.Errorf("amounts to be told of lead to %s %.600s", told.URL, told.Text())
 	}
 
 	at := time.Now()

@@ -67,6 +67,7 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 
 		"GET /developers/{team}/billing":           p.showBilling,
 		"POST /developers/{team}/plan":             p.changePlan,
+		"POST /developers/{team}/alerts":           p.setAlerts,
 		"GET /developers/{team}/billing/{invoice}": p.showInvoice,
 
 		"GET /developers/{team}/members":                          p.showMembers,

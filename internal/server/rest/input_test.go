@@ -97,6 +97,11 @@ func TestBadInput(t *testing.T) {
 		{"scope claimed twice", "PUT /v1/catalog", `{"apis":{"copy":{"scopes":{"forecast.read":{"text":"read it again"}}}}}`, "apis.weather.scopes.forecast.read"},
 		{"bad role", "PUT /v1/teams/" + w.a.team + "/members/" + w.b.user, `{"role":"king"}`, "role"},
 		{"no plan", "PUT /v1/teams/" + w.a.team + "/subscriptions/weather", `{"plan":""}`, "plan"},
+		{"no amount", "PUT /v1/teams/" + w.a.team + "/subscriptions/weather/alerts", `{"amounts":["5","0"]}`, "amounts[1]"},
+		{"amount of words", "PUT /v1/teams/" + w.a.team + "/subscriptions/weather/alerts", `{"amounts":["five"]}`, "amounts[0]"},
+		{"many amounts", "PUT /v1/teams/" + w.a.team + "/subscriptions/weather/alerts", `{"amounts":["1","2","3","4","5","6","7","8","9","10","11"]}`, "amounts"},
+		{"negative quota", "POST /v1/apps/" + w.a.app + "/keys", `{"name":"k","quota":{"units":-1}}`, "quota.units"},
+		{"quota of cycles", "POST /v1/apps/" + w.a.app + "/keys", `{"name":"k","quota":{"units":1,"period":"cycle"}}`, "quota.period"},
 		{"bad address", "POST /v1/users", `{"email":"nobody"}`, "email"},
 		{"no keys to import", "POST /v1/keys/import", `{"app_id":"` + w.a.app + `","keys":[]}`, "keys"},
 	} {

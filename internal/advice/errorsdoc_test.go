@@ -21,8 +21,8 @@ import (
 
 var update = flag.Bool("update", false, "write docs/errors.md")
 
-// unanswered are codes that this version has a text for and no way to answer: they are about stronger logins and quotas.
-var unanswered = []policy.Code{policy.InsufficientUserAuthn, policy.QuotaExceeded}
+// unanswered are codes that this version has a text for and no way to answer: they are about stronger logins.
+var unanswered = []policy.Code{policy.InsufficientUserAuthn}
 
 const errorsHead = `<!-- Generated from internal/advice by TestErrorsDocUpToDate. Change the table in internal/advice/pages.go, then run
 go generate ./internal/advice -->
@@ -37,7 +37,7 @@ There are four kinds. A [decision](#decisions) is about somebody's credential at
 [problem](#problems-of-the-json-api) is about a call to Lanyard's own API under ` + "`/v1`" + `. Two codes stand for one of each.
 [OAuth errors](#errors-of-the-oauth-endpoints) are what apps get, in OAuth's own dialect, and [pages](#errors-on-pages) speak to people.
 
-Some texts speak of what is not in this version: plans chosen in the portal, and client certificates.
+Some texts speak of what is not in this version: client certificates.
 `
 
 const problemsHead = `

@@ -64,7 +64,7 @@ func (c *Client) AllUsage(ctx context.Context, q UsageQuery) iter.Seq2[UsageRow,
 	})
 }
 
-// ExportUsage streams counted calls as "csv" or "jsonl", of any length. Close it. A stream that breaks off early ends with an
+// ExportUsage streams counted calls as "csv", "jsonl" or "cloudevents" (a line each), of any length. Close it. A stream that breaks off early ends with an
 // error, not with io.EOF. The client's Timeout covers only the way to its first byte; ctx ends the rest.
 func (c *Client) ExportUsage(ctx context.Context, q UsageQuery, format string) (io.ReadCloser, error) {
 	v := q.values()

@@ -30,7 +30,7 @@ type Invoice struct {
 // InvoiceLine is one line of an invoice. Where it has a quantity, its amount is that times the price.
 type InvoiceLine struct {
 	Text     string `json:"text" doc:"For people: requests: 500 at 0.002 USD"`
-	Kind     string `json:"kind" enum:"fee,included,units,flat,packages,minimum,cap,rounding,adjustment"`
+	Kind     string `json:"kind" enum:"fee,included,units,flat,packages,minimum,cap,limit,rounding,adjustment"`
 	Meter    string `json:"meter,omitempty"`
 	Tier     int    `json:"tier,omitempty"`
 	Units    int64  `json:"units,omitempty"`

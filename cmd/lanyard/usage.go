@@ -151,8 +151,8 @@ func (p *program) usageExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if format != "csv" && format != "jsonl" {
-				return usage("--format must be csv or jsonl, not %.20q", format)
+			if format != "csv" && format != "jsonl" && format != "cloudevents" {
+				return usage("--format must be csv, jsonl or cloudevents, not %.20q", format)
 			}
 			c, err := p.client()
 			if err != nil {
@@ -177,7 +177,7 @@ func (p *program) usageExport() *cobra.Command {
 	u.flags(cmd)
 	u.filters(cmd)
 	cmd.Flags().StringVar(&app, "app", "", "only of this app, by id or name")
-	cmd.Flags().StringVar(&format, "format", "csv", "csv or jsonl")
+	cmd.Flags().StringVar(&format, "format", "csv", "csv, jsonl or cloudevents (one a line)")
 	cmd.Flags().StringVar(&granularity, "granularity", "day", "minute, hour, day or month")
 	cmd.Flags().StringSliceVar(&groupBy, "group-by", []string{"app", "api", "operation", "outcome"}, "of team, app, key, api, operation, outcome, mode")
 	cmd.Flags().StringVar(&file, "file", "", "write to this file instead of stdout; it appears when it is whole")

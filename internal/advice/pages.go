@@ -122,7 +122,7 @@ var pages = map[string]Text{
 	},
 	string(policy.QuotaExceeded): {
 		Title: "Quota used up", Sentence: "The quota of this period is used up.",
-		Who: "An owner of the team can mend it with a larger plan; waiting also helps.", How: "Wait for the next period, or choose a larger plan in the portal.",
+		Who: "An owner of the team can mend it with a larger plan, a developer where the key has a quota of its own; waiting also helps.", How: "Wait for the next period, choose a larger plan in the portal, or raise the quota on the page of the key.",
 		Example: "lanyard usage show",
 	},
 	string(fault.Invalid): {

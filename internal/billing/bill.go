@@ -1,6 +1,9 @@
 package billing
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // Statement is what a period costs: lines whose amounts add up to the total.
 type Statement struct {
@@ -22,6 +25,7 @@ const (
 	LinePackages   LineKind = "packages"   // packages at what one costs
 	LineMinimum    LineKind = "minimum"    // what is missing to a minimum
 	LineCap        LineKind = "cap"        // what lies over a cap, below zero
+	LineLimit      LineKind = "limit"      // what lies over the spend limit, below zero
 	LineRounding   LineKind = "rounding"   // to the minor unit of the currency, of either sign
 	LineAdjustment LineKind = "adjustment" // what came late (Adjust)
 )
@@ -45,10 +49,32 @@ type Line struct {
 //   - Fee, included units, minima and caps are prorated to the share; what a unit, tier or package costs, and the spend limit, are not.
 //   - A prorated amount is rounded to the micro-unit, half up; prorated included units are rounded up; a prorated minimum or
 //     cap of the plan is rounded to the minor unit.
+//   - Calls never bring the total over the plan's spend limit: what they would is taken off. Events are counted whatever they cost, so what
+//     they cost alone is due all the same.
 //   - The total alone is rounded to the currency's minor unit, half away from zero, in a line of its own.
 //
 // Meters that have no price are free. An error means that usage or share are impossible, or that an amount is ErrTooLarge.
 func Bill(version PlanVersion, usage Usage, share Fraction) (Statement, error) {
+	s, err := unlimited(version, usage, share)
+	if err != nil || version.SpendLimit == 0 || s.Total <= version.SpendLimit {
+		return s, err
+	}
+	events := maps.Clone(usage)
+	delete(events, Requests)
+	delete(events, Units)
+	alone, err := unlimited(version, events, share)
+	if err != nil {
+		return Statement{}, err
+	}
+	if most := max(version.SpendLimit, alone.Total); s.Total > most {
+		s.Lines = append(s.Lines, Line{Kind: LineLimit, Amount: most - s.Total})
+		s.Total = most
+	}
+	return s, nil
+}
+
+// unlimited is Bill without the spend limit.
+func unlimited(version PlanVersion, usage Usage, share Fraction) (Statement, error) {
 	if err := share.check(); err != nil {
 		return Statement{}, err
 	}
@@ -130,6 +156,8 @@ func (l Line) Text(c Currency) string {
 		return fmt.Sprintf("flat price of %s%s", l.Meter, tier)
 	case LinePackages:
 		return fmt.Sprintf("packages of %s: %d at %s", l.Meter, l.Quantity, c.Format(l.Price))
+	case LineLimit:
+		return "over the spend limit"
 	case LineMinimum, LineCap, LineRounding, LineAdjustment:
 		if l.Meter != "" {
 			return fmt.Sprintf("%s of %s", l.Kind, l.Meter)

@@ -10,7 +10,7 @@ func (v PlanVersion) Exceeds(usage Usage, share Fraction) (bool, error) {
 	if v.SpendLimit == 0 {
 		return false, nil
 	}
-	statement, err := Bill(v, usage, share)
+	statement, err := unlimited(v, usage, share)
 	return statement.Total > v.SpendLimit, err
 }
 

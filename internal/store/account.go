@@ -32,7 +32,8 @@ func (s *Store) FindAccounts(ctx context.Context) error {
 			return err
 		}
 		_, err := q.ExecContext(ctx, `INSERT INTO billing_account (team_id, api, since, until, due_at)
-			SELECT t.team_id, t.api, MIN(t.start), MIN(t.start), 1`+called+`GROUP BY t.team_id, t.api
+			SELECT t.team_id, t.api, MIN(t.start), MIN(t.start), 1`+called+`AND NOT EXISTS (SELECT 1 FROM billing_account b WHERE b.team_id = t.team_id AND b.api = t.api AND b.since <= t.start)
+			GROUP BY t.team_id, t.api
 			ON CONFLICT (team_id, api) DO UPDATE SET since = excluded.since, until = excluded.since, due_at = 1 WHERE excluded.since < billing_account.since`, args...)
 		return err
 	})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -28,7 +29,7 @@ func alert(ctx context.Context, q querier, kind outbox.Kind, mark string, a bill
 	}
 	m := outbox.Message{
 		ID: id.New[id.Message](), Kind: kind, Team: a.Team, Body: body, CreatedAt: now,
-		Subject: fmt.Sprintf("%s/%s/%d/%s", string(a.Team)+string(a.User), a.About, a.Start.Unix(), mark),
+		Subject: alertName(a, mark),
 	}
 	fresh, err := decides(ctx, q, `INSERT INTO outbox (id, kind, subject, team_id, body, created_at, mail) VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT (kind, subject) DO NOTHING`,
 		string(m.ID), string(m.Kind), m.Subject, string(m.Team), m.Body, micros(m.CreatedAt))
@@ -36,6 +37,20 @@ func alert(ctx context.Context, q querier, kind outbox.Kind, mark string, a bill
 		return err
 	}
 	return tell(ctx, q, m)
+}
+
+func alertName(a billing.Alert, mark string) string {
+	return fmt.Sprintf("%s/%s/%d/%s", string(a.Team)+string(a.User), a.About, a.Start.Unix(), mark)
+}
+
+// isTold reports whether something was told.
+func isTold(ctx context.Context, q querier, kind outbox.Kind, name string) (bool, error) {
+	var one int
+	err := q.QueryRowContext(ctx, `SELECT 1 FROM outbox WHERE kind = $1 AND subject = $2`, string(kind), name).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Unmailed implements outbox.Store.
@@ -64,11 +79,11 @@ func (s *Store) Mailed(ctx context.Context, message id.Message, letters []outbox
 }
 
 // warn tells that a lease brought a quota to a mark. told is the mark that was told of before; where more is told, it is what to remember.
-// Blocks that nodes hold count as used, at most a hundredth of the quota each. A call that was refused when next to nothing was left says
-// that the quota is used up: calls are refused from now on.
+// Blocks that nodes hold count as used, at most a hundredth of the quota each. A call that was refused when a fiftieth was left or
+// less says that the quota is used up: calls are refused from now on.
 func warn(ctx context.Context, q querier, l quota.Lease, leased int64, refused bool, told string) (now string, err error) {
 	mark := billing.MarkReached(leased, l.Limit)
-	if mark > 0 && refused {
+	if mark > 0 && refused && l.Limit-leased <= max(1, l.Limit/50) {
 		mark = 100
 	}
 	name := fmt.Sprintf("%d/%d", mark, l.Limit)
@@ -117,7 +132,7 @@ type spending struct {
 	left int64 // of the meter that is leased, before it costs more than the limit
 }
 
-// lockSpending locks the pools of what the plan charges calls for, in the order of the plan, and works out what is left of one of them.
+// lockSpending locks the pools of what the plan charges calls for, in the order of their names, and works out what is left of one of them.
 func lockSpending(ctx context.Context, q querier, l quota.Lease, meter billing.Meter) (s spending, told string, err error) {
 	owner, rest, _ := strings.Cut(string(l.Subject), "/")
 	api, _, _ := strings.Cut(rest, "/")
@@ -133,17 +148,17 @@ func lockSpending(ctx context.Context, q querier, l quota.Lease, meter billing.M
 	if s.used, err = usedOfMeters(ctx, q, s.team, s.api, s.Stretch); err != nil {
 		return s, "", err
 	}
-	for _, p := range s.Version.Charges.Prices {
-		if p.Meter != billing.Requests && p.Meter != billing.Units {
+	for _, priced := range [2]billing.Meter{billing.Requests, billing.Units} {
+		if !slices.ContainsFunc(s.Version.Charges.Prices, func(p billing.Price) bool { return p.Meter == priced }) {
 			continue
 		}
 		one := l
-		one.Subject, one.End = quota.Spend(owner, api, string(p.Meter)), s.Held.End
+		one.Subject, one.End = quota.Spend(owner, api, string(priced)), s.Held.End
 		leased, was, err := lockPool(ctx, q, one)
 		if err != nil {
 			return s, "", err
 		}
-		if s.used[p.Meter] = leased; p.Meter == meter {
+		if s.used[priced] = leased; priced == meter {
 			told = was
 		}
 	}
@@ -154,15 +169,18 @@ func lockSpending(ctx context.Context, q querier, l quota.Lease, meter billing.M
 	return s, told, err
 }
 
-// warnSpent tells that a call was refused since it would have cost more than the limit.
+// warnSpent tells that a call was refused since it would have cost more than the limit, of which little is left. The total is what is leased.
 func (s spending) warnSpent(ctx context.Context, q querier, told string, now time.Time) (name string, err error) {
 	limit := s.Version.Charges.SpendLimit
 	if name = spentMark(100, limit); told == name {
 		return told, nil
 	}
 	statement, err := s.Bill(s.used)
-	if err != nil && !errors.Is(err, billing.ErrTooLarge) {
-		return "", err
+	if errors.Is(err, billing.ErrTooLarge) {
+		statement.Total, err = limit, nil
+	}
+	if err != nil || s.left > 0 && billing.MarkReached(int64(statement.Total), int64(limit)) == 0 {
+		return told, err // one call that is very large
 	}
 	a := s.alert(statement)
 	a.Percent = 100
@@ -287,10 +305,27 @@ func tellSpending(ctx context.Context, q querier, teamID id.Team, api string, no
 	if err != nil {
 		return err
 	}
-	stretch, found := h.At(now)
+	stretch, _ := h.At(now)
 	wanted, err := watch(ctx, q, teamID, api, stretch)
-	if err != nil || !found || !stretch.Version.Charged() {
+	if err != nil {
 		return err
+	}
+	// What was used in the last moments of a period is counted when it is over.
+	for _, stretch := range h.Stretches(now.Add(-justEnded), now.Add(time.Microsecond)) {
+		if err := tellOf(ctx, q, teamID, api, stretch, wanted, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// justEnded is how long after its end an open bill is still told of.
+const justEnded = 5 * time.Minute
+
+// tellOf compares the bill of one stretch.
+func tellOf(ctx context.Context, q querier, teamID id.Team, api string, stretch billing.Stretch, wanted []billing.Micros, now time.Time) error {
+	if !stretch.Version.Charged() {
+		return nil
 	}
 	used, err := usedIn(ctx, q, teamID, api, stretch)
 	if err != nil {
@@ -305,7 +340,17 @@ func tellSpending(ctx context.Context, q querier, teamID id.Team, api string, no
 	}
 	s := spending{Stretch: stretch, team: teamID, api: api}
 	limit := stretch.Version.Charges.SpendLimit
-	if mark := billing.MarkReached(int64(statement.Total), int64(limit)); mark > 0 {
+	mark := billing.MarkReached(int64(statement.Total), int64(limit))
+	if mark == 80 {
+		full, err := isTold(ctx, q, outbox.SpendReached, alertName(s.alert(statement), spentMark(100, limit)))
+		if err != nil {
+			return err
+		}
+		if full { // a call was refused before what was leased is counted
+			mark = 0
+		}
+	}
+	if mark > 0 {
 		a := s.alert(statement)
 		a.Percent = mark
 		if err := alert(ctx, q, outbox.SpendReached, spentMark(mark, limit), a, now); err != nil {
@@ -329,12 +374,12 @@ func watch(ctx context.Context, q querier, teamID id.Team, api string, stretch b
 		return nil, err
 	}
 	watched := len(wanted) > 0 || stretch.Version.Charges.SpendLimit > 0
-	_, err = q.ExecContext(ctx, `UPDATE billing_account SET watched = $3 WHERE team_id = $1 AND api = $2 AND watched <> $3`, string(teamID), api, flag(watched))
+	_, err = q.ExecContext(ctx, `UPDATE billing_account SET watched = $3, look_at = CASE WHEN $3 = 1 AND look_at = 0 THEN 1 ELSE look_at END WHERE team_id = $1 AND api = $2 AND watched <> $3`, string(teamID), api, flag(watched))
 	return wanted, err
 }
 
 func spendAlerts(ctx context.Context, q querier, teamID id.Team, api string) (amounts []billing.Micros, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT amount FROM spend_alert WHERE team_id = $1 AND api = $2 ORDER BY amount`, string(teamID), api)
+	rows, err := q.QueryContext(ctx, `SELECT amount FROM spend_alert WHERE team_id = $1 AND api = $2 ORDER BY amount LIMIT $3`, string(teamID), api, billing.MostSpendAlerts)
 	if err != nil {
 		return nil, err
 	}

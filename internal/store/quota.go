@@ -17,7 +17,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
-// LeaseQuota implements quota.Store. Every step locks a lease before the pool it is of. Periods of different kinds can begin at once: then the
+// LeaseQuota implements quota.Store. Every step locks its leases first, then pools, each in the order of their subjects. Periods of different kinds can begin at once: then the
 // longer one's end stays, and uses are counted on the lease up to it.
 func (s *Store) LeaseQuota(ctx context.Context, l quota.Lease) (got quota.Leased, err error) {
 	err = s.step(ctx, "lease a quota", func(ctx context.Context, q querier) error {
@@ -99,6 +99,13 @@ func lockPool(ctx context.Context, q querier, l quota.Lease) (leased int64, told
 	if err != nil {
 		return 0, "", err
 	}
+	if _, money := l.Subject.Spends(); money { // whoever spends is watched from now on
+		team, rest, _ := strings.Cut(string(l.Subject), "/")
+		api, _, _ := strings.Cut(rest, "/")
+		if err := dueAt(ctx, q, id.Team(team), api, l.Start, l.Start); err != nil {
+			return 0, "", err
+		}
+	}
 	if _, err = q.ExecContext(ctx, `INSERT INTO quota (subject, start_at, end_at, before, leased, wanted_at) VALUES ($1, $2, $3, $4, $4, 0) ON CONFLICT (subject, start_at) DO NOTHING`,
 		string(l.Subject), micros(l.Start), micros(l.End), before); err != nil {
 		return 0, "", err
@@ -138,6 +145,7 @@ func (s *Store) ReturnQuota(ctx context.Context, node id.Node, returns []quota.R
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), a.Start.Compare(b.Start))
 	})
 	return s.step(ctx, "give back a quota", func(ctx context.Context, q querier) error {
+		var taken []quota.Return
 		for _, r := range returns {
 			result, err := q.ExecContext(ctx, `UPDATE quota_lease SET granted = granted - $4 WHERE node = $1 AND subject = $2 AND start_at = $3 AND ended = 0 AND granted - $4 >= counted`,
 				string(node), string(r.Subject), micros(r.Start), r.Units)
@@ -148,9 +156,11 @@ func (s *Store) ReturnQuota(ctx context.Context, node id.Node, returns []quota.R
 			if err != nil {
 				return err
 			}
-			if n == 0 { // the lease ended
-				continue
+			if n > 0 { // else the lease ended
+				taken = append(taken, r)
 			}
+		}
+		for _, r := range taken {
 			if err := addLeased(ctx, q, string(r.Subject), micros(r.Start), -r.Units); err != nil {
 				return err
 			}
@@ -250,6 +260,7 @@ type leaseSpan struct {
 	start, end int64
 	spool      string
 	units      int64
+	over       int64 // counted beyond what was granted
 }
 
 // countLeases counts on the leases of a node what its uses spent of them.
@@ -293,6 +304,14 @@ func (s *Store) countLeases(ctx context.Context, q querier, node id.Node, rows [
 			return err
 		}
 	}
+	for _, l := range leases {
+		if l.over == 0 {
+			continue
+		}
+		if err := addLeased(ctx, q, l.subject, l.start, l.over); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -325,5 +344,6 @@ func (l *leaseSpan) count(ctx context.Context, q querier, node id.Node) error {
 	if _, err := q.ExecContext(ctx, `UPDATE quota_lease SET granted = counted WHERE node = $1 AND subject = $2 AND start_at = $3`, string(node), l.subject, l.start); err != nil {
 		return err
 	}
-	return addLeased(ctx, q, l.subject, l.start, counted-granted)
+	l.over = counted - granted
+	return nil
 }

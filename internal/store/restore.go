@@ -72,9 +72,9 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 // lockOrder is what a restoration locks, in the order in which most steps come to the tables: so they wait for it or it for
 // them, but seldom both, which PostgreSQL takes a second to notice.
 var lockOrder = []string{
-	"answer", "setting", "keyring", "outbox", "leak", "scope", "subscription", "plan_version", "spend_alert", "billing_account", "invoice", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
+	"answer", "setting", "keyring", "leak", "scope", "subscription", "plan_version", "spend_alert", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
-	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "attempt", "revocation", "audit_event", "change_head", "change_entry",
+	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "billing_account", "invoice", "outbox", "attempt", "revocation", "audit_event", "change_head", "change_entry",
 }
 
 // restore is one restoration under way.
@@ -319,6 +319,9 @@ func (r *restore) addEvents(ctx context.Context, columns []string, rows [][]any)
 	return r.addToMeters(ctx, r.q, unknown)
 }
 
+// firstWatched is the first schema that keeps whose spending is watched.
+const firstWatched = 16
+
 // derive makes what an older backup does not have, and fills the derived tables. Usage that stays has its totals already.
 func (r *restore) derive(ctx context.Context) error {
 	state, err := loadCatalog(ctx, r.q)
@@ -332,8 +335,12 @@ func (r *restore) derive(ctx context.Context) error {
 	if err := r.versionPlans(ctx, r.q, slices.Sorted(maps.Keys(state.APIs)), state.APIs, r.at); err != nil {
 		return err
 	}
-	// Whose spending is watched follows from plans and alerts.
-	if _, err := r.q.ExecContext(ctx, `UPDATE billing_account SET due_at = $1`, atOnce); err != nil {
+	// What was added to bills since the backup is compared; before it was kept whose are watched, whoever looks finds that out.
+	watched := `UPDATE billing_account SET look_at = $1 WHERE watched = 1`
+	if r.backup.Schema < firstWatched {
+		watched = `UPDATE billing_account SET due_at = $1, look_at = $1`
+	}
+	if _, err := r.q.ExecContext(ctx, watched, atOnce); err != nil {
 		return err
 	}
 	if r.keepUsage {

@@ -139,6 +139,9 @@ func changesWithin(sub billing.Subscription, after, to time.Time) (n int) {
 // endSubscriptions ends those for an API that goes.
 func endSubscriptions(ctx context.Context, q querier, api string, now time.Time) error {
 	minute := micros(now.Truncate(time.Minute))
+	if _, err := q.ExecContext(ctx, `DELETE FROM spend_alert WHERE api = $1`, api); err != nil {
+		return err
+	}
 	if _, err := q.ExecContext(ctx, `DELETE FROM subscription WHERE api = $1 AND since > $2`, api, minute); err != nil {
 		return err
 	}

@@ -72,7 +72,8 @@ func newKeyEntry(k *key.Key) *keyEntry {
 		e.apis = k.APIs
 	}
 	if k.Quota.Units > 0 {
-		e.quota = &k.Quota
+		own := k.Quota // alone: the key itself is not to be kept
+		e.quota = &own
 	}
 	if !k.Restrictions.Empty() {
 		r := k.Restrictions

@@ -162,7 +162,7 @@ func (c *choice) boundAt(t time.Time) *bound {
 	return nil
 }
 
-func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (planEntry, error) {
+func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled, now time.Time) (planEntry, error) {
 	if len(api.Policy.Plans) == 0 {
 		return planEntry{}, nil
 	}
@@ -171,7 +171,6 @@ func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled) (
 		owner = string(h.user)
 	}
 	entity := owner + "/" + api.Policy.Name
-	now := v.Now()
 	chosen := &choice{}
 	if h.personal == nil { // only teams subscribe
 		var ok bool

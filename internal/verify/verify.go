@@ -196,7 +196,7 @@ func (v *Verifier) resolveBeside(ctx context.Context, req *Request, d *Decision,
 
 // evaluate is step 4, on a credential that works and what came beside it.
 func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api *catalog.Compiled, first, beside *holder) error {
-	plan, err := v.plan(ctx, first, api)
+	plan, err := v.plan(ctx, first, api, d.At)
 	if err != nil {
 		return err
 	}

@@ -125,7 +125,7 @@ func (p *rooms) activityRow(ev *lanyard.AuditEvent, names map[string]string) pag
 		text += " " + whom
 	}
 	var notes []string
-	for _, name := range []string{"role", "plan", "scopes", "reason", "place", "disabled", "suspended", "redirect_uris"} {
+	for _, name := range []string{"role", "plan", "api", "amounts", "scopes", "reason", "place", "disabled", "suspended", "redirect_uris"} {
 		if value := ev.Details[name]; value != "" {
 			notes = append(notes, strings.ReplaceAll(name, "_", " ")+": "+value)
 		}

@@ -257,6 +257,26 @@ func TestUsage(t *testing.T) {
 	if count != 450 {
 		t.Errorf("the JSON lines count %d calls, want 450", count)
 	}
+	ids, events := map[string]bool{}, 0
+	for range 2 { // a second time the ids are the same
+		res = w.ok("GET", "/v1/usage/export?format=cloudevents&granularity=minute&group_by=team&"+span, "a", "", nil)
+		for dec := json.NewDecoder(res.Body); dec.More(); events++ {
+			var ev struct {
+				SpecVersion, ID, Source, Type, Subject, Time string
+				Data                                         lanyard.UsageRow
+			}
+			if err := dec.Decode(&ev); err != nil {
+				t.Fatal(err)
+			}
+			ids[ev.ID] = true
+			if ev.SpecVersion != "1.0" || len(ev.ID) != 32 || !strings.HasSuffix(ev.Source, "/v1/usage") || ev.Type != "lanyard.usage.minute" || ev.Subject != w.a.team || ev.Data.Count < 1 || ev.Time != ev.Data.Start.Format(time.RFC3339) {
+				t.Fatalf("a row is the event %+v", ev)
+			}
+		}
+	}
+	if len(ids) != events/2 || events == 0 {
+		t.Errorf("%d events of two exports have %d ids, want half as many", events, len(ids))
+	}
 
 	var recount lanyard.Reconciliation
 	w.ok("GET", "/v1/usage/reconcile?"+span, "admin", "", &recount)

@@ -2,11 +2,15 @@ package rest
 
 import (
 	"bufio"
+	"cmp"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,7 +25,7 @@ const (
 
 type exportQuery struct {
 	UsageFilter
-	Format string `query:"format" enum:"csv,jsonl" default:"csv" doc:"csv with a header line, or one JSON object a line"`
+	Format string `query:"format" enum:"csv,jsonl,cloudevents" default:"csv" doc:"csv with a header line, one JSON object a line, or one CloudEvent (JSON format, structured) a line"`
 }
 
 func (a *api) addExport() {
@@ -47,6 +51,9 @@ func (a *api) export(c *call, in *exportQuery) error {
 		}
 		if cursor == "" {
 			rows = newRowWriter(c.w.Header(), out, in.Format)
+			if in.Format == "cloudevents" {
+				rows.events = &eventSource{a.Service.PublicURL + "/v1/usage", cmp.Or(in.Granularity, "day")}
+			}
 		}
 		return func() error { return rows.write(page.Items) }, page.NextCursor, nil
 	})
@@ -82,12 +89,38 @@ func gone(c *call, err error) error {
 
 // rowWriter writes usage rows in one format.
 type rowWriter struct {
-	csv  *csv.Writer
-	json *json.Encoder
+	csv    *csv.Writer
+	json   *json.Encoder
+	events *eventSource // rows are wrapped in events of it
+}
+
+// eventSource makes CloudEvents of usage rows.
+type eventSource struct{ source, granularity string }
+
+// usageEvent is a CloudEvents 1.0 event in JSON format. Its id follows from what the row is about, so that who gets one twice knows it again; a
+// row of a period that has not ended grows under its id.
+type usageEvent struct {
+	SpecVersion     string           `json:"specversion"`
+	ID              string           `json:"id"`
+	Source          string           `json:"source"`
+	Type            string           `json:"type"`
+	Subject         string           `json:"subject,omitempty"`
+	Time            time.Time        `json:"time"`
+	DataContentType string           `json:"datacontenttype"`
+	Data            lanyard.UsageRow `json:"data"`
+}
+
+func (s *eventSource) of(r lanyard.UsageRow) usageEvent {
+	about := strings.Join([]string{s.granularity, r.Start.UTC().Format(time.RFC3339), r.Team, r.App, r.Key, r.API, r.Operation, r.Outcome, r.Mode}, "\n")
+	sum := sha256.Sum256([]byte(about))
+	return usageEvent{
+		SpecVersion: "1.0", ID: hex.EncodeToString(sum[:16]), Source: s.source, Type: "lanyard.usage." + s.granularity, Subject: cmp.Or(r.Team, r.App, r.Key), Time: r.Start.UTC(),
+		DataContentType: "application/json", Data: r,
+	}
 }
 
 func newRowWriter(h http.Header, out io.Writer, format string) rowWriter {
-	if format == "jsonl" {
+	if format != "csv" {
 		h.Set("Content-Type", "application/jsonl")
 		enc := json.NewEncoder(out)
 		enc.SetEscapeHTML(false)
@@ -103,7 +136,11 @@ func newRowWriter(h http.Header, out io.Writer, format string) rowWriter {
 func (w rowWriter) write(rows []lanyard.UsageRow) error {
 	for _, r := range rows {
 		if w.json != nil {
-			if err := w.json.Encode(r); err != nil {
+			var one any = r
+			if w.events != nil {
+				one = w.events.of(r)
+			}
+			if err := w.json.Encode(one); err != nil {
 				return err
 			}
 			continue

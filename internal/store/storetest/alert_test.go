@@ -183,7 +183,9 @@ func TestSpendLimit(t *testing.T) {
 		statement, err := stretch.Bill(used)
 		must(t, err)
 		one := billing.Usage{billing.Requests: used[billing.Requests] + 1, billing.Units: used[billing.Units] + 3}
-		if more, err := stretch.Bill(one); err != nil || statement.Total > stretch.Version.Charges.SpendLimit || more.Total <= stretch.Version.Charges.SpendLimit {
+		endless := stretch.Version.Charges
+		endless.SpendLimit = 0
+		if more, err := billing.Bill(endless, one, stretch.Share()); err != nil || statement.Total > stretch.Version.Charges.SpendLimit || more.Total <= stretch.Version.Charges.SpendLimit {
 			t.Errorf("%d calls passed, which cost %s; one more would have cost %s, %v", n, statement.Total, more.Total, err)
 		}
 		for range 3 {
@@ -195,8 +197,15 @@ func TestSpendLimit(t *testing.T) {
 		if len(got) != 1 || got[0].Percent != 100 || got[0].SpendLimit != "10.00" || got[0].Team != w.ours || got[0].API != "weather" || !got[0].End.Equal(end) {
 			t.Errorf("told of %+v, want once that the limit is reached", got)
 		}
-		// Another plan has no limit, and then its own bill.
+		// Another plan has no limit, and then its own bill. The bill that ends has a share of what is included, and is bounded all the same.
 		subscribeAt(t, w, w.ours, "open", onDay(21))
+		h, err = w.History(ctx, w.ours, "weather")
+		must(t, err)
+		stretch, _ = h.At(onDay(20))
+		used[billing.Units] += 1000
+		if cut, err := stretch.Bill(used); err != nil || cut.Total != stretch.Version.Charges.SpendLimit || cut.Lines[len(cut.Lines)-1].Kind != billing.LineLimit {
+			t.Errorf("the bill that was cut short comes to %+v, %v, want its limit", cut, err)
+		}
 		subscribeAt(t, w, w.ours, "both", onDay(22))
 		if !spend(t, w, node, onDay(22), onDay(31)) {
 			t.Error("nothing is left in the stretch after another plan")
@@ -292,7 +301,7 @@ func TestSpendAlerts(t *testing.T) {
 		// Without a limit calls that are absorbed have the bill looked at, as long as somebody wants to know.
 		subscribeAt(t, w, w.ours, "open", onDay(5))
 		set(3_000_000)
-		tell(onDay(5))
+		tell(onDay(5, 1))
 		for i := range 3 {
 			must(t, second(w.AbsorbUsage(ctx, marker(id.New[id.Node](), 1, string(rune('a'+i))), usage.Aggregate([]usage.Event{use(w, onDay(6), "")}))))
 			tell(onDay(6))

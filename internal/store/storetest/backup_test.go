@@ -60,6 +60,7 @@ func full(t *testing.T, db database) *world {
 	must(t, second(st.Subscribe(ctx, w.ours, "paid", billing.Change{Plan: "pro"}, event("subscribe"))))
 	must(t, second(st.RecordEvents(ctx, []billing.MeterEvent{{Source: "a", ID: "1", Team: w.ours, API: "paid", Meter: "storage", At: t0, Units: 1}}, t0)))
 	must(t, second(st.DraftInvoices(ctx, t0.AddDate(0, 1, 0), time.Hour, 10)))
+	must(t, st.SetSpendAlerts(ctx, w.ours, "paid", []billing.Micros{1_000_000}, event("subscription.alerts")))
 	return w
 }
 

@@ -12,7 +12,7 @@ ALTER TABLE quota ADD COLUMN told TEXT NOT NULL DEFAULT '';
 -- Whose spending is watched (1), and when it is to be compared with its limit and alerts; 0: nothing was used since it was.
 ALTER TABLE billing_account ADD COLUMN watched BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE billing_account ADD COLUMN look_at BIGINT NOT NULL DEFAULT 0;
-UPDATE billing_account SET due_at = 1; -- whoever looks finds out whose is
+UPDATE billing_account SET due_at = 1, look_at = 1; -- whoever looks finds out whose is
 CREATE INDEX billing_account_look ON billing_account (look_at) WHERE look_at > 0;
 
 -- Amounts that a team wants to be told of when the open bill passes them, in the currency of its plan.

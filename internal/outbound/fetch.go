@@ -60,6 +60,13 @@ func (c *Client) Tell(ctx context.Context, address string, body []byte, headers 
 	return c.fetch(ctx, order{method: http.MethodPost, address: address, header: header, body: body, most: keep, cut: true})
 }
 
+// TellForm is Tell with a form in place of JSON.
+func (c *Client) TellForm(ctx context.Context, address string, form url.Values, headers http.Header, keep int64) (*Response, error) {
+	header := headers.Clone()
+	header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return c.fetch(ctx, order{method: http.MethodPost, address: address, header: header, body: []byte(form.Encode()), most: keep, cut: true})
+}
+
 // order is one fetch.
 type order struct {
 	method, address string

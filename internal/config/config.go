@@ -36,6 +36,8 @@ type Settings struct {
 	Durability        string         `env:"LANYARD_DURABILITY"`
 	MaxStaleness      time.Duration  `env:"LANYARD_MAX_STALENESS" envDefault:"750ms"`
 	InvoiceGrace      time.Duration  `env:"LANYARD_INVOICE_GRACE" envDefault:"24h"` // between the end of a period and its final invoice
+	StripeKey         secret.Secret  // LANYARD_STRIPE_KEY; zero: Stripe is told nothing
+	StripeURL         string         `env:"LANYARD_STRIPE_URL" envDefault:"https://api.stripe.com"`
 	TLSCertFile       string         `env:"LANYARD_TLS_CERT_FILE"`
 	TLSKeyFile        string         `env:"LANYARD_TLS_KEY_FILE"`
 	Log               string         `env:"LANYARD_LOG"`
@@ -73,7 +75,7 @@ var unbuilt = []string{
 
 var plain = []string{
 	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
-	"LANYARD_MAX_STALENESS", "LANYARD_INVOICE_GRACE", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
+	"LANYARD_MAX_STALENESS", "LANYARD_INVOICE_GRACE", "LANYARD_STRIPE_URL", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
 	"LANYARD_SIGNUP", "LANYARD_DCR", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL",
 }
 
@@ -126,7 +128,7 @@ func Load(from Source) (Settings, error) {
 	}
 	for name, into := range map[string]*secret.Secret{
 		"LANYARD_DATABASE_URL": &s.DatabaseURL, "LANYARD_REDIS_URL": &s.RedisURL, "LANYARD_MASTER_KEY": &s.MasterKey, "LANYARD_MASTER_KEY_PREVIOUS": &s.MasterKeyPrevious,
-		"LANYARD_SMTP_URL": &s.SMTPURL, "LANYARD_ADMIN_PASSWORD": &s.AdminPassword,
+		"LANYARD_SMTP_URL": &s.SMTPURL, "LANYARD_ADMIN_PASSWORD": &s.AdminPassword, "LANYARD_STRIPE_KEY": &s.StripeKey,
 	} {
 		if *into, err = Secret(getenv, name); err != nil {
 			return s, err
@@ -177,6 +179,9 @@ func (s *Settings) complete() error {
 		if err := secret.ValidPrefix(s.KeyPrefix); err != nil {
 			return fault.New(fault.Invalid, "LANYARD_KEY_PREFIX: %s", err)
 		}
+	}
+	if err := s.checkStripe(); err != nil {
+		return err
 	}
 	return s.checkPeople()
 }

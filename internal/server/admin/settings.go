@@ -65,6 +65,7 @@ func (p *rooms) settingsTable() page.Table {
 		{"LANYARD_MASTER_KEY", kept(s.MasterKey), "From the environment; else from a file in the data directory"},
 		{"LANYARD_DURABILITY", s.Durability, "What a counted call survives"},
 		{"LANYARD_INVOICE_GRACE", s.InvoiceGrace.String(), "How long after a period ends its invoice takes in what arrives late"},
+		{"LANYARD_STRIPE_KEY", kept(s.StripeKey), "Tells Stripe what was counted, at LANYARD_STRIPE_URL"},
 		{"LANYARD_MAX_STALENESS", s.MaxStaleness.String(), "How old what a decision rests on may be"},
 		{"LANYARD_SIGNUP", s.Signup, "Who may make an account: closed, invite or open"},
 		{"LANYARD_DCR", s.DCR, "Which apps may register themselves: closed, token or open"},

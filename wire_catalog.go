@@ -17,6 +17,7 @@ type API struct {
 	Scopes     map[string]Scope     `json:"scopes,omitempty" yaml:"scopes,omitempty"`
 	Operations map[string]Operation `json:"operations,omitempty" yaml:"operations,omitempty"`
 	Meters     map[string]Meter     `json:"meters,omitempty" yaml:"meters,omitempty" doc:"What is counted beside requests and units"`
+	Stripe     map[string]string    `json:"stripe,omitempty" yaml:"stripe,omitempty" doc:"Which of the meters, requests and units among them, are told to Stripe: each with the event name of Stripe's meter"`
 	Plans      map[string]Plan      `json:"plans,omitempty" yaml:"plans,omitempty"`
 	Limits     []string             `json:"limits,omitempty" yaml:"limits,omitempty" maxItems:"8" doc:"For all callers together, such as 1000/second"`
 	UserLimits []string             `json:"user_limits,omitempty" yaml:"user_limits,omitempty" maxItems:"8" doc:"For each user, whatever the app, such as 60/minute"`

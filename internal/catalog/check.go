@@ -56,7 +56,7 @@ func Normalise(name string, a lanyard.API) (lanyard.API, error) {
 	setDefault(&token.Lifetime, map[string]string{"jwt": "15m", "opaque": "1h"}[token.Format])
 	a.Token = &token
 	a.Scopes, a.Operations, a.Plans = maps.Clone(a.Scopes), maps.Clone(a.Operations), maps.Clone(a.Plans)
-	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkMeters, checkPlans, checkAPILimits} {
+	for _, check := range []func(*lanyard.API) error{checkSizes, checkWords, checkPlaces, checkScopes, checkOperations, checkMeters, checkStripe, checkPlans, checkAPILimits} {
 		if err := check(&a); err != nil {
 			return a, err
 		}

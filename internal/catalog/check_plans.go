@@ -43,6 +43,32 @@ func checkMeters(a *lanyard.API) error {
 	return nil
 }
 
+// maxStripeName is how long the event name of a meter at Stripe may be.
+const maxStripeName = 100
+
+// checkStripe checks which meters are told to Stripe, and as what. What two meters count is never added up there.
+func checkStripe(a *lanyard.API) error {
+	fed := map[string]string{}
+	for _, meter := range slices.Sorted(maps.Keys(a.Stripe)) {
+		event, field := a.Stripe[meter], "stripe."+meter
+		builtin := meter == string(billing.Requests) || meter == string(billing.Units)
+		if _, declared := a.Meters[meter]; !declared && !builtin {
+			return fault.Field(field, "is no meter of this API: there are requests, units and those under meters")
+		}
+		if builtin && a.Metering == "none" {
+			return fault.Field(field, "%s are not counted where metering is none, so there is nothing to tell", meter)
+		}
+		if err := fault.CheckName(field, event, maxStripeName); err != nil {
+			return err
+		}
+		if other, taken := fed[event]; taken {
+			return fault.Field(field, "the meter %s goes by this name already", other)
+		}
+		fed[event] = meter
+	}
+	return nil
+}
+
 func checkPlans(a *lanyard.API) error {
 	defaultPlan := ""
 	for _, name := range slices.Sorted(maps.Keys(a.Plans)) {

@@ -202,6 +202,11 @@ func (s *Store) writeCatalog(ctx context.Context, q querier, ev audit.Event, bef
 			return nil, err
 		}
 	}
+	for _, name := range slices.Concat(gone, differ) {
+		if err := setMeters(ctx, q, name, apis[name].Stripe, ev.At); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.versionPlans(ctx, q, slices.Concat(gone, differ), apis, ev.At); err != nil {
 		return nil, err
 	}

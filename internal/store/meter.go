@@ -70,11 +70,13 @@ type meterMinute struct {
 
 func (s *Store) addToMeters(ctx context.Context, q querier, events []billing.MeterEvent) error {
 	sums := map[meterMinute]int64{}
+	hours := map[countedHour]bool{}
 	var late []usage.Row
 	for i := range events {
 		e := &events[i]
 		minute := micros(e.At.Truncate(time.Minute))
 		sums[meterMinute{team: e.Team, api: e.API, meter: e.Meter, start: minute}] += e.Units
+		hours[countedHour{e.Team, e.API, minute - minute%hourMicros}] = true
 		late = append(late, usage.Row{Team: e.Team, API: e.API, Minute: minute})
 	}
 	rows := make([]meterMinute, 0, len(sums))
@@ -104,6 +106,9 @@ func (s *Store) addToMeters(ctx context.Context, q querier, events []billing.Met
 		if err := lookAt(ctx, q, rows[i].team, rows[i].api); err != nil {
 			return err
 		}
+	}
+	if err := s.markHours(ctx, q, hours); err != nil {
+		return err
 	}
 	slices.SortFunc(late, func(x, y usage.Row) int { return cmp.Compare(x.Minute, y.Minute) })
 	return s.markLate(ctx, q, late)

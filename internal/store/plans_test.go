@@ -138,6 +138,7 @@ func TestListsUseIndexes(t *testing.T) {
 		takeSteps(t, st)
 		takeGrantSteps(t, st)
 		takeBillingSteps(t, st)
+		takeStripeSteps(t, st)
 		if len(r.queries) < 200 {
 			t.Errorf("%s: %d queries were recorded, want those of all lists and steps", db.driver, len(r.queries))
 		}
@@ -211,6 +212,7 @@ func askLists(t *testing.T, st *Store) {
 	}
 	askFound(t, st, teamID)
 	askBills(t, st, teamID)
+	askStripe(t, st, teamID)
 	_, err := st.Users(ctx, user.Filter{Before: now, BeforeID: "x", Limit: 50})
 	errs = append(errs, err)
 	_, err = st.Users(ctx, user.Filter{Email: "ada@example.com", Limit: 50})

@@ -33,7 +33,7 @@ const restoreRows = 500
 //     not know comes back disabled;
 //   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
-//   - the audit log, the backup's lines and the database's, bills, and what was told once;
+//   - the audit log, the backup's lines and the database's, bills, what was told once, and what Stripe was told;
 //   - keys of our own made since, so that what a running server has sealed meanwhile still opens.
 //
 // The log of changes goes on above both with one entry, restored, and nothing before it: every node drops its caches, and
@@ -74,7 +74,8 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 var lockOrder = []string{
 	"answer", "setting", "keyring", "leak", "scope", "subscription", "plan_version", "spend_alert", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
-	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "billing_account", "invoice", "outbox", "attempt", "revocation", "audit_event", "change_head", "change_entry",
+	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "stripe_hour", "stripe_customer", "stripe_meter", "stripe_doubt", "stripe_event", "billing_account", "invoice", "outbox", "attempt",
+	"revocation", "audit_event", "change_head", "change_entry",
 }
 
 // restore is one restoration under way.
@@ -110,6 +111,9 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 	if err := r.derive(ctx); err != nil {
 		return err
 	}
+	if err := r.doubt(ctx); err != nil {
+		return err
+	}
 	if err := r.mergeKeyring(ctx); err != nil {
 		return err
 	}
@@ -138,6 +142,9 @@ var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usag
 // meterTables hold what events say.
 var meterTables = []string{"meter_event", "meter_total"}
 
+// keptOn are tables whose rows stay: what was done, billed and told cannot be undone. Those of the backup's go beside them.
+var keptOn = []string{"audit_event", "change_head", "invoice", "outbox", "stripe_event", "stripe_hour", "stripe_doubt"}
+
 // clear empties the tables that the backup replaces, those that refer to others first.
 func (r *restore) clear(ctx context.Context) error {
 	for _, table := range slices.Concat(usageTables, meterTables) {
@@ -153,7 +160,7 @@ func (r *restore) clear(ctx context.Context) error {
 	}
 	r.report.UsageKept = r.keepUsage
 	for _, table := range slices.Backward(slices.Concat(backedUp, perishable, derived)) {
-		if table == "audit_event" || table == "change_head" || table == "invoice" || table == "outbox" {
+		if slices.Contains(keptOn, table) {
 			continue
 		}
 		if _, err := r.q.ExecContext(ctx, `DELETE FROM `+table+r.except(table)); err != nil { // #nosec G202 -- a constant
@@ -225,8 +232,11 @@ func (r *restore) insert(ctx context.Context, table string, columns []string, ro
 		return nil
 	case "audit_event":
 		tail = `ON CONFLICT (id) DO NOTHING`
-	case "invoice", "outbox":
+	case "invoice", "outbox", "stripe_hour", "stripe_doubt":
 		tail = `ON CONFLICT DO NOTHING`
+	case "stripe_event":
+		tail = `ON CONFLICT DO NOTHING`
+		doubtWaiting(columns, rows)
 	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt":
 		if r.keepUsage {
 			return r.addUsage(ctx, table, columns, rows)
@@ -275,6 +285,9 @@ func (r *restore) addUsage(ctx context.Context, table string, columns []string, 
 				return damaged("an entry of the ledger makes no sense", err)
 			}
 			if err := r.addToRollups(ctx, r.q, sums); err != nil {
+				return err
+			}
+			if err := r.markHours(ctx, r.q, hoursOf(sums)); err != nil {
 				return err
 			}
 			if err := r.markLate(ctx, r.q, sums); err != nil {

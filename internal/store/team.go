@@ -21,9 +21,14 @@ func (s *Store) CreateTeam(ctx context.Context, t *team.Team, owner id.User, ev 
 		if err != nil {
 			return err
 		}
-		if _, err := q.ExecContext(ctx, `INSERT INTO team (id, name, system, created_at, suspended_at, limits) VALUES ($1, $2, 0, $3, $4, $5)`,
-			string(t.ID), t.Name, micros(t.CreatedAt), micros(t.SuspendedAt), limits); err != nil {
+		if _, err := q.ExecContext(ctx, `INSERT INTO team (id, name, system, created_at, suspended_at, limits, stripe_customer) VALUES ($1, $2, 0, $3, $4, $5, $6)`,
+			string(t.ID), t.Name, micros(t.CreatedAt), micros(t.SuspendedAt), limits, t.StripeCustomer); err != nil {
 			return err
+		}
+		if t.StripeCustomer != "" {
+			if err := setCustomer(ctx, q, t.ID, t.StripeCustomer, ev.At); err != nil {
+				return err
+			}
 		}
 		altered := []change{{changes.Team, string(t.ID)}}
 		if owner != "" {
@@ -39,13 +44,13 @@ func (s *Store) CreateTeam(ctx context.Context, t *team.Team, owner id.User, ev 
 	return rev, err
 }
 
-const teamColumns = `id, name, system, created_at, suspended_at, limits`
+const teamColumns = `id, name, system, created_at, suspended_at, limits, stripe_customer`
 
 func scanTeam(row scanner) (*team.Team, error) {
 	var t team.Team
 	var system, created, suspended int64
 	var limits string
-	if err := row.Scan(&t.ID, &t.Name, &system, &created, &suspended, &limits); err != nil {
+	if err := row.Scan(&t.ID, &t.Name, &system, &created, &suspended, &limits, &t.StripeCustomer); err != nil {
 		return nil, err
 	}
 	t.System, t.CreatedAt, t.SuspendedAt = system == 1, moment(created), moment(suspended)
@@ -97,14 +102,21 @@ func (s *Store) UpdateTeam(ctx context.Context, reach audit.Reach, teamID id.Tea
 		if t, err = oneTeam(ctx, q, reach, teamID); err != nil {
 			return err
 		}
+		customer := t.StripeCustomer
 		if err := alter(t); err != nil {
 			return err
+		}
+		if t.StripeCustomer != customer {
+			if err := setCustomer(ctx, q, teamID, t.StripeCustomer, ev.At); err != nil {
+				return err
+			}
 		}
 		limits, err := encode(t.Limits)
 		if err != nil {
 			return err
 		}
-		if _, err := q.ExecContext(ctx, `UPDATE team SET name = $2, suspended_at = $3, limits = $4 WHERE id = $1`, string(teamID), t.Name, micros(t.SuspendedAt), limits); err != nil {
+		if _, err := q.ExecContext(ctx, `UPDATE team SET name = $2, suspended_at = $3, limits = $4, stripe_customer = $5 WHERE id = $1`,
+			string(teamID), t.Name, micros(t.SuspendedAt), limits, t.StripeCustomer); err != nil {
 			return err
 		}
 		ev.Team = teamID

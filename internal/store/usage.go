@@ -51,6 +51,9 @@ func (s *Store) AbsorbSegments(ctx context.Context, segments []usage.Counted) (a
 		if err := markSpending(ctx, q, rows); err != nil {
 			return err
 		}
+		if err := s.markHours(ctx, q, hoursOf(rows)); err != nil {
+			return err
+		}
 		return s.markLate(ctx, q, rows) // last, since it must see a bill that was made while the rollups waited
 	})
 	if errors.Is(err, usage.ErrMarkerConflict) {

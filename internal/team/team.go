@@ -23,6 +23,8 @@ type Team struct {
 	CreatedAt   time.Time
 	SuspendedAt time.Time         // zero: active
 	Limits      []ratelimit.Limit // of all its apps together
+
+	StripeCustomer string // cus_…: which Stripe customer it is; "": none
 }
 
 // Member is a user in a team.

@@ -27,6 +27,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/node"
 	"github.com/lanyard-auth/lanyard/internal/store"
+	"github.com/lanyard-auth/lanyard/internal/stripe"
 	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -61,7 +62,30 @@ func full(t *testing.T, db database) *world {
 	must(t, second(st.RecordEvents(ctx, []billing.MeterEvent{{Source: "a", ID: "1", Team: w.ours, API: "paid", Meter: "storage", At: t0, Units: 1}}, t0)))
 	must(t, second(st.DraftInvoices(ctx, t0.AddDate(0, 1, 0), time.Hour, 10)))
 	must(t, st.SetSpendAlerts(ctx, w.ours, "paid", []billing.Micros{1_000_000}, event("subscription.alerts")))
+	toStripe(t, db, w)
 	return w
+}
+
+// toStripe has an hour that is to be looked at, an event that was sent, and a restoration that left doubts behind.
+func toStripe(t *testing.T, db database, w *world) {
+	t.Helper()
+	must(t, third(w.UpdateTeam(ctx, audit.ServerReach(), w.theirs, event("team.update"), func(t *team.Team) error { t.StripeCustomer = "cus_theirs"; return nil })))
+	charged := weather("charged")
+	charged.Stripe = map[string]string{"storage": "acme_storage"}
+	putAPIs(t, w.Store, charged)
+	hour := t0.Add(2 * time.Hour)
+	counted := func(name string) {
+		must(t, second(w.RecordEvents(ctx, []billing.MeterEvent{{Source: "a", ID: name, Team: w.theirs, API: "charged", Meter: "storage", At: hour, Units: 1}}, hour)))
+	}
+	counted("2")
+	must(t, second(w.LookAtHours(ctx, hour.Add(2*time.Hour), "", 10)))
+	claimed, err := w.ClaimEvents(ctx, hour.Add(2*time.Hour), time.Minute, 10)
+	must(t, err)
+	for _, e := range claimed {
+		must(t, w.EventTried(ctx, e, stripe.Outcome{State: stripe.Sent, At: hour.Add(2 * time.Hour)}))
+	}
+	counted("3")
+	must(t, second(db.raw(t).ExecContext(ctx, `INSERT INTO stripe_doubt (until) VALUES (1)`)))
 }
 
 func replaceKeyring(t *testing.T, st *store.Store, revision int, check string, peppers int) {
@@ -159,9 +183,9 @@ func TestBackupRoundTrip(t *testing.T) {
 				switch table {
 				case "change_entry", "change_head":
 					continue
-				case "audit_event":
+				case "audit_event", "stripe_doubt":
 					if len(after[table]) != len(rows)+1 {
-						t.Errorf("%s to %s: %d audit lines, want %d and that of the restoration", from, to, len(after[table]), len(rows))
+						t.Errorf("%s to %s: table %s has %d rows, want %d and that of the restoration", from, to, table, len(after[table]), len(rows))
 					}
 				default:
 					if diff := cmp.Diff(rows, after[table]); diff != "" || report.Rows[table] != int64(len(rows)) {

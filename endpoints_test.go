@@ -41,6 +41,13 @@ func TestEndpoints(t *testing.T) {
 		{`POST /v1/apps/app_1/keys {"name":"K"}`, func(ctx context.Context, c *Client) error {
 			return one(c.CreateKey(ctx, "app_1", KeyInput{Name: "K"}))
 		}},
+		{"GET /v1/billing/stripe", func(ctx context.Context, c *Client) error { return one(c.Stripe(ctx)) }},
+		{"GET /v1/billing/stripe/events?cursor=a+b&limit=7&state=failed&team_id=team_1", func(ctx context.Context, c *Client) error {
+			return one(c.StripeEvents(ctx, StripeQuery{"team_1", "failed", page}))
+		}},
+		{"POST /v1/billing/stripe/retry", func(ctx context.Context, c *Client) error { return one(c.RetryStripeEvents(ctx)) }},
+		{"POST /v1/billing/stripe/events/lanyard-1/retry", func(ctx context.Context, c *Client) error { return one(c.RetryStripeEvent(ctx, "lanyard-1")) }},
+		{"POST /v1/billing/stripe/events/lanyard-1/dismiss", func(ctx context.Context, c *Client) error { return one(c.DismissStripeEvent(ctx, "lanyard-1")) }},
 		{"GET /v1/keys/key_1", func(ctx context.Context, c *Client) error { return one(c.Key(ctx, "key_1")) }},
 		{"GET /v1/keys?app_id=app_1&cursor=a+b&kind=cs&limit=7&name=N&team_id=team_1", func(ctx context.Context, c *Client) error {
 			return one(c.Keys(ctx, KeyQuery{"app_1", "team_1", "N", "cs", page}))

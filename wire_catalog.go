@@ -116,12 +116,15 @@ type Team struct {
 	Suspended bool      `json:"suspended"`
 	Limits    []Limit   `json:"limits,omitempty" doc:"Shared by all apps of the team, on all APIs"`
 	CreatedAt time.Time `json:"created_at"`
+
+	StripeCustomer string `json:"stripe_customer,omitempty" doc:"Which customer it is at Stripe, which is told what it uses: cus_…"`
 }
 
 // TeamInput makes a team.
 type TeamInput struct {
-	Name    string `json:"name" minLength:"1" maxLength:"100"`
-	OwnerID string `json:"owner_id,omitempty"`
+	Name           string `json:"name" minLength:"1" maxLength:"100"`
+	OwnerID        string `json:"owner_id,omitempty"`
+	StripeCustomer string `json:"stripe_customer,omitempty" maxLength:"255" doc:"cus_…"`
 }
 
 // TeamPatch changes a team. Suspended teams' credentials are refused with owner_suspended.
@@ -129,6 +132,8 @@ type TeamPatch struct {
 	Name      *string  `json:"name,omitempty" minLength:"1" maxLength:"100"`
 	Suspended *bool    `json:"suspended,omitempty"`
 	Limits    *[]Limit `json:"limits,omitempty" maxItems:"8" doc:"Replaces all of them; needs server reach"`
+
+	StripeCustomer *string `json:"stripe_customer,omitempty" maxLength:"255" doc:"cus_…, or empty for none; counts from the next whole hour on. Needs server reach"`
 }
 
 // Member is a user in a team.

@@ -31,6 +31,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/session"
+	"github.com/lanyard-auth/lanyard/internal/stripe"
 	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/user"
@@ -44,6 +45,8 @@ type Service struct {
 	UserStore    user.Store
 	CatalogStore catalog.Store
 	BillingStore billing.Store
+	StripeStore  stripe.Store
+	StripeOn     bool // this server tells Stripe what is counted
 	Usage        usage.Reader
 	Log          AuditLog
 	Lists        Lists

@@ -35,6 +35,21 @@ func billingRows() map[string]row {
 		"RecordEvents": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.RecordEvents(ctx, as, []lanyard.CloudEvent{{SpecVersion: "1.0", ID: "1", Source: "test", Type: "com.acme.storage", Subject: of.team}}))
 		}},
+		"Stripe": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.Stripe(ctx, as))
+		}},
+		"StripeEvents": {want: ofServer, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.StripeEvents(ctx, as, StripeFilter{Team: of.team}, List{}))
+		}},
+		"RetryStripeEvents": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.RetryStripeEvents(ctx, as))
+		}},
+		"RetryStripeEvent": {want: ofServer, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.RetryStripeEvent(ctx, as, of.told))
+		}},
+		"DismissStripeEvent": {want: ofServer, ids: true, renew: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			return errOnly(s.DismissStripeEvent(ctx, as, of.told))
+		}},
 		"ReconcileBilling": {want: ofServer, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.ReconcileBilling(ctx, as, begin, begin.Add(time.Hour)))
 		}},

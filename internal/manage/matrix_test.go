@@ -466,6 +466,7 @@ func (w *world) renewed(s side) side {
 	}
 	w.hook(&s)
 	w.bill(&s)
+	w.tell(&s)
 	if _, err := w.svc.SetMember(w.t.Context(), w.admin, s.team, lanyard.Member{UserID: s.billing, Role: "billing"}); err != nil {
 		w.t.Fatal(err)
 	}

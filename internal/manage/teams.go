@@ -1,6 +1,7 @@
 package manage
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
+	"github.com/lanyard-auth/lanyard/internal/stripe"
 	"github.com/lanyard-auth/lanyard/internal/team"
 )
 
@@ -30,8 +32,13 @@ func (s *Service) CreateTeam(ctx context.Context, actor audit.Actor, in lanyard.
 	if err != nil {
 		return lanyard.Team{}, err
 	}
-	t := &team.Team{ID: newID, Name: in.Name, CreatedAt: s.now()}
-	ev := actor.New(t.CreatedAt, "team.create", string(t.ID), t.ID, said(details{"name": t.Name, "owner": string(owner)}))
+	if in.StripeCustomer != "" {
+		if err := stripe.CheckCustomer("stripe_customer", in.StripeCustomer); err != nil {
+			return lanyard.Team{}, err
+		}
+	}
+	t := &team.Team{ID: newID, Name: in.Name, CreatedAt: s.now(), StripeCustomer: in.StripeCustomer}
+	ev := actor.New(t.CreatedAt, "team.create", string(t.ID), t.ID, said(details{"name": t.Name, "owner": string(owner), "stripe_customer": t.StripeCustomer}))
 	if _, err := s.TeamStore.CreateTeam(ctx, t, owner, ev); err != nil {
 		return lanyard.Team{}, err
 	}
@@ -86,13 +93,13 @@ func (s *Service) Teams(ctx context.Context, actor audit.Actor, name string, lis
 }
 
 // UpdateTeam changes what the patch names. A suspended team's credentials are refused with owner_suspended. It needs
-// lanyard.users.write; suspending, lifting a suspension and setting limits need it for the whole server.
+// lanyard.users.write; suspending, lifting a suspension, setting limits and saying which Stripe customer it is need it for the whole server.
 func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID string, patch lanyard.TeamPatch) (lanyard.Team, error) {
 	reach, err := s.may(actor, usersWrite)
 	if err != nil {
 		return lanyard.Team{}, err
 	}
-	if patch.Suspended != nil || patch.Limits != nil {
+	if patch.Suspended != nil || patch.Limits != nil || patch.StripeCustomer != nil {
 		if err := s.mayOnServer(actor, usersWrite); err != nil {
 			return lanyard.Team{}, err
 		}
@@ -111,6 +118,9 @@ func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID stri
 	}
 	if patch.Limits != nil {
 		d["limits"] = limitsText(*patch.Limits)
+	}
+	if patch.StripeCustomer != nil {
+		d["stripe_customer"] = cmp.Or(*patch.StripeCustomer, "none")
 	}
 	updated, _, err := s.TeamStore.UpdateTeam(ctx, reach, parsed, actor.New(now, "team.update", teamID, parsed, said(d)), func(t *team.Team) error {
 		return patchTeam(t, patch, now)
@@ -137,6 +147,14 @@ func patchTeam(t *team.Team, patch lanyard.TeamPatch, now time.Time) error {
 			return err
 		}
 		t.Limits = limits
+	}
+	if patch.StripeCustomer != nil {
+		if *patch.StripeCustomer != "" {
+			if err := stripe.CheckCustomer("stripe_customer", *patch.StripeCustomer); err != nil {
+				return err
+			}
+		}
+		t.StripeCustomer = *patch.StripeCustomer
 	}
 	if patch.Suspended != nil {
 		switch {

@@ -46,6 +46,7 @@ type side struct {
 	invitation                string
 	hook, message             string
 	invoice                   string // a draft
+	told                      string // an event that Stripe refused
 	keyActor                  audit.Actor
 }
 
@@ -102,7 +103,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: st, clock: &clock{at: begin, per: time.Millisecond}, admin: audit.Command("test")}
 	w.svc = &Service{
-		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, Usage: st, Log: st, Lists: st, Changes: st,
+		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Lists: st, Changes: st,
 		MAC: ring.MAC,
 		Lookups: func(credential string) (digests [][]byte) {
 			for _, l := range ring.Lookups(credential) {
@@ -139,7 +140,7 @@ const testCatalog = `{"apis": {
 		"operations": {"GET /v1/forecast": {"scopes": ["forecast.read"]}, "POST /v1/alerts": {"scopes": ["alerts.write"]}}},
 	"mail": {"scopes": {"messages.read": {"text": "read your messages"}}, "operations": {"GET /v1/messages": {"scopes": ["messages.read"]}},
 		"plans": {"pro": {"limits": ["600/minute"]}, "max": {}}},
-	"news": {"scopes": {"news.read": {"text": "read the news"}}, "meters": {"storage": {"text": "gigabytes stored", "event": "com.acme.storage"}},
+	"news": {"scopes": {"news.read": {"text": "read the news"}}, "meters": {"storage": {"text": "gigabytes stored", "event": "com.acme.storage"}}, "stripe": {"storage": "acme_storage"},
 		"plans": {"free": {"default": true, "fee": "9", "currency": "USD", "prices": [{"meter": "storage", "per_unit": "0.5"}]}, "paid": {}}}
 }}`
 
@@ -185,6 +186,7 @@ func (w *world) newSide(name string) side {
 	w.invite(&s)
 	w.hook(&s)
 	w.bill(&s)
+	w.tell(&s)
 	acting := w.newKey(w.newApp(s.team), lanyard.KeyInput{})
 	s.keyActor = keyActor(acting, s.team, everyScope()...)
 	return s

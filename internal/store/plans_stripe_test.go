@@ -53,11 +53,11 @@ func takeStripeSteps(t *testing.T, st *Store) {
 		t.Errorf("%d events for Stripe, want one", len(claimed))
 	}
 	errs = append(errs, err, st.ReleaseEvents(ctx, now, claimed...), st.EndWaiting(ctx, now, now, now))
+	why := func(*stripe.Event) audit.Event { return audit.Command("test").New(now, "test", "thing", "", nil) }
 	for _, e := range claimed {
-		ev.ID = id.New[id.Event]()
-		errs = append(errs, st.EventTried(ctx, e, stripe.Outcome{State: stripe.Failed}), wanted(st.DismissEvent(ctx, "x", ev)))
+		errs = append(errs, st.EventTried(ctx, e, stripe.Outcome{State: stripe.Failed}), wanted(st.DismissEvent(ctx, "x", why)))
 	}
-	_, err = st.RetryEvents(ctx, "", now, 50, ev)
+	_, err = st.RetryEvents(ctx, "", now, 50, why)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/stripe"
 )
@@ -172,7 +171,7 @@ func oneStripeEvent(ctx context.Context, q querier, identifier string) (*stripe.
 }
 
 // RetryEvents implements stripe.Store.
-func (s *Store) RetryEvents(ctx context.Context, identifier string, now time.Time, limit int, ev audit.Event) (n int, err error) {
+func (s *Store) RetryEvents(ctx context.Context, identifier string, now time.Time, limit int, why stripe.Reason) (n int, err error) {
 	err = s.step(ctx, "send events to Stripe again", func(ctx context.Context, q querier) error {
 		n = 0
 		var again []*stripe.Event
@@ -193,17 +192,15 @@ func (s *Store) RetryEvents(ctx context.Context, identifier string, now time.Tim
 			if err != nil {
 				return err
 			}
-			if done {
-				n++
+			if !done {
+				continue
 			}
+			if err := writeAudit(ctx, q, why(e)); err != nil {
+				return err
+			}
+			n++
 		}
-		if n == 0 {
-			return nil
-		}
-		if identifier != "" {
-			ev.Team = again[0].Team
-		}
-		return writeAudit(ctx, q, ev)
+		return nil
 	})
 	return n, err
 }
@@ -234,7 +231,7 @@ func retry(ctx context.Context, q querier, e *stripe.Event, now time.Time) (bool
 }
 
 // DismissEvent implements stripe.Store.
-func (s *Store) DismissEvent(ctx context.Context, identifier string, ev audit.Event) error {
+func (s *Store) DismissEvent(ctx context.Context, identifier string, why stripe.Reason) error {
 	return s.step(ctx, "dismiss an event for Stripe", func(ctx context.Context, q querier) error {
 		e, err := oneStripeEvent(ctx, q, identifier)
 		if err != nil {
@@ -248,7 +245,6 @@ func (s *Store) DismissEvent(ctx context.Context, identifier string, ev audit.Ev
 		if !dismissed {
 			return fault.New(fault.Conflict, "the event is %s: only failed, unsure and late ones are dismissed", e.State)
 		}
-		ev.Team = e.Team
-		return writeAudit(ctx, q, ev)
+		return writeAudit(ctx, q, why(e))
 	})
 }

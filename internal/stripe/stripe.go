@@ -134,10 +134,13 @@ type Store interface {
 	StripeEvent(ctx context.Context, identifier string) (*Event, error)
 	// RetryEvents has a failed or unsure event sent again, or with an empty identifier up to limit failed ones. What failed goes to the
 	// customer and the meter that are set now. fault.Conflict: it is neither.
-	RetryEvents(ctx context.Context, identifier string, now time.Time, limit int, ev audit.Event) (int, error)
+	RetryEvents(ctx context.Context, identifier string, now time.Time, limit int, why Reason) (int, error)
 	// DismissEvent settles a failed, unsure or late event without sending it. fault.Conflict: it is none.
-	DismissEvent(ctx context.Context, identifier string, ev audit.Event) error
+	DismissEvent(ctx context.Context, identifier string, why Reason) error
 }
+
+// Reason says what the audit log holds about an act on an event.
+type Reason func(e *Event) audit.Event
 
 // Filter narrows a list of events; what is empty narrows nothing.
 type Filter struct {

@@ -143,7 +143,7 @@ var verbs = map[string]string{ // #nosec G101 -- words of sentences, not secrets
 	"create": "made", "update": "changed", "delete": "deleted", "put": "declared", "apply": "applied", "revoke": "revoked", "finalize": "made final", "rotate": "rotated", "undo_rotation": "given its old secret back",
 	"disable": "disabled", "enable": "enabled", "import": "imported", "set": "set", "remove": "removed", "end": "ended", "set_password": "given a new password", "verify": "shown to own the mail address",
 	"login_by_link": "signed in by a link", "leak": "found in the open", "join": "taken in", "leave": "taken out at their own wish", "reuse": "ended: a used token came back", "ahead": "ended: a token came that was never given out",
-	"document": "described anew", "restore": "restored", "use": "used", "rotate_secret": "given a new secret", "replay": "told again", "test": "tried", "answer": "answered",
+	"document": "described anew", "restore": "restored", "use": "used", "rotate_secret": "given a new secret", "replay": "told again", "retry": "sent again", "dismiss": "dismissed", "test": "tried", "answer": "answered",
 	"end_others": "ended in other browsers", "end_all": "ended in every browser", "allow": "allowed", "approve": "approved", "deny": "refused", "register": "registered",
 }
 

@@ -59,6 +59,10 @@ func (w *till) event(action string) audit.Event {
 	return ev
 }
 
+func (w *till) why(act string) stripe.Reason {
+	return func(*stripe.Event) audit.Event { return w.event("stripe_event." + act) }
+}
+
 func (w *till) declare(t *testing.T, names map[string]string) {
 	t.Helper()
 	a, err := catalog.Normalise("weather", lanyard.API{Takes: "key", Meters: map[string]lanyard.Meter{"storage": {Text: "gigabytes", Event: "com.acme.storage"}}, Stripe: names})
@@ -237,11 +241,11 @@ func TestStripeRefused(t *testing.T) {
 			t.Error("a refused event was sent again by itself")
 		}
 
-		wantKind(t, "a retry of what is sent", second(w.RetryEvents(ctx, w.events(t, stripe.Sent)[0].Identifier, w.now(), 0, w.event("stripe.retry"))), fault.Conflict)
-		wantKind(t, "a retry of nothing", second(w.RetryEvents(ctx, "lanyard-0", w.now(), 0, w.event("stripe.retry"))), fault.NotFound)
-		wantKind(t, "a dismissal of what is sent", w.DismissEvent(ctx, w.events(t, stripe.Sent)[0].Identifier, w.event("stripe.dismiss")), fault.Conflict)
+		wantKind(t, "a retry of what is sent", second(w.RetryEvents(ctx, w.events(t, stripe.Sent)[0].Identifier, w.now(), 0, w.why("retry"))), fault.Conflict)
+		wantKind(t, "a retry of nothing", second(w.RetryEvents(ctx, "lanyard-0", w.now(), 0, w.why("retry"))), fault.NotFound)
+		wantKind(t, "a dismissal of what is sent", w.DismissEvent(ctx, w.events(t, stripe.Sent)[0].Identifier, w.why("dismiss")), fault.Conflict)
 		w.customer(t, w.ours, "cus_ours")
-		if n, err := w.RetryEvents(ctx, "", w.now(), 100, w.event("stripe.retry")); n != 1 || err != nil {
+		if n, err := w.RetryEvents(ctx, "", w.now(), 100, w.why("retry")); n != 1 || err != nil {
 			t.Errorf("RetryEvents = %d, %v, want the one that failed", n, err)
 		}
 		w.export(t, w.now())
@@ -268,7 +272,7 @@ func TestStripeUnsure(t *testing.T) {
 		if len(unsure) != 1 || w.fake.Requests() != 1 {
 			t.Fatalf("unsure = %+v after %d requests, want one and one", unsure, w.fake.Requests())
 		}
-		must(t, w.DismissEvent(ctx, unsure[0].Identifier, w.event("stripe.dismiss")))
+		must(t, w.DismissEvent(ctx, unsure[0].Identifier, w.why("dismiss")))
 		if p, err := w.Progress(ctx, w.now()); err != nil || p.Counts[stripe.Dismissed] != 1 || len(p.Counts) != 1 {
 			t.Errorf("Progress = %+v, %v, want one dismissed", p, err)
 		}

@@ -120,6 +120,7 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addCatalog()
 	a.addBilling()
 	a.addInvoices()
+	a.addStripe()
 	a.addEvents()
 	a.addUsage()
 	a.addWebhooks()

@@ -80,6 +80,12 @@ var needs = map[string]string{
 	"GET /v1/invoices/export":         "lanyard.billing.read",
 	"POST /v1/usage/events":           "lanyard.usage.write",
 
+	"GET /v1/billing/stripe":                      "lanyard.billing.read",
+	"GET /v1/billing/stripe/events":               "lanyard.billing.read",
+	"POST /v1/billing/stripe/retry":               "lanyard.billing.write",
+	"POST /v1/billing/stripe/events/{id}/retry":   "lanyard.billing.write",
+	"POST /v1/billing/stripe/events/{id}/dismiss": "lanyard.billing.write",
+
 	"GET /v1/usage":           "lanyard.usage.read",
 	"GET /v1/usage/export":    "lanyard.usage.read",
 	"GET /v1/usage/reconcile": "lanyard.usage.read",
@@ -266,7 +272,7 @@ func TestForeignThingsAreNotFound(t *testing.T) {
 		res := w.do(method, path, "a", body)
 		// What concerns the whole server, or is a person's own, is closed to a team altogether.
 		if res.Code == http.StatusForbidden {
-			if row := needs[route]; !strings.Contains(row, "users") && !strings.HasPrefix(path, "/v1/grants") && !strings.HasPrefix(path, "/v1/tokens") && !strings.HasSuffix(path, "/finalize") {
+			if row := needs[route]; !strings.Contains(row, "users") && !strings.HasPrefix(path, "/v1/grants") && !strings.HasPrefix(path, "/v1/tokens") && !strings.HasSuffix(path, "/finalize") && !strings.HasPrefix(path, "/v1/billing/stripe") {
 				t.Errorf("%s of another team = 403, want 404", route)
 			}
 			continue

@@ -190,15 +190,18 @@ func (s *Server) deliverHooks(ctx context.Context) error {
 
 // deliver sends what waits to be sent, until ctx ends.
 func (s *Server) deliver(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { s.every(ctx, "letters", s.deliverLetters) })
-	both.Go(func() { s.every(ctx, "webhooks", s.deliverHooks) })
-	both.Wait()
+	var all sync.WaitGroup
+	all.Go(func() { s.every(ctx, deliverEvery, "letters", s.deliverLetters) })
+	all.Go(func() { s.every(ctx, deliverEvery, "webhooks", s.deliverHooks) })
+	if s.stripe != nil {
+		all.Go(func() { s.every(ctx, exportEvery, "events for Stripe", s.exportStripe) })
+	}
+	all.Wait()
 }
 
 // every sends again and again, until ctx ends.
-func (s *Server) every(ctx context.Context, what string, send func(context.Context) error) {
-	ticker := time.NewTicker(deliverEvery)
+func (s *Server) every(ctx context.Context, period time.Duration, what string, send func(context.Context) error) {
+	ticker := time.NewTicker(period)
 	defer ticker.Stop()
 	for {
 		if err := send(ctx); err != nil && ctx.Err() == nil {

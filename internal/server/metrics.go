@@ -46,6 +46,12 @@ func (s *Server) newMetrics() http.Handler {
 		counter("lanyard_redis_calls_total", "Calls to Redis that count limits.", func() float64 { return float64(s.Shared.Stats().Calls) })
 		counter("lanyard_redis_failures_total", "Of them, those that were not answered in time.", func() float64 { return float64(s.Shared.Stats().Failures) })
 	}
+	if s.stripe != nil {
+		counter("lanyard_stripe_sent_total", "Events that Stripe took from this node.", func() float64 { return float64(s.stripe.Stats().Sent) })
+		counter("lanyard_stripe_refused_total", "Events that it refused, or that have to be looked at by somebody.", func() float64 { return float64(s.stripe.Stats().Refused) })
+		counter("lanyard_stripe_unanswered_total", "Tries that have to be repeated.", func() float64 { return float64(s.stripe.Stats().Unanswered) })
+		gauge("lanyard_stripe_behind_seconds", "Time since the earliest hour ended of which something waits to be sent, as of the last minute.", func() float64 { return s.stripe.Stats().Behind.Seconds() })
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	return mux

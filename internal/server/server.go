@@ -27,6 +27,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/quota"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/server/oauth"
+	"github.com/lanyard-auth/lanyard/internal/stripe"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 	"github.com/lanyard-auth/lanyard/internal/web"
@@ -68,8 +69,10 @@ type Server struct {
 	oauth      *oauth.Server
 	mails      *notify.Runner
 	hooks      *notify.Hooks
-	delivering sync.Mutex // one round of letters at a time
-	telling    sync.Mutex // and one of webhooks
+	delivering sync.Mutex       // one round of letters at a time
+	telling    sync.Mutex       // and one of webhooks
+	stripe     *stripe.Exporter // nil: Stripe is told nothing
+	exporting  sync.Mutex
 	lastPrefix atomic.Pointer[readPrefix]
 
 	foundAccounts time.Time // by the chores
@@ -163,6 +166,9 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 		return nil, err
 	}
 	if s.hooks, err = s.newHooks(); err != nil {
+		return nil, err
+	}
+	if s.stripe, err = s.newStripe(); err != nil {
 		return nil, err
 	}
 	if s.handler, err = s.routes(); err != nil { //nolint:contextcheck // handlers have contexts of their own

@@ -57,10 +57,29 @@ func (p *program) checkDatabase(ctx context.Context, s config.Settings) []findin
 		schema = fail("migrations", "the schema is not up to date: look at what `lanyard serve` says at its start")
 	}
 	keys := count(int64(len(core.Ring.List())), "key")
+	var told []finding
+	if !s.StripeKey.IsZero() {
+		told = append(told, checkStripe(ctx, core))
+	}
 	if err := core.Close(); err != nil {
 		return []finding{fail("database", "it does not close: "+sentence(err))}
 	}
-	return []finding{fine("database", "opens, "+core.Store.Engine()), schema, fine("master key", "opens all of the keyring, "+keys)}
+	return append([]finding{fine("database", "opens, "+core.Store.Engine()), schema, fine("master key", "opens all of the keyring, "+keys)}, told...)
+}
+
+// checkStripe says whether Stripe was told what was counted.
+func checkStripe(ctx context.Context, core *server.Core) finding {
+	const about = "stripe"
+	text, urgent, err := core.StripeTrouble(ctx)
+	switch {
+	case err != nil:
+		return fail(about, sentence(err))
+	case urgent:
+		return fail(about, text)
+	case text != "":
+		return warn(about, text)
+	}
+	return fine(about, "was told all that it is to know by now")
 }
 
 // checkSpool looks for uses that could not be counted.

@@ -11,7 +11,7 @@ func (p *program) teams() *cobra.Command {
 		Use:   "teams",
 		Short: "Who owns apps and is billed",
 		Long:  "A team owns apps. A management key belongs to none, so it says with --team for which it makes an app.",
-	}, p.teamsCreate(), p.teamsList())
+	}, p.teamsCreate(), p.teamsList(), p.teamsUpdate())
 }
 
 func (p *program) teamsCreate() *cobra.Command {
@@ -40,6 +40,53 @@ func (p *program) teamsCreate() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&in.OwnerID, "owner", "", "the user who owns it, by id")
+	cmd.Flags().StringVar(&in.StripeCustomer, "stripe-customer", "", "which customer it is at Stripe, which is told what it uses: cus_…")
+	return cmd
+}
+
+func (p *program) teamsUpdate() *cobra.Command {
+	var name, customer string
+	cmd := &cobra.Command{
+		Use:     "update TEAM",
+		Short:   "Change a team's name or its customer at Stripe",
+		Long:    "Changes what is given and leaves the rest. Another customer counts from the next whole hour on; none (--stripe-customer \"\") too.",
+		Example: "  lanyard teams update Sunny --stripe-customer cus_NffrFeUfNV2Hib\n  lanyard teams update Sunny --name \"Sunny Inc.\"",
+		Args:    takes("TEAM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var patch lanyard.TeamPatch
+			if cmd.Flags().Changed("name") {
+				patch.Name = &name
+			}
+			if cmd.Flags().Changed("stripe-customer") {
+				patch.StripeCustomer = &customer
+			}
+			if patch.Name == nil && patch.StripeCustomer == nil {
+				return usage("nothing is to change: give --name or --stripe-customer")
+			}
+			c, err := p.client()
+			if err != nil {
+				return err
+			}
+			teamID, err := findTeam(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			team, err := c.UpdateTeam(cmd.Context(), teamID, patch)
+			if err != nil {
+				return err
+			}
+			if p.asJSON() {
+				return p.json(team)
+			}
+			p.out.linef("Changed the team %s (%s).", cell(team.Name), team.ID)
+			if patch.StripeCustomer != nil && customer != "" {
+				p.out.linef("Stripe is told what it uses from the next whole hour on, of the meters that `stripe:` names in lanyard.yaml.")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "its new name")
+	cmd.Flags().StringVar(&customer, "stripe-customer", "", "which customer it is at Stripe: cus_…; empty: none")
 	return cmd
 }
 

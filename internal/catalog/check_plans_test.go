@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/fault"
 )
 
 // priced is a declaration with every field that prices have, and numbers as people write them.
@@ -108,6 +110,28 @@ plans:
 	}
 	if diff := cmp.Diff(want, normal.Plans); diff != "" {
 		t.Errorf("the plans (-want +got):\n%s", diff)
+	}
+}
+
+func TestStripeNames(t *testing.T) {
+	const meters = "meters: {storage_gb: {text: gigabytes stored, event: com.acme.storage}}\n"
+	for _, test := range []struct{ text, field, says string }{
+		{"stripe: {storage: acme_storage}", "stripe.storage", "no meter of this API"},
+		{"stripe: {requests: ''}", "stripe.requests", ""},
+		{"stripe: {requests: " + strings.Repeat("x", 101) + "}", "stripe.requests", "100"},
+		{"stripe: {requests: \"a\\nb\"}", "stripe.requests", ""},
+		{"stripe: {requests: acme, units: acme}", "stripe.units", "the meter requests goes by this name"},
+		{"metering: none\nstripe: {requests: acme}", "stripe.requests", "not counted"},
+	} {
+		_, err := Normalise("weather", fromYAML(t, meters+test.text))
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Field != test.field || !strings.Contains(f.Detail, test.says) {
+			t.Errorf("Normalise(%s) = %v, want a fault of %s that says %q", test.text, err, test.field, test.says)
+		}
+	}
+	a, err := Normalise("weather", fromYAML(t, meters+"stripe: {requests: acme_requests, units: acme units, storage_gb: "+strings.Repeat("x", 100)+"}"))
+	if err != nil || len(a.Stripe) != 3 {
+		t.Errorf("Normalise = %v, %v, want three names", a.Stripe, err)
 	}
 }
 

@@ -229,6 +229,9 @@ func TestPost(t *testing.T) {
 	if got, err = w.PostJSON(t.Context(), "https://example.com/", []byte(`{}`), nil); err != nil || string(got.Body) != "POST|application/json||{}" {
 		t.Errorf("PostJSON without headers = %+v, %v", got, err)
 	}
+	if got, err = w.TellForm(t.Context(), "https://example.com/", url.Values{"a": {"b c"}}, headers, 4); err != nil || string(got.Body) != "POST" || len(headers) != 1 {
+		t.Errorf("TellForm = %+v, %v, with headers %v, want the beginning of the answer", got, err, headers)
+	}
 	_, err = w.PostForm(t.Context(), "https://example.com/", url.Values{}, 10)
 	fails(t, "PostForm with a large answer", err, fault.Unavailable, "more than 10 bytes")
 }

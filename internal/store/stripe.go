@@ -57,7 +57,7 @@ const end = 1 << 62
 
 // stripeMeters are the event names of an API's meters in an hour, by meter; "" of one that feeds none any more.
 func stripeMeters(ctx context.Context, q querier, api string, start int64) (events map[string]string, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT meter, event FROM stripe_meter WHERE api = $1 AND since <= $2 ORDER BY meter, since`, api, start)
+	rows, err := q.QueryContext(ctx, `SELECT meter, event FROM stripe_meter WHERE api = $1 AND since <= $2 ORDER BY meter, since`, api, start) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (s *Store) markHours(ctx context.Context, q querier, hours map[countedHour]
 	since := map[id.Team]int64{}
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(teams)), teamsAtOnce) {
 		w := (&where{}).oneOf("team_id", texts(chunk))
-		rows, err := q.QueryContext(ctx, `SELECT team_id, MIN(since) FROM stripe_customer`+w.String()+` GROUP BY team_id`, w.args...)
+		rows, err := q.QueryContext(ctx, `SELECT team_id, MIN(since) FROM stripe_customer`+w.String()+` GROUP BY team_id`, w.args...) //nolint:sqlclosecheck // scanAll closes them
 		if err != nil {
 			return err
 		}

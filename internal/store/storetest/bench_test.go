@@ -13,6 +13,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/pgtest"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/store"
+	"github.com/lanyard-auth/lanyard/internal/team"
 	"github.com/lanyard-auth/lanyard/internal/usage"
 )
 
@@ -53,13 +54,16 @@ func BenchmarkCreateApp(b *testing.B) {
 	})
 }
 
+const teamsOfMix = 50
+
 // mix is who makes the calls of a benchmark.
 type mix struct {
 	name   string
 	events int // of an iteration
 	keys   int // that make them; 0: every call is another key's
 	even   bool
-	charge int // one call of so many has an idempotency key; 0: none
+	charge int  // one call of so many has an idempotency key; 0: none
+	stripe bool // every team is a customer of Stripe
 }
 
 // BenchmarkAbsorbUsage brings sealed segments, of the size a server makes, from a spool into the database, as a server that fell behind
@@ -70,6 +74,7 @@ func BenchmarkAbsorbUsage(b *testing.B) {
 	for _, m := range []mix{
 		{name: "mixed", events: 100_000, keys: 1000},
 		{name: "charged", events: 100_000, keys: 1000, charge: 10},
+		{name: "customers", events: 100_000, keys: 1000, stripe: true},
 		{name: "even", events: 100_000, keys: 1000, even: true},
 		{name: "worst", events: 25_000},
 	} {
@@ -79,6 +84,12 @@ func BenchmarkAbsorbUsage(b *testing.B) {
 				must(b, err)
 				defer func() { must(b, spool.Close()) }()
 				absorber := &usage.Absorber{Spool: spool, Store: st}
+				for i := 0; m.stripe && i < teamsOfMix; i++ {
+					ev := event("team.create")
+					ev.At = t0.Add(-2 * time.Hour)
+					t := &team.Team{ID: id.Of[id.Team](fmt.Sprintf("%016d", i)), Name: "team", CreatedAt: ev.At, StripeCustomer: fmt.Sprintf("cus_%d", i)}
+					must(b, second(st.CreateTeam(ctx, t, "", ev)))
+				}
 				minute := 0
 				b.ResetTimer()
 				for b.Loop() {
@@ -98,7 +109,7 @@ func BenchmarkAbsorbUsage(b *testing.B) {
 // record writes the calls of a minute.
 func (m mix) record(b *testing.B, spool *usage.Spool, minute int) {
 	b.Helper()
-	const apps, teams, operations = 200, 50, 10
+	const apps, operations = 200, 10
 	random := mathrand.New(mathrand.NewPCG(uint64(minute), 1)) // #nosec G115 G404 -- the same calls each time
 	pick := func(n int) func() int {
 		if m.even {
@@ -117,7 +128,7 @@ func (m mix) record(b *testing.B, spool *usage.Spool, minute int) {
 		}
 		ev := usage.Event{
 			At:   t0.Add(time.Duration(minute)*time.Minute + time.Duration(i)*time.Minute/time.Duration(m.events)).UnixMicro(),
-			Team: id.Of[id.Team](fmt.Sprintf("%016d", key%teams)), App: id.Of[id.App](fmt.Sprintf("%016d", key%apps)), Key: id.Of[id.Key](fmt.Sprintf("%016d", key)),
+			Team: id.Of[id.Team](fmt.Sprintf("%016d", key%teamsOfMix)), App: id.Of[id.App](fmt.Sprintf("%016d", key%apps)), Key: id.Of[id.Key](fmt.Sprintf("%016d", key)),
 			API: []string{"weather", "maps", "trains"}[operation%3], Operation: fmt.Sprintf("GET /v1/operation-%d", operation), Outcome: usage.Accepted,
 			Mode: secret.Live, Units: 1, Network: "203.0.113.0/24",
 		}

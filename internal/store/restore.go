@@ -74,7 +74,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 var lockOrder = []string{
 	"answer", "setting", "keyring", "leak", "scope", "subscription", "plan_version", "spend_alert", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
-	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "stripe_hour", "stripe_customer", "stripe_meter", "stripe_doubt", "stripe_event", "billing_account", "invoice", "outbox", "attempt",
+	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "billing_account", "stripe_hour", "stripe_customer", "stripe_meter", "stripe_doubt", "stripe_event", "invoice", "outbox", "attempt",
 	"revocation", "audit_event", "change_head", "change_entry",
 }
 

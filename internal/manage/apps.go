@@ -243,7 +243,7 @@ func appPatchDetails(patch lanyard.AppPatch) map[string]string {
 		d["homepage_url"] = *patch.HomepageURL
 	}
 	if patch.Limits != nil {
-		d["limits"] = limitsText(*patch.Limits)
+		d["limits"] = LimitsText(*patch.Limits)
 	}
 	if patch.Metadata != nil {
 		d["metadata"] = "changed"

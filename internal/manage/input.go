@@ -12,7 +12,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"
-	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 )
 
 // Bounds of inputs, as the wire types' tags promise them.
@@ -22,7 +21,6 @@ const (
 	maxOrigins     = 50
 	maxOperations  = 200
 	maxAPIs        = 100
-	maxLimits      = 8
 	maxMetadata    = 20
 	maxMetaName    = 64
 	maxMetaValue   = 500
@@ -49,30 +47,6 @@ func checkText(field, text string, most int) error {
 		return fault.Field(field, "must be text without control characters")
 	}
 	return nil
-}
-
-func limitsFrom(in []lanyard.Limit) ([]ratelimit.Limit, error) {
-	if err := checkCount("limits", len(in), maxLimits); err != nil {
-		return nil, err
-	}
-	var out []ratelimit.Limit
-	seen := map[string]bool{}
-	for i, l := range in {
-		field := fmt.Sprintf("limits[%d]", i)
-		if l.WindowSeconds < 1 || l.WindowSeconds > int64(ratelimit.MaxWindow/time.Second) {
-			return nil, fault.Field(field+".window_seconds", "must be between 1 and %d", int64(ratelimit.MaxWindow/time.Second))
-		}
-		limit := ratelimit.Limit{Name: l.Name, N: l.Limit, Window: time.Duration(l.WindowSeconds) * time.Second, WhenUnavailable: l.WhenUnavailable}
-		if err := limit.Validate(); err != nil {
-			return nil, under(field, err)
-		}
-		if seen[l.Name] {
-			return nil, fault.Field(field+".name", "there is a limit %q already", l.Name)
-		}
-		seen[l.Name] = true
-		out = append(out, limit)
-	}
-	return out, nil
 }
 
 // quotaFrom reads a key's quota; no units: none. What cannot be is refused by key.Validate.

@@ -357,7 +357,7 @@ func keyPatchDetails(patch lanyard.KeyPatch) map[string]string {
 		d["expires_at"] = whenText(*patch.ExpiresAt)
 	}
 	if patch.Limits != nil {
-		d["limits"] = limitsText(*patch.Limits)
+		d["limits"] = LimitsText(*patch.Limits)
 	}
 	if patch.Quota != nil {
 		d["quota"] = orNone(quotaText(quotaFrom(*patch.Quota)))
@@ -369,15 +369,6 @@ func keyPatchDetails(patch lanyard.KeyPatch) map[string]string {
 		d["rotate_every_days"] = fmt.Sprint(*patch.RotateEveryDays)
 	}
 	return said(d)
-}
-
-// limitsText is limits in an audit line.
-func limitsText(limits []lanyard.Limit) string {
-	texts := make([]string, 0, len(limits))
-	for _, l := range limits {
-		texts = append(texts, fmt.Sprintf("%s %d/%ds", l.Name, l.Limit, l.WindowSeconds))
-	}
-	return orNone(strings.Join(texts, ", "))
 }
 
 // quotaText is a quota in an audit line.

@@ -117,7 +117,7 @@ func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID stri
 		d["suspended"] = boolText(*patch.Suspended)
 	}
 	if patch.Limits != nil {
-		d["limits"] = limitsText(*patch.Limits)
+		d["limits"] = LimitsText(*patch.Limits)
 	}
 	if patch.StripeCustomer != nil {
 		d["stripe_customer"] = cmp.Or(*patch.StripeCustomer, "none")

@@ -150,7 +150,7 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 		d["admin"] = boolText(*patch.Admin)
 	}
 	if patch.Limits != nil {
-		d["limits"] = limitsText(*patch.Limits)
+		d["limits"] = LimitsText(*patch.Limits)
 	}
 	updated, _, err := s.UserStore.UpdateUser(ctx, parsed, actor.New(now, "user.update", userID, "", said(d)), func(u *user.User) error {
 		if err := s.withholdsUser(actor, u, patch); err != nil {

@@ -14,7 +14,6 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
 	"github.com/lanyard-auth/lanyard/internal/policy"
-	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/session"
 	"github.com/lanyard-auth/lanyard/internal/team"
@@ -38,14 +37,6 @@ func wireApp(a *app.App) lanyard.App {
 		HomepageURL: a.HomepageURL, Limits: wireLimits(a.Limits), Metadata: a.Metadata, Disabled: !a.DisabledAt.IsZero(),
 		CreatedAt: a.CreatedAt, DisabledAt: at(a.DisabledAt), Origin: string(a.Origin), OAuthSettings: wireOAuth(&a.OAuth),
 	}
-}
-
-func wireLimits(in []ratelimit.Limit) []lanyard.Limit {
-	out := make([]lanyard.Limit, 0, len(in))
-	for _, l := range in {
-		out = append(out, lanyard.Limit{Name: l.Name, Limit: l.N, WindowSeconds: int64(l.Window / time.Second), WhenUnavailable: l.WhenUnavailable})
-	}
-	return out
 }
 
 func wireKey(k *key.Key, now time.Time) lanyard.Key {

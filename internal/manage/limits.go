@@ -1,0 +1,99 @@
+package manage
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+)
+
+// maxLimits is how many limits one thing may have.
+const maxLimits = 8
+
+func limitsFrom(in []lanyard.Limit) ([]ratelimit.Limit, error) {
+	if err := checkCount("limits", len(in), maxLimits); err != nil {
+		return nil, err
+	}
+	var out []ratelimit.Limit
+	seen := map[string]bool{}
+	for i, l := range in {
+		field := fmt.Sprintf("limits[%d]", i)
+		if l.WindowSeconds < 1 || l.WindowSeconds > int64(ratelimit.MaxWindow/time.Second) {
+			return nil, fault.Field(field+".window_seconds", "must be between 1 and %d", int64(ratelimit.MaxWindow/time.Second))
+		}
+		limit := limitFrom(l)
+		if err := limit.Validate(); err != nil {
+			return nil, under(field, err)
+		}
+		if seen[l.Name] {
+			return nil, fault.Field(field+".name", "there is a limit %q already", l.Name)
+		}
+		seen[l.Name] = true
+		out = append(out, limit)
+	}
+	return out, nil
+}
+
+func limitFrom(l lanyard.Limit) ratelimit.Limit {
+	return ratelimit.Limit{Name: l.Name, N: l.Limit, Window: time.Duration(l.WindowSeconds) * time.Second, WhenUnavailable: l.WhenUnavailable}
+}
+
+func wireLimits(in []ratelimit.Limit) []lanyard.Limit {
+	out := make([]lanyard.Limit, 0, len(in))
+	for _, l := range in {
+		out = append(out, lanyard.Limit{Name: l.Name, Limit: l.N, WindowSeconds: int64(l.Window / time.Second), WhenUnavailable: l.WhenUnavailable})
+	}
+	return out
+}
+
+// EditLimits reads limits as people write them, such as 60/minute or 100/90s closed, that are to stand in the place of others. One that
+// stands there already keeps its name; another is named after its window, of which there can be one. What is refused is a fault.Invalid
+// whose field is limits.
+func EditLimits(before []lanyard.Limit, texts []string) ([]lanyard.Limit, error) {
+	if len(texts) > maxLimits {
+		return nil, fault.Field("limits", "there can be at most %d limits, not %d", maxLimits, len(texts))
+	}
+	kept, out := slices.Clone(before), []lanyard.Limit{}
+	for _, text := range texts {
+		parsed, err := ratelimit.ParseLimit(text)
+		if err != nil {
+			var f *fault.Error
+			if errors.As(err, &f) {
+				err = fault.Field("limits", "%s", f.Detail)
+			}
+			return nil, err
+		}
+		limit := wireLimits([]ratelimit.Limit{parsed})[0]
+		if i := slices.IndexFunc(kept, func(l lanyard.Limit) bool { return LimitText(l) == LimitText(limit) }); i >= 0 {
+			limit.Name = kept[i].Name
+			kept = slices.Delete(kept, i, i+1)
+		}
+		if i := slices.IndexFunc(out, func(l lanyard.Limit) bool { return l.Name == limit.Name }); i >= 0 {
+			return nil, fault.Field("limits", "%s and %s are for the same window: keep one of them", LimitText(out[i]), LimitText(limit))
+		}
+		out = append(out, limit)
+	}
+	return out, nil
+}
+
+// LimitText is a limit in the form that EditLimits reads.
+func LimitText(l lanyard.Limit) string { return limitFrom(l).String() }
+
+// LimitsText is limits for people to read: "60/minute, 5/second (burst)", with the names that say more than the window; "none".
+func LimitsText(limits []lanyard.Limit) string {
+	texts := make([]string, 0, len(limits))
+	for _, l := range limits {
+		text := LimitText(l)
+		if window, err := ratelimit.ParseLimit(text); err != nil || window.Name != l.Name {
+			text += " (" + l.Name + ")"
+		}
+		texts = append(texts, text)
+	}
+	return cmp.Or(strings.Join(texts, ", "), "none")
+}

@@ -12,6 +12,12 @@ type TeamQuery struct {
 	ListQuery
 }
 
+// UserQuery asks for users.
+type UserQuery struct {
+	Email string // "": of any address
+	ListQuery
+}
+
 // CreateTeam makes a team.
 func (c *Client) CreateTeam(ctx context.Context, in TeamInput) (Team, error) {
 	return fetch[Team](ctx, c, call{op: "create team", method: http.MethodPost, at: []string{"teams"}, in: in, create: true})
@@ -83,13 +89,18 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 }
 
 // Users returns a page of users, newest first.
-func (c *Client) Users(ctx context.Context, q ListQuery) (Page[User], error) {
-	return fetch[Page[User]](ctx, c, call{op: "list users", method: http.MethodGet, at: []string{"users"}, query: q.values()})
+func (c *Client) Users(ctx context.Context, q UserQuery) (Page[User], error) {
+	v := q.values()
+	set(v, "email", q.Email)
+	return fetch[Page[User]](ctx, c, call{op: "list users", method: http.MethodGet, at: []string{"users"}, query: v})
 }
 
 // AllUsers goes through all users, newest first.
-func (c *Client) AllUsers(ctx context.Context, q ListQuery) iter.Seq2[User, error] {
-	return all(q, func(page ListQuery) (Page[User], error) { return c.Users(ctx, page) })
+func (c *Client) AllUsers(ctx context.Context, q UserQuery) iter.Seq2[User, error] {
+	return all(q.ListQuery, func(page ListQuery) (Page[User], error) {
+		q.ListQuery = page
+		return c.Users(ctx, q)
+	})
 }
 
 // UpdateUser changes what in names and leaves the rest.

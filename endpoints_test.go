@@ -132,7 +132,7 @@ func TestEndpoints(t *testing.T) {
 			return one(c.CreateUser(ctx, UserInput{Email: "a@b.test"}))
 		}},
 		{"GET /v1/users/user_1", func(ctx context.Context, c *Client) error { return one(c.User(ctx, "user_1")) }},
-		{"GET /v1/users?cursor=a+b&limit=7", func(ctx context.Context, c *Client) error { return one(c.Users(ctx, page)) }},
+		{"GET /v1/users?cursor=a+b&email=ada%40example.com&limit=7", func(ctx context.Context, c *Client) error { return one(c.Users(ctx, UserQuery{Email: "ada@example.com", ListQuery: page})) }},
 		{`PATCH /v1/users/user_1 {"name":"Ada"}`, func(ctx context.Context, c *Client) error {
 			return one(c.UpdateUser(ctx, "user_1", UserPatch{Name: &name}))
 		}},
@@ -275,7 +275,7 @@ func TestAll(t *testing.T) {
 			return ids(c.AllTeams(ctx, TeamQuery{ListQuery: q}), func(t Team) string { return t.ID })
 		},
 		"AllUsers": func(q ListQuery) iter.Seq2[string, error] {
-			return ids(c.AllUsers(ctx, q), func(u User) string { return u.ID })
+			return ids(c.AllUsers(ctx, UserQuery{ListQuery: q}), func(u User) string { return u.ID })
 		},
 		"AllAudit": func(q ListQuery) iter.Seq2[string, error] {
 			return ids(c.AllAudit(ctx, q), func(e AuditEvent) string { return e.ID })

@@ -157,11 +157,12 @@ func (p *program) appsUpdate() *cobra.Command {
 	var name, description, homepage string
 	var disable, enable bool
 	var oauth oauthFlags
+	var limit limitFlags
 	cmd := &cobra.Command{
 		Use:     "update NAME",
 		Short:   "Change an app, or switch it off and on",
-		Long:    "Change what is named and leave the rest. Keys of a disabled app are refused until it is enabled again.",
-		Example: "  lanyard apps update WeatherDashboard --name 'Weather wall'\n  lanyard apps update WeatherDashboard --disable",
+		Long:    "Change what is named and leave the rest. Keys of a disabled app are refused until it is enabled again.\n\n" + limitsHelp,
+		Example: "  lanyard apps update WeatherDashboard --name 'Weather wall'\n  lanyard apps update WeatherDashboard --disable\n  lanyard apps update WeatherDashboard --limit 600/minute",
 		Args:    takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if disable && enable {
@@ -175,7 +176,10 @@ func (p *program) appsUpdate() *cobra.Command {
 			if patch.OAuthPatch, err = oauth.patch(cmd); err != nil {
 				return err
 			}
-			if patch == (lanyard.AppPatch{}) {
+			if err := limit.check(); err != nil {
+				return err
+			}
+			if patch == (lanyard.AppPatch{}) && !limit.given(cmd) {
 				return usage("nothing to change was named; see `%s --help`", cmd.CommandPath())
 			}
 			c, err := p.client()
@@ -184,6 +188,9 @@ func (p *program) appsUpdate() *cobra.Command {
 			}
 			app, err := findApp(cmd.Context(), c, args[0])
 			if err != nil {
+				return err
+			}
+			if patch.Limits, err = limit.patch(cmd, app.Limits); err != nil {
 				return err
 			}
 			if app, err = c.UpdateApp(cmd.Context(), app.ID, patch); err != nil {
@@ -197,6 +204,7 @@ func (p *program) appsUpdate() *cobra.Command {
 	cmd.Flags().StringVar(&homepage, "homepage", "", "where to read about it")
 	cmd.Flags().BoolVar(&disable, "disable", false, "refuse its credentials until --enable")
 	cmd.Flags().BoolVar(&enable, "enable", false, "accept its credentials again")
+	limit.flags(cmd, "all its credentials together")
 	oauth.flags(cmd)
 	return cmd
 }

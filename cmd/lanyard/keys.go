@@ -134,14 +134,6 @@ func versionText(v lanyard.KeyVersion) string {
 	return text
 }
 
-func limitsText(limits []lanyard.Limit) string {
-	var out []string
-	for _, l := range limits {
-		out = append(out, l.Name+" "+thousands(l.Limit)+" per "+count(l.WindowSeconds, "second"))
-	}
-	return strings.Join(out, ", ")
-}
-
 func quotaText(q *lanyard.Quota) string {
 	if q == nil {
 		return ""

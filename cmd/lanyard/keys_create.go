@@ -83,7 +83,7 @@ func (k *newKey) read(p *program) error {
 			return err
 		}
 	}
-	k.in.Limits, err = limits(k.limits)
+	k.in.Limits, err = limits(k.limits, nil)
 	return err
 }
 
@@ -114,22 +114,6 @@ func (p *program) createKey(cmd *cobra.Command, appName string, k *newKey) error
 		title: "Created the key " + cell(made.Name) + " (" + made.ID + ") of " + cell(app.Name) + ".", id: made.ID, secret: lanyard.NewSecret(made.Secret),
 		ifStolen: cell(made.IfStolen), notes: notes, answer: made, public: made.Key,
 	})
-}
-
-// limits reads limits such as 60/minute.
-func limits(texts []string) ([]lanyard.Limit, error) {
-	windows := map[string]int64{"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-	var out []lanyard.Limit
-	for _, text := range texts {
-		number, unit, _ := strings.Cut(text, "/")
-		n, err := strconv.ParseInt(number, 10, 64)
-		seconds, known := windows[unit]
-		if err != nil || n < 1 || !known {
-			return nil, usage("--limit %.40q is no limit: write units per second, minute, hour or day, such as 60/minute", text)
-		}
-		out = append(out, lanyard.Limit{Name: "per_" + unit, Limit: n, WindowSeconds: seconds})
-	}
-	return out, nil
 }
 
 // quota reads a quota such as 1000/month; none takes it away.

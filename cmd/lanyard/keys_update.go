@@ -8,14 +8,18 @@ import (
 
 func (p *program) keysUpdate() *cobra.Command {
 	var app, name, expires, rotateEvery, quotaTyped string
-	var scopes, ips, origins, operations, apis, limitTexts []string
+	var scopes, ips, origins, operations, apis []string
+	var limit limitFlags
 	cmd := &cobra.Command{
 		Use:   "update NAME",
 		Short: "Change a key's name, scopes or restrictions",
 		Long: `Change what is named and leave the rest. A list replaces the one before; --ip "" empties it.
-An end can be set or brought forward, never put off.`,
+An end can be set or brought forward, never put off.
+
+` + limitsHelp,
 		Example: `  lanyard keys update production --scope forecast.read,alerts.read
-  lanyard keys update production --app WeatherDashboard --ip 203.0.113.0/24 --expires 30d`,
+  lanyard keys update production --app WeatherDashboard --ip 203.0.113.0/24 --expires 30d
+  lanyard keys update production --limit 10/second --limit 1000/day`,
 		Args: takes("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			patch := lanyard.KeyPatch{
@@ -28,12 +32,8 @@ An end can be set or brought forward, never put off.`,
 					return err
 				}
 			}
-			if cmd.Flags().Changed("limit") {
-				read, err := limits(*list(cmd, "limit", limitTexts))
-				if err != nil {
-					return err
-				}
-				patch.Limits = new(append([]lanyard.Limit{}, read...))
+			if err := limit.check(); err != nil {
+				return err
 			}
 			if quotaTyped != "" {
 				if patch.Quota, err = quota(quotaTyped); err != nil {
@@ -47,7 +47,7 @@ An end can be set or brought forward, never put off.`,
 				}
 				patch.RotateEveryDays = &days
 			}
-			if patch == (lanyard.KeyPatch{}) {
+			if patch == (lanyard.KeyPatch{}) && !limit.given(cmd) {
 				return usage("nothing to change was named; see `%s --help`", cmd.CommandPath())
 			}
 			c, err := p.client()
@@ -56,6 +56,9 @@ An end can be set or brought forward, never put off.`,
 			}
 			k, err := findKey(cmd.Context(), c, args[0], app)
 			if err != nil {
+				return err
+			}
+			if patch.Limits, err = limit.patch(cmd, k.Limits); err != nil {
 				return err
 			}
 			if k, err = c.UpdateKey(cmd.Context(), k.ID, patch); err != nil {
@@ -72,7 +75,7 @@ An end can be set or brought forward, never put off.`,
 	f.StringArrayVar(&operations, "operation", nil, "only this operation; may be repeated")
 	f.StringSliceVar(&apis, "api", nil, "with the scope lanyard.verify: only for this API; may be repeated")
 	f.StringVar(&expires, "expires", "", "when it ends: 2026-12-31, 90d, 12h or RFC 3339")
-	f.StringSliceVar(&limitTexts, "limit", nil, "a limit such as 60/minute; may be repeated")
+	limit.flags(cmd, "all calls with it together")
 	f.StringVar(&quotaTyped, "quota", "", "how much it may use, such as 1000/month or 100/day; none takes its quota away")
 	f.StringVar(&rotateEvery, "rotate-every", "", "ask for a rotation this often, such as 90d")
 	appFlag(cmd, &app)

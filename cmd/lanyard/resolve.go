@@ -104,5 +104,16 @@ func findTeam(ctx context.Context, c *lanyard.Client, name string) (string, erro
 	return team.ID, err
 }
 
+// findUser returns the user of an id or mail address.
+func findUser(ctx context.Context, c *lanyard.Client, name string) (lanyard.User, error) {
+	if _, err := id.Parse[id.User](name); err == nil {
+		return c.User(ctx, name)
+	}
+	for u, err := range c.AllUsers(ctx, lanyard.UserQuery{Email: name}) {
+		return u, err
+	}
+	return lanyard.User{}, fault.New(fault.NotFound, "nobody has an account with the address %q within your reach; `lanyard users list` shows who has", name)
+}
+
 // biggest asks for the largest pages.
 func biggest() lanyard.ListQuery { return lanyard.ListQuery{Limit: 200} }

@@ -55,7 +55,7 @@ Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 unreachable or failed.
 		{groupCredentials, "Credentials:", []*cobra.Command{p.which(), p.apps(), p.keys(), p.token(), p.tokens(), p.grants(), p.inspect(), p.verify()}},
 		{groupCounting, "Counting:", []*cobra.Command{p.usage(), p.invoices(), p.stripe()}},
 		{groupAdmin, "Admin:", []*cobra.Command{
-			p.admin(), p.apply(), p.apis(), p.teams(), p.keyring(), p.masterKey(), p.backup(), p.restore(), p.doctor(), p.version(),
+			p.admin(), p.apply(), p.apis(), p.teams(), p.users(), p.keyring(), p.masterKey(), p.backup(), p.restore(), p.doctor(), p.version(),
 		}},
 	} {
 		root.AddGroup(&cobra.Group{ID: group.id, Title: group.title})

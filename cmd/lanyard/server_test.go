@@ -114,9 +114,47 @@ func TestOnServer(t *testing.T) {
 			t.Errorf("grants revoke of nothing = %+v", got)
 		}
 	})
+	t.Run("limits", func(t *testing.T) {
+		ada, err := n.Admin.CreateUser(t.Context(), lanyard.UserInput{Email: "ada@example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, step := range []struct{ line, says, not string }{
+			{"teams update Sunny --limit 5/second --limit 60/minute,9000/day", "5/second, 60/minute, 9000/day", ""},
+			{"teams update Sunny --name Sunny", "5/second, 60/minute, 9000/day", ""},
+			{"teams list", "5/second, 60/minute, 9000/day", ""},
+			{"teams update Sunny --no-limits", "active", "limits"},
+			{"teams update Sunny --suspend", "suspended", ""},
+			{"teams update Sunny --lift", "active", ""},
+			{"users update ada@example.com --limit 60/minute", "60/minute", ""},
+			{"users show " + ada.ID, "60/minute", ""},
+			{"users list", "60/minute", ""},
+			{"users update ada@example.com --limit=", "ada@example.com", "limits"},
+			{"apps update WeatherDashboard --limit 100/90s", "100/90s", ""},
+			{"apps update WeatherDashboard --no-limits", "WeatherDashboard", "limits"},
+		} {
+			got := command(t, env, "", strings.Fields(step.line)...)
+			if got.code != exitDone || !strings.Contains(got.stdout, step.says) || step.not != "" && strings.Contains(got.stdout, step.not) {
+				t.Errorf("%s = %+v, want %q and not %q", step.line, got, step.says, step.not)
+			}
+		}
+		named := []lanyard.Limit{{Name: "burst", Limit: 5, WindowSeconds: 1}}
+		if _, err := n.Admin.UpdateTeam(t.Context(), shop.Team.ID, lanyard.TeamPatch{Limits: &named}); err != nil {
+			t.Fatal(err)
+		}
+		if got := command(t, env, "", "teams", "update", "Sunny", "--limit", "5/second,60/minute"); !strings.Contains(got.stdout, "5/second (burst), 60/minute") {
+			t.Errorf("teams update of a limit that has a name = %+v, want the name kept", got)
+		}
+		if got := command(t, env, "", "teams", "update", "Sunny", "--no-limits"); got.code != exitDone {
+			t.Errorf("teams update --no-limits = %+v", got)
+		}
+		if got := command(t, env, "", "users", "update", "nobody@example.com", "--no-limits"); got.code != exitFailed || !strings.Contains(got.stderr, "nobody has an account") {
+			t.Errorf("users update of nobody = %+v, want a sentence", got)
+		}
+	})
 	t.Run("update", func(t *testing.T) {
 		got := command(t, env, "", "keys", "update", "two", "--ip", "", "--limit", "60/minute", "--name", "three")
-		if got.code != exitDone || strings.Contains(got.stdout, "10.0.0.0/8") || !strings.Contains(got.stdout, "per_minute 60 per 60 seconds") || !strings.Contains(got.stdout, "three") {
+		if got.code != exitDone || strings.Contains(got.stdout, "10.0.0.0/8") || !strings.Contains(got.stdout, "60/minute") || !strings.Contains(got.stdout, "three") {
 			t.Errorf("keys update = %+v, want no addresses, a limit and the new name", got)
 		}
 		if got := command(t, env, "", "apps", "update", "WeatherDashboard", "--disable"); !strings.Contains(got.stdout, "disabled") {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/lanyard-auth/lanyard"
@@ -11,7 +13,7 @@ func (p *program) teams() *cobra.Command {
 		Use:   "teams",
 		Short: "Who owns apps and is billed",
 		Long:  "A team owns apps. A management key belongs to none, so it says with --team for which it makes an app.",
-	}, p.teamsCreate(), p.teamsList(), p.teamsUpdate())
+	}, p.teamsCreate(), p.teamsList(), p.teamsShow(), p.teamsUpdate())
 }
 
 func (p *program) teamsCreate() *cobra.Command {
@@ -44,52 +46,6 @@ func (p *program) teamsCreate() *cobra.Command {
 	return cmd
 }
 
-func (p *program) teamsUpdate() *cobra.Command {
-	var name, customer string
-	cmd := &cobra.Command{
-		Use:     "update TEAM",
-		Short:   "Change a team's name or its customer at Stripe",
-		Long:    "Changes what is given and leaves the rest. Another customer counts from the next whole hour on; none (--stripe-customer \"\") too.",
-		Example: "  lanyard teams update Sunny --stripe-customer cus_NffrFeUfNV2Hib\n  lanyard teams update Sunny --name \"Sunny Inc.\"",
-		Args:    takes("TEAM"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var patch lanyard.TeamPatch
-			if cmd.Flags().Changed("name") {
-				patch.Name = &name
-			}
-			if cmd.Flags().Changed("stripe-customer") {
-				patch.StripeCustomer = &customer
-			}
-			if patch.Name == nil && patch.StripeCustomer == nil {
-				return usage("nothing is to change: give --name or --stripe-customer")
-			}
-			c, err := p.client()
-			if err != nil {
-				return err
-			}
-			teamID, err := findTeam(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			team, err := c.UpdateTeam(cmd.Context(), teamID, patch)
-			if err != nil {
-				return err
-			}
-			if p.asJSON() {
-				return p.json(team)
-			}
-			p.out.linef("Changed the team %s (%s).", cell(team.Name), team.ID)
-			if patch.StripeCustomer != nil && customer != "" {
-				p.out.linef("Stripe is told what it uses from the next whole hour on, of the meters that `stripe:` names in lanyard.yaml.")
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&name, "name", "", "its new name")
-	cmd.Flags().StringVar(&customer, "stripe-customer", "", "which customer it is at Stripe: cus_…; empty: none")
-	return cmd
-}
-
 func (p *program) teamsList() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
@@ -106,16 +62,114 @@ func (p *program) teamsList() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				state := "active"
-				if t.Suspended {
-					state = "suspended"
-				}
-				teams, rows = append(teams, t), append(rows, []string{t.ID, t.Name, state, when(t.CreatedAt)})
+				teams, rows = append(teams, t), append(rows, []string{t.ID, t.Name, teamState(t), limitsText(t.Limits), when(t.CreatedAt)})
 			}
 			if p.asJSON() {
 				return p.json(teams)
 			}
-			return p.table([]string{"ID", "NAME", "STATE", "MADE"}, rows)
+			return p.table([]string{"ID", "NAME", "STATE", "LIMITS", "MADE"}, rows)
 		},
 	}
+}
+
+func teamState(t lanyard.Team) string {
+	if t.Suspended {
+		return "suspended"
+	}
+	return "active"
+}
+
+// oneTeam is the team of an id or unique name.
+func oneTeam(ctx context.Context, c *lanyard.Client, name string) (lanyard.Team, error) {
+	team, err := findTeam(ctx, c, name)
+	if err != nil {
+		return lanyard.Team{}, err
+	}
+	return c.Team(ctx, team)
+}
+
+func (p *program) teamsShow() *cobra.Command {
+	return &cobra.Command{
+		Use:     "show NAME",
+		Short:   "Show a team",
+		Example: "  lanyard teams show Sunny",
+		Args:    takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := p.client()
+			if err != nil {
+				return err
+			}
+			t, err := oneTeam(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			return p.showTeam(t)
+		},
+	}
+}
+
+func (p *program) showTeam(t lanyard.Team) error {
+	if p.asJSON() {
+		return p.json(t)
+	}
+	return p.fields("id", t.ID, "name", t.Name, "state", teamState(t), "limits", limitsText(t.Limits), "customer at Stripe", t.StripeCustomer, "made", when(t.CreatedAt))
+}
+
+func (p *program) teamsUpdate() *cobra.Command {
+	var name, customer string
+	var suspend, lift bool
+	var limit limitFlags
+	cmd := &cobra.Command{
+		Use:   "update NAME",
+		Short: "Change a team's name, limits or customer at Stripe, or suspend it",
+		Long: `Change what is named and leave the rest. A team's limits count the calls of all its apps
+together, on all APIs. They hold within a second, beside those of its keys, apps and plans and
+of the APIs. Limits, suspensions and customers are set for a team, not by it: they need server
+reach. Another customer counts from the next whole hour on; none (--stripe-customer "") too.
+
+` + limitsHelp,
+		Example: `  lanyard teams update Sunny --limit 60/minute --limit 1000/day
+  lanyard teams update Sunny --no-limits
+  lanyard teams update Sunny --stripe-customer cus_NffrFeUfNV2Hib`,
+		Args: takes("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if suspend && lift {
+				return usage("--suspend and --lift contradict each other; keep one of them")
+			}
+			patch := lanyard.TeamPatch{Name: given(cmd, "name", name), StripeCustomer: given(cmd, "stripe-customer", customer)}
+			if suspend || lift {
+				patch.Suspended = &suspend
+			}
+			if patch == (lanyard.TeamPatch{}) && !limit.given(cmd) {
+				return usage("nothing to change was named; see `%s --help`", cmd.CommandPath())
+			}
+			if err := limit.check(); err != nil {
+				return err
+			}
+			c, err := p.client()
+			if err != nil {
+				return err
+			}
+			t, err := oneTeam(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			if patch.Limits, err = limit.patch(cmd, t.Limits); err != nil {
+				return err
+			}
+			if t, err = c.UpdateTeam(cmd.Context(), t.ID, patch); err != nil {
+				return err
+			}
+			if patch.StripeCustomer != nil && customer != "" {
+				p.err.linef("Stripe is told what it uses from the next whole hour on, of the meters that `stripe:` names in lanyard.yaml.")
+			}
+			return p.showTeam(t)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "", "its new name")
+	cmd.Flags().StringVar(&customer, "stripe-customer", "", "which customer it is at Stripe: cus_…; empty: none")
+	cmd.Flags().BoolVar(&suspend, "suspend", false, "refuse all its credentials until --lift")
+	cmd.Flags().BoolVar(&lift, "lift", false, "accept its credentials again")
+	limit.flags(cmd, "all its apps together")
+	return cmd
 }

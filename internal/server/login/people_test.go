@@ -71,7 +71,7 @@ func TestSignupClosed(t *testing.T) {
 		if p := b.Get("/login"); strings.Contains(p.Body, "/signup") {
 			t.Errorf("%s: the login page offers to sign up", mode)
 		}
-		users, err := n.Admin.Users(t.Context(), lanyard.ListQuery{})
+		users, err := n.Admin.Users(t.Context(), lanyard.UserQuery{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,4 +98,34 @@ func LimitsText(limits []lanyard.Limit) string {
 		texts = append(texts, text)
 	}
 	return cmp.Or(strings.Join(texts, ", "), "none")
+}
+
+// LimitWords says what a limit lets through: "60 calls at once, then 1 a second".
+func LimitWords(l lanyard.Limit) string {
+	at := "1 call"
+	if l.Limit != 1 {
+		at = strconv.FormatInt(l.Limit, 10) + " calls at once"
+	}
+	perSecond := float64(l.Limit) / float64(l.WindowSeconds)
+	for _, unit := range []struct {
+		name    string
+		seconds float64
+	}{{"a second", 1}, {"a minute", 60}, {"an hour", 3600}, {"a day", 86400}} {
+		if per := perSecond * unit.seconds; per > 0.999 {
+			return at + ", then " + rough(per) + " " + unit.name
+		}
+	}
+	return at + ", then 1 every " + rough(1/perSecond/86400) + " days"
+}
+
+// rough is a number with about as many digits as people read.
+func rough(n float64) string {
+	shown := math.Round(n*10) / 10
+	if math.Abs(shown-n) < 0.001*n {
+		return strconv.FormatFloat(shown, 'f', -1, 64)
+	}
+	if n >= 10 {
+		shown = math.Round(n)
+	}
+	return "about " + strconv.FormatFloat(shown, 'f', -1, 64)
 }

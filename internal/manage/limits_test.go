@@ -37,6 +37,29 @@ func TestEditLimitsRefuses(t *testing.T) {
 	}
 }
 
+func TestLimitWords(t *testing.T) {
+	for text, want := range map[string]string{
+		"60/minute":     "60 calls at once, then 1 a second",
+		"5/second":      "5 calls at once, then 5 a second",
+		"1/second":      "1 call, then 1 a second",
+		"600/minute":    "600 calls at once, then 10 a second",
+		"90/minute":     "90 calls at once, then 1.5 a second",
+		"100/90s":       "100 calls at once, then about 1.1 a second",
+		"1000/day":      "1000 calls at once, then about 42 an hour",
+		"5/2h":          "5 calls at once, then 2.5 an hour",
+		"1/day":         "1 call, then 1 a day",
+		"2/744h closed": "2 calls at once, then 1 every 15.5 days",
+	} {
+		l, err := EditLimits(nil, []string{text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := LimitWords(l[0]); got != want {
+			t.Errorf("LimitWords(%s) = %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestEditLimits(t *testing.T) {
 	before := []lanyard.Limit{{Name: "burst", Limit: 5, WindowSeconds: 1}, {Name: "per-minute", Limit: 60, WindowSeconds: 60, WhenUnavailable: "closed"}}
 	for _, tc := range []struct {

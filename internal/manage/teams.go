@@ -123,6 +123,9 @@ func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID stri
 		d["stripe_customer"] = cmp.Or(*patch.StripeCustomer, "none")
 	}
 	updated, _, err := s.TeamStore.UpdateTeam(ctx, reach, parsed, actor.New(now, "team.update", teamID, parsed, said(d)), func(t *team.Team) error {
+		if patch.Limits != nil { // the step writes the event after it
+			d["limits_before"] = LimitsText(wireLimits(t.Limits))
+		}
 		return patchTeam(t, patch, now)
 	})
 	if err != nil {

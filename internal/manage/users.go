@@ -156,6 +156,9 @@ func (s *Service) UpdateUser(ctx context.Context, actor audit.Actor, userID stri
 		if err := s.withholdsUser(actor, u, patch); err != nil {
 			return err
 		}
+		if patch.Limits != nil { // the step writes the event after it
+			d["limits_before"] = LimitsText(wireLimits(u.Limits))
+		}
 		return patchUser(u, patch, now)
 	})
 	if err != nil {

@@ -178,6 +178,58 @@ func TestTeams(t *testing.T) {
 	wantOn(t, b.Get("/admin/apps?origin=dcr"), "apps that registered themselves", "Nothing matches", "Clear the search")
 }
 
+// Limits of teams and people are shown where they stand, refused beside the field, and set back.
+func TestLimits(t *testing.T) {
+	w := newWorld(t)
+	b := w.adminsees
+	for path, of := range map[string]struct{ whose, action, target, gone string }{
+		"/admin/teams/" + w.shop.Team.ID: {"team-", "team.update", w.shop.Team.ID, "Nothing limits the team’s calls by itself any more."},
+		"/admin/people/" + w.ada.ID:      {"user-", "user.update", w.ada.ID, "Nothing limits calls on their behalf by itself any more."},
+	} {
+		p := b.Get(path)
+		wantOn(t, p, path+" without limits", "Set a limit")
+		before := w.lines(t)
+		for typed, says := range map[string]string{
+			"60":                   "is no limit",
+			"60/minute\n60/decade": "is no limit",
+			"0/minute":             "A limit allows 1 to",
+			"60/minute\n70/60s":    "60/minute and 70/minute are for the same window: keep one of them.",
+			"1/1s\n1/2s\n1/3s\n1/4s\n1/5s\n1/6s\n1/7s\n1/8s\n1/9s": "There can be at most 8 limits, not 9.",
+		} {
+			p := b.Press(b.Get(path+"/limits"), "save-limits", map[string]string{"limits": typed})
+			if p.Status != http.StatusBadRequest || !p.Has("limits-error") {
+				t.Errorf("%s with the limits %q = %d, want 400 beside them", path, typed, p.Status)
+			}
+			wantOn(t, p, "the form with "+typed, says)
+		}
+		if after := w.lines(t); after != before {
+			t.Fatalf("refused limits left %d lines in the audit log", after-before)
+		}
+		p = b.Press(b.Get(path+"/limits"), "save-limits", map[string]string{"limits": " 5/second \n\n60/minute closed\n"})
+		wantOn(t, p, "the limits", "The limits are changed.", "5/second", "60/minute closed", "60 calls at once, then 1 a second", of.whose+"per-second", "Change the limits")
+		w.wantLine(t, of.action, of.target)
+		p = b.Press(b.Get(path+"/limits"), "save-limits", map[string]string{"limits": ""})
+		wantOn(t, p, "no limits", "The limits are gone.", of.gone, "They were 5/second, 60/minute closed.")
+		p = b.Press(b.Get(path+"/limits"), "save-limits", map[string]string{"limits": "5/second\n60/minute closed"})
+		wantOn(t, p, "the limits set back", "They are 5/second, 60/minute closed now")
+	}
+	if team, err := w.Node.Admin.Team(t.Context(), w.shop.Team.ID); err != nil || len(team.Limits) != 2 || team.Limits[1] != (lanyard.Limit{Name: "per-minute", Limit: 60, WindowSeconds: 60, WhenUnavailable: "closed"}) {
+		t.Errorf("Team = %+v, %v, want what the form says", team, err)
+	}
+}
+
+// Limits of an API's callers are part of its form.
+func TestLimitsOfAPI(t *testing.T) {
+	w := newWorld(t)
+	b := w.adminsees
+	p := b.Press(b.Get("/admin/apis/weather/edit"), "save-api", map[string]string{"limits": "1000/second", "user_limits": "sixty"})
+	if p.Status != http.StatusBadRequest || !p.Has("user_limits-error") || p.Has("limits-error") {
+		t.Errorf("a limit of sixty = %d, want 400 beside it alone", p.Status)
+	}
+	p = b.Press(b.Get("/admin/apis/weather/edit"), "save-api", map[string]string{"limits": "1000/second", "user_limits": "60/minute\n9000/day"})
+	wantOn(t, p, "the API", "All callers together", "1000/second", "Each person", "60/minute, 9000/day")
+}
+
 // A link that somebody made up says nothing.
 func TestMadeUpLinks(t *testing.T) {
 	w := newWorld(t)

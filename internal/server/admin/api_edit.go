@@ -44,6 +44,8 @@ func (p *rooms) apiForm(r *http.Request, d *desk, a lanyard.API, errs page.Errs)
 			choice("format", "Its tokens are", token.Format, "A JWT can be checked by its signature alone, so it works until it ends; an opaque one dies at once.", "jwt", "JWTs", "opaque", "Opaque"),
 			{ID: "lifetime", Label: "Each is worth", Value: token.Lifetime, Max: 20, Optional: true, Complete: "off", Hint: "Like 15m or 1h; at most 24h."},
 			choice("algorithm", "JWTs are signed with", token.Algorithm, "", "", "ES256, as most are", "ES256", "ES256", "RS256", "RS256", "PS256", "PS256", "EdDSA", "EdDSA"),
+			{ID: "limits", Label: "All callers together", Type: "textarea", Value: strings.Join(a.Limits, "\n"), Optional: true, Code: true, Hint: "Limits, one a line, like 1000/second. Beyond them everybody is refused, whoever called."},
+			{ID: "user_limits", Label: "Each person", Type: "textarea", Value: strings.Join(a.UserLimits, "\n"), Optional: true, Code: true, Hint: "Limits on calls on one person’s behalf, through whatever app, like 60/minute."},
 			{ID: "origins", Label: "Browsers may call from", Type: "textarea", Value: origins, Optional: true, Code: true, Hint: "Web origins, one a line, like https://app.example. Empty: none."},
 		},
 		Groups: []group{{ID: "key_in", Legend: "Keys", Boxes: []page.Box{{ID: "key_in_query", Name: "query", Value: "yes", Text: "A key may also stand in the address", Note: "addresses end up in logs", Ticked: inQuery}}}},
@@ -54,7 +56,7 @@ func (p *rooms) apiForm(r *http.Request, d *desk, a lanyard.API, errs page.Errs)
 func (p *rooms) saveAPI(w http.ResponseWriter, r *http.Request, d *desk) error {
 	form := r.PostForm
 	return p.change(w, r, d, func(a *lanyard.API) error { return withForm(a, form) }, func(a lanyard.API, refused error) error {
-		errs, err := wrong(refused, nil, "title", "upstream", "takes", "metering", "identifier", "format", "lifetime", "algorithm", "origins")
+		errs, err := wrong(refused, nil, "title", "upstream", "takes", "metering", "identifier", "format", "lifetime", "algorithm", "limits", "user_limits", "origins")
 		if err != nil {
 			return err
 		}
@@ -70,6 +72,7 @@ func withForm(a *lanyard.API, form url.Values) error {
 	if a.KeyIn = []string{"header"}; form.Get("query") == "yes" {
 		a.KeyIn = append(a.KeyIn, "query")
 	}
+	a.Limits, a.UserLimits = lines(form.Get("limits")), lines(form.Get("user_limits"))
 	if a.CORS = nil; len(lines(form.Get("origins"))) > 0 {
 		a.CORS = &lanyard.CORS{Origins: lines(form.Get("origins"))}
 	}

@@ -14,8 +14,10 @@ import (
 type personPage struct {
 	page.Room
 	Heading  string
+	ID       string
 	Facts    []fact
 	Teams    page.Table
+	Limits   page.Table
 	Grants   page.Table
 	Sessions page.Table
 	Tokens   page.Table
@@ -40,6 +42,7 @@ func (p *rooms) person(w http.ResponseWriter, r *http.Request, d *desk) error {
 		admin = "yes: every page here is open to them"
 	}
 	view.Facts = []fact{{"Mail", u.Email}, {"Name", cmp.Or(u.Name, "not said")}, {"State", state}, {"Admin", admin}, {"Since", moment(u.CreatedAt)}, {"ID", u.ID}}
+	view.ID, view.Limits = u.ID, limitedPerson(u).table()
 	for _, part := range []struct {
 		into *page.Table
 		make func(context.Context, *desk, lanyard.User) (page.Table, error)

@@ -119,6 +119,8 @@ func (p *rooms) routes() map[string]serve {
 		"POST /admin/people/{user}/not-admin":     p.unmakeAdmin,
 		"POST /admin/people/{user}/end-sessions":  p.endSessions,
 		"POST /admin/people/{user}/revoke-tokens": p.revokeTokens,
+		"GET /admin/people/{user}/limits":         p.personLimits,
+		"POST /admin/people/{user}/limits":        p.savePersonLimits,
 
 		"GET /admin/teams":                  p.teams,
 		"POST /admin/teams":                 p.makeTeam,
@@ -127,6 +129,8 @@ func (p *rooms) routes() map[string]serve {
 		"POST /admin/teams/{team}/suspend":  p.suspendTeam,
 		"POST /admin/teams/{team}/lift":     p.liftTeam,
 		"POST /admin/teams/{team}/plan":     p.subscribe,
+		"GET /admin/teams/{team}/limits":    p.teamLimits,
+		"POST /admin/teams/{team}/limits":   p.saveTeamLimits,
 		"GET /admin/apps":                   p.apps,
 		"GET /admin/grants":                 p.grants,
 		"GET /admin/grants/{grant}":         p.grant,

@@ -20,6 +20,7 @@ type teamPage struct {
 	Facts   []fact
 	Members page.Table
 	Apps    page.Table
+	Limits  page.Table
 	Plans   []planChoice
 	Asks    []page.Ask
 }
@@ -45,6 +46,7 @@ func (p *rooms) team(w http.ResponseWriter, r *http.Request, d *desk) error {
 	} else {
 		view.Asks = []page.Ask{{ID: "suspend", Text: "Suspend this team", Warn: "Every key, badge and client of its apps is refused with owner_suspended within a second, and what runs on them stops. Nothing is deleted, and you can lift it.", Act: page.Act{URL: "/admin/teams/" + t.ID + "/suspend", Text: "Suspend " + t.Name, Danger: true}}}
 	}
+	view.Limits = limitedTeam(t).table()
 	if view.Members, err = p.members(r.Context(), d, t); err != nil {
 		return err
 	}

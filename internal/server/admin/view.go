@@ -72,6 +72,9 @@ var deeds = map[string]func(lanyard.AuditEvent) page.Alert{
 		return page.Alert{Title: "The team " + ev.Details["name"] + " is made."}
 	},
 	"team.update": func(ev lanyard.AuditEvent) page.Alert {
+		if ev.Details["limits"] != "" {
+			return toldOfLimits(ev.Details, "the team’s calls")
+		}
 		if ev.Details["suspended"] == "true" {
 			return page.Alert{Title: "The team is suspended.", Text: "Every credential of its apps is refused until you lift it."}
 		}
@@ -104,6 +107,8 @@ func toldOfPerson(ev lanyard.AuditEvent) page.Alert {
 		return page.Alert{Title: "They are an admin now.", Text: "These pages are open to them."}
 	case is["admin"] == "false":
 		return page.Alert{Title: "They are no admin any more."}
+	case is["limits"] != "":
+		return toldOfLimits(is, "calls on their behalf")
 	case is["revoke_tokens"] == "true":
 		return page.Alert{Title: "Every session and token of theirs is dead.", Text: "They sign in again, and apps ask for a new badge."}
 	}

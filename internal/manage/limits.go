@@ -121,7 +121,7 @@ func LimitWords(l lanyard.Limit) string {
 // rough is a number with about as many digits as people read.
 func rough(n float64) string {
 	shown := math.Round(n*10) / 10
-	if math.Abs(shown-n) < 0.001*n {
+	if math.Abs(shown-n) < 1e-6*n {
 		return strconv.FormatFloat(shown, 'f', -1, 64)
 	}
 	if n >= 10 {

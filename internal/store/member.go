@@ -58,7 +58,7 @@ func (s *Store) Colleagues(ctx context.Context, reach audit.Reach, teamID id.Tea
 func (s *Store) Memberships(ctx context.Context, userID id.User, limit int) (all []team.Membership, err error) {
 	err = s.read("list a user's teams", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `
-			SELECT t.id, t.name, t.system, t.created_at, t.suspended_at, m.role FROM member m JOIN team t ON t.id = m.team_id
+			SELECT t.id, t.name, t.system, t.created_at, t.suspended_at, t.limits, m.role FROM member m JOIN team t ON t.id = m.team_id
 			WHERE m.user_id = $1 ORDER BY t.name, t.id LIMIT $2`, string(userID), limit)
 		if err != nil {
 			return err
@@ -66,8 +66,12 @@ func (s *Store) Memberships(ctx context.Context, userID id.User, limit int) (all
 		return scanAll(rows, func() error {
 			var m team.Membership
 			var system, created, suspended int64
-			err := rows.Scan(&m.Team.ID, &m.Team.Name, &system, &created, &suspended, &m.Role)
+			var limits string
+			if err := rows.Scan(&m.Team.ID, &m.Team.Name, &system, &created, &suspended, &limits, &m.Role); err != nil {
+				return err
+			}
 			m.Team.System, m.Team.CreatedAt, m.Team.SuspendedAt = system == 1, moment(created), moment(suspended)
+			err := decode(limits, &m.Team.Limits)
 			all = append(all, m)
 			return err
 		})

@@ -26,6 +26,7 @@ type keyPage struct {
 	Edit    string    // where it is narrowed; empty: it works no more
 	Overlap string    // "in 23 hours"; empty: one secret works
 	Secrets page.Table
+	Limits  page.Table
 }
 
 // secretPage follows what made a secret: it is shown here and never again.
@@ -75,6 +76,9 @@ func (p *rooms) showKey(w http.ResponseWriter, r *http.Request, d *desk) error {
 	if old := overlap(&k); old != nil && old.OverlapUntil.After(now) {
 		made.Overlap = page.Ahead(now, *old.OverlapUntil)
 		made.Undo = &page.Act{ID: "undo", URL: here + "/undo", Text: "Undo the rotation"}
+	}
+	if made.Limits, err = p.limitTable(r, d, &k, &owner); err != nil {
+		return err
 	}
 	made.Acts, made.Secrets = p.keyActs(&k, here), secretsTable(&k, now)
 	made.Done = doneToKey(&k, r.URL.Query(), now)

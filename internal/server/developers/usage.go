@@ -25,6 +25,7 @@ type usagePage struct {
 	Pager   page.Pager
 	Refused page.Table
 	Plans   page.Table
+	Limits  page.Table
 	Live    string // how often the figures are read anew, in seconds
 }
 
@@ -65,6 +66,9 @@ func (p *rooms) showUsage(w http.ResponseWriter, r *http.Request, d *desk) error
 		return err
 	}
 	if made.Plans, err = p.planTable(r, d); err != nil {
+		return err
+	}
+	if made.Limits, err = p.limitTable(r, d, nil, nil); err != nil {
 		return err
 	}
 	allowed, refused := int64(0), int64(0)

@@ -223,6 +223,9 @@ func TestRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(tm, again); err != nil || readErr != nil || diff != "" || len(again.Limits) != 1 {
 			t.Errorf("Team: %v, %v, -want +got:\n%s", err, readErr, diff)
 		}
+		if in, err := w.Memberships(ctx, w.owner, 10); err != nil || len(in) != 1 || !cmp.Equal(in[0].Team, *tm) {
+			t.Errorf("Memberships = %+v, %v, want the team as it is", in, err)
+		}
 		u := &user.User{ID: id.New[id.User](), Email: "limited@example.com", EmailKey: "limited@example.com", CreatedAt: t0, Limits: a.Limits}
 		must(t, second(w.CreateUser(ctx, u, event("user.create"))))
 		same, err := w.User(ctx, u.ID)

@@ -76,6 +76,10 @@ type Option struct {
 	Chosen      bool
 }
 
+// Required reports whether a browser must not send it empty. A select always has a choice, and where that is empty it means something:
+// browsers take it for none and would send no such form.
+func (f Field) Required() bool { return !f.Optional && f.Type != "select" }
+
 // DescribedBy lists the ids of what explains the field.
 func (f Field) DescribedBy() string {
 	text := ""

@@ -141,7 +141,7 @@ await tour("dev@demo.test", async (page) => {
 await tour("admin@demo.test", async (page) => {
   const list = async (part) => first(page, `/admin/${part}`);
   const api = await list("apis"), person = await list("people"), team = await list("teams");
-  return ["/admin", "/admin/apis", "/admin/apis/new", "/admin/apis/import", api, `${api}/edit`, `${api}/scope`, `${api}/operation`, `${api}/plan`, "/admin/people", "/admin/people/new", person, "/admin/teams", "/admin/teams/new", team,
+  return ["/admin", "/admin/apis", "/admin/apis/new", "/admin/apis/import", api, `${api}/edit`, `${api}/scope`, `${api}/operation`, `${api}/plan`, "/admin/people", "/admin/people/new", person, `${person}/limits`, "/admin/teams", "/admin/teams/new", team, `${team}/limits`,
     "/admin/apps", "/admin/grants", "/admin/audit", "/admin/keys", "/admin/health", "/admin/settings", "/admin/settings/brand"];
 });
 equal(faults, [], "faults in the console");

@@ -103,7 +103,7 @@ func ParseLimit(text string) (Limit, error) {
 }
 
 func badLimit(text string) error {
-	return fault.Field("limit", "%.40q is no limit: want a number, a slash and second, minute, hour, day or a duration, such as 60/minute or 100/90s, and may say degrade, closed or open after a blank", text)
+	return fault.Field("limit", "%.40q is no limit: write how many, a slash and second, minute, hour, day or a time, such as 60/minute or 100/90s; degrade, closed or open may follow a blank", text)
 }
 
 // Of returns the limit with a name that tells whose it is: `per-minute` of the team is `team-per-minute`.

@@ -227,7 +227,7 @@ func TestLimitsOfAPI(t *testing.T) {
 		t.Errorf("a limit of sixty = %d, want 400 beside it alone", p.Status)
 	}
 	p = b.Press(b.Get("/admin/apis/weather/edit"), "save-api", map[string]string{"limits": "1000/second", "user_limits": "60/minute\n9000/day"})
-	wantOn(t, p, "the API", "All callers together", "1000/second", "Each person", "60/minute, 9000/day")
+	wantOn(t, p, "the API", "Limits on all callers", "1000/second", "Limits on each person", "60/minute, 9000/day")
 }
 
 // A link that somebody made up says nothing.

@@ -69,10 +69,10 @@ func (p *rooms) apiFacts(a lanyard.API) []fact {
 		out = append(out, fact{"Its tokens", text})
 	}
 	if len(a.Limits) > 0 {
-		out = append(out, fact{"All callers together", strings.Join(a.Limits, ", ")})
+		out = append(out, fact{"Limits on all callers", strings.Join(a.Limits, ", ")})
 	}
 	if len(a.UserLimits) > 0 {
-		out = append(out, fact{"Each person", strings.Join(a.UserLimits, ", ")})
+		out = append(out, fact{"Limits on each person", strings.Join(a.UserLimits, ", ")})
 	}
 	if a.CORS != nil {
 		out = append(out, fact{"Browsers from", strings.Join(a.CORS.Origins, ", ")})

@@ -33,7 +33,7 @@ func limitedPerson(u lanyard.User) limited {
 
 // table lists the limits as they are.
 func (l limited) table() page.Table {
-	made := page.Table{Caption: "Limits of " + l.name, Heads: []page.Head{{Text: "Limit"}, {Text: "Lets through"}, {Text: "Called"}}, Empty: page.Empty{
+	made := page.Table{Caption: "Limits of " + l.name, Heads: []page.Head{{Text: "Limit"}, {Text: "Lets through"}, {Text: "Name"}}, Empty: page.Empty{
 		Title: "No limit of its own", Text: "Limits count " + l.counts + ". Without any, those of " + l.others + " hold alone.", Link: page.Link{Text: "Set a limit", URL: l.path + "/limits"},
 	}}
 	whose := "team-"
@@ -50,11 +50,11 @@ func (l limited) table() page.Table {
 func (p *rooms) limitsForm(r *http.Request, d *desk, l limited, typed string, errs page.Errs) formPage {
 	return formPage{
 		Room: p.room(r, d, l.tab, "Limits of "+l.name), Heading: "Limits of " + l.name, Back: page.Link{Text: l.name, URL: l.path},
-		Lead:   "They count " + l.counts + ", and hold beside those of " + l.others + ". A call beyond one is refused with rate_limited and told when to come back; nothing else changes. What you save holds within a second.",
+		Lead:   "They count " + l.counts + ", beside the limits of " + l.others + ". A call beyond one is refused with rate_limited until there is room again.",
 		Action: l.path + "/limits", Button: "Save the limits", ID: "save-limits", Errors: errs,
 		Fields: []page.Field{{
 			ID: "limits", Label: "Limits", Type: "textarea", Value: typed, Optional: true, Code: true, Focus: true,
-			Hint: "One a line: calls per second, minute, hour, day or a time, like 5/second, 60/minute or 100/90s. All of them hold. Empty: no limit.",
+			Hint: "One a line: calls per second, minute, hour, day or a time, like 5/second, 60/minute or 100/90s. All of them hold, within a second. Empty: no limit.",
 		}},
 	}
 }

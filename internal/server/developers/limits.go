@@ -21,7 +21,7 @@ func limitRows(limits []lanyard.Limit, whose, counts string) (rows []page.Row) {
 // limitTable lists the limits that bind the team, or a key of one of its apps. With a key it leaves out the APIs that the key's scopes say
 // nothing of, and what is counted for each person: a key acts for nobody.
 func (p *rooms) limitTable(r *http.Request, d *desk, k *lanyard.Key, owner *lanyard.App) (page.Table, error) {
-	made := page.Table{Caption: "Limits", Heads: []page.Head{{Text: "Limit"}, {Text: "Counts"}, {Text: "Called"}}, Empty: page.Empty{
+	made := page.Table{Caption: "Limits", Heads: []page.Head{{Text: "Limit"}, {Text: "Counts"}, {Text: "Name"}}, Empty: page.Empty{
 		Title: "Nothing limits how fast you call", Text: "When a plan, your team or an API has a limit, it stands here with what it counts.",
 	}}
 	view, err := p.Verifier.Catalog(r.Context())

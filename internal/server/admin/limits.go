@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -69,11 +70,11 @@ func (l limited) texts() string {
 }
 
 // saveLimits reads the form and saves what it says, or shows it again with what is wrong.
-func (p *rooms) saveLimits(w http.ResponseWriter, r *http.Request, d *desk, l limited, action, target string, save func([]lanyard.Limit) error) error {
+func (p *rooms) saveLimits(w http.ResponseWriter, r *http.Request, d *desk, l limited, action, target string, save func(context.Context, []lanyard.Limit) error) error {
 	typed := r.PostForm.Get("limits")
 	read, err := manage.EditLimits(l.limits, lines(typed))
 	if err == nil {
-		err = save(read)
+		err = save(r.Context(), read)
 	}
 	if err != nil {
 		errs, err := wrong(err, nil, "limits")
@@ -101,8 +102,8 @@ func (p *rooms) saveTeamLimits(w http.ResponseWriter, r *http.Request, d *desk) 
 	if err != nil {
 		return err
 	}
-	return p.saveLimits(w, r, d, limitedTeam(t), "team.update", t.ID, func(limits []lanyard.Limit) error {
-		_, err := p.Manage.UpdateTeam(r.Context(), d.Actor, t.ID, lanyard.TeamPatch{Limits: &limits})
+	return p.saveLimits(w, r, d, limitedTeam(t), "team.update", t.ID, func(ctx context.Context, limits []lanyard.Limit) error {
+		_, err := p.Manage.UpdateTeam(ctx, d.Actor, t.ID, lanyard.TeamPatch{Limits: &limits})
 		return err
 	})
 }
@@ -123,8 +124,8 @@ func (p *rooms) savePersonLimits(w http.ResponseWriter, r *http.Request, d *desk
 	if err != nil {
 		return err
 	}
-	return p.saveLimits(w, r, d, limitedPerson(u), "user.update", u.ID, func(limits []lanyard.Limit) error {
-		_, err := p.Manage.UpdateUser(r.Context(), d.Actor, u.ID, lanyard.UserPatch{Limits: &limits})
+	return p.saveLimits(w, r, d, limitedPerson(u), "user.update", u.ID, func(ctx context.Context, limits []lanyard.Limit) error {
+		_, err := p.Manage.UpdateUser(ctx, d.Actor, u.ID, lanyard.UserPatch{Limits: &limits})
 		return err
 	})
 }

@@ -160,10 +160,13 @@ reach. Another customer counts from the next whole hour on; none (--stripe-custo
 			if t, err = c.UpdateTeam(cmd.Context(), t.ID, patch); err != nil {
 				return err
 			}
-			if patch.StripeCustomer != nil && customer != "" {
-				p.err.linef("Stripe is told what it uses from the next whole hour on, of the meters that `stripe:` names in lanyard.yaml.")
+			if err := p.showTeam(t); err != nil {
+				return err
 			}
-			return p.showTeam(t)
+			if customer != "" && !p.asJSON() {
+				p.out.linef("Stripe is told what it uses from the next whole hour on, of the meters that `stripe:` names in lanyard.yaml.")
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "", "its new name")

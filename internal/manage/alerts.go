@@ -168,4 +168,3 @@ func (s *Service) alertWords(ctx context.Context, a billing.Alert) (map[string]s
 	}
 	return said(words), nil
 }
-

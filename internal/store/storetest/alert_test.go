@@ -77,7 +77,9 @@ func TestQuotaAlerts(t *testing.T) {
 		if got := percents(alerts(t, w.Store)); !slices.Equal(got, []int{80, 80, 100, 100}) {
 			t.Errorf("the quota used up, 16 of 20, and a key's wholly: told at %v", got)
 		}
-		if !slices.ContainsFunc(alerts(t, w.Store), func(a billing.Alert) bool { return a.Key == w.ourKey && a.Team == w.ours && a.Limit == 2 && a.API == "" }) {
+		if !slices.ContainsFunc(alerts(t, w.Store), func(a billing.Alert) bool {
+			return a.Key == w.ourKey && a.Team == w.ours && a.Limit == 2 && a.API == ""
+		}) {
 			t.Errorf("of a key's quota nothing is told: %+v", alerts(t, w.Store))
 		}
 		due := claimed(t, w.Store, t0.Add(time.Hour))

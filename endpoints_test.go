@@ -132,7 +132,9 @@ func TestEndpoints(t *testing.T) {
 			return one(c.CreateUser(ctx, UserInput{Email: "a@b.test"}))
 		}},
 		{"GET /v1/users/user_1", func(ctx context.Context, c *Client) error { return one(c.User(ctx, "user_1")) }},
-		{"GET /v1/users?cursor=a+b&email=ada%40example.com&limit=7", func(ctx context.Context, c *Client) error { return one(c.Users(ctx, UserQuery{Email: "ada@example.com", ListQuery: page})) }},
+		{"GET /v1/users?cursor=a+b&email=ada%40example.com&limit=7", func(ctx context.Context, c *Client) error {
+			return one(c.Users(ctx, UserQuery{Email: "ada@example.com", ListQuery: page}))
+		}},
 		{`PATCH /v1/users/user_1 {"name":"Ada"}`, func(ctx context.Context, c *Client) error {
 			return one(c.UpdateUser(ctx, "user_1", UserPatch{Name: &name}))
 		}},

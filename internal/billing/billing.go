@@ -20,6 +20,7 @@ import (
 // Store keeps subscriptions and bills.
 type Store interface {
 	InvoiceStore
+	SpendStore
 	// Subscription returns the team's plans for the API; without any, a Subscription with no changes.
 	Subscription(ctx context.Context, team id.Team, api string) (Subscription, error)
 	// Subscriptions returns those of all APIs that the team ever chose a plan for, by API.
@@ -27,10 +28,6 @@ type Store interface {
 	// Subscribe gives the team another plan for the API, at once or later, in the place of a change that is still to come. Without
 	// a plan it is the API's default. A plan must exist. ev.At is now; what is to be at once holds from the beginning of its minute.
 	Subscribe(ctx context.Context, team id.Team, api string, c Change, ev audit.Event) (id.Revision, error)
-	// SpendAlerts are the amounts at which the team is told of its open bill for the API, in order.
-	SpendAlerts(ctx context.Context, team id.Team, api string) ([]Micros, error)
-	// SetSpendAlerts replaces them. What the open bill has passed already is told of soon.
-	SetSpendAlerts(ctx context.Context, team id.Team, api string, amounts []Micros, ev audit.Event) error
 	// History returns what is needed to say what the team pays for the API, and when.
 	History(ctx context.Context, team id.Team, api string) (History, error)
 }
@@ -60,11 +57,19 @@ type InvoiceStore interface {
 	DraftInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error)
 	// FinalizeDue makes drafts final whose grace is over.
 	FinalizeDue(ctx context.Context, now time.Time, limit int, why Reason) (looked int, err error)
-	// TellSpending compares open bills to which something was added with their spend limits and with the amounts that their teams want to be
-	// told of.
-	TellSpending(ctx context.Context, now time.Time, limit int) (looked int, err error)
 	// AdjustInvoices compares final bills to which something was added since with what was counted by now, and drafts adjustments.
 	AdjustInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error)
+}
+
+// SpendStore keeps what teams want to be told of their open bills.
+type SpendStore interface {
+	// SpendAlerts are the amounts at which the team is told of its open bill for the API, in order.
+	SpendAlerts(ctx context.Context, team id.Team, api string) ([]Micros, error)
+	// SetSpendAlerts replaces them. What the open bill has passed already is told of soon.
+	SetSpendAlerts(ctx context.Context, team id.Team, api string, amounts []Micros, ev audit.Event) error
+	// TellSpending compares open bills to which something was added with their spend limits and with the amounts that their teams want to be
+	// told of. As the other steps of billing it is done over and over, on any node.
+	TellSpending(ctx context.Context, now time.Time, limit int) (looked int, err error)
 }
 
 // Subscription is a team's plan for an API, over time.

@@ -262,7 +262,7 @@ func lookAt(ctx context.Context, q querier, teamID id.Team, api string) error {
 	return err
 }
 
-// TellSpending implements billing.InvoiceStore.
+// TellSpending implements billing.SpendStore.
 func (s *Store) TellSpending(ctx context.Context, now time.Time, limit int) (looked int, err error) {
 	type account struct {
 		team id.Team
@@ -379,7 +379,7 @@ func watch(ctx context.Context, q querier, teamID id.Team, api string, stretch b
 }
 
 func spendAlerts(ctx context.Context, q querier, teamID id.Team, api string) (amounts []billing.Micros, err error) {
-	rows, err := q.QueryContext(ctx, `SELECT amount FROM spend_alert WHERE team_id = $1 AND api = $2 ORDER BY amount LIMIT $3`, string(teamID), api, billing.MostSpendAlerts)
+	rows, err := q.QueryContext(ctx, `SELECT amount FROM spend_alert WHERE team_id = $1 AND api = $2 ORDER BY amount LIMIT $3`, string(teamID), api, billing.MostSpendAlerts) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return nil, err
 	}
@@ -391,7 +391,7 @@ func spendAlerts(ctx context.Context, q querier, teamID id.Team, api string) (am
 	})
 }
 
-// SpendAlerts implements billing.Store.
+// SpendAlerts implements billing.SpendStore.
 func (s *Store) SpendAlerts(ctx context.Context, teamID id.Team, api string) (amounts []billing.Micros, err error) {
 	err = s.read("read spend alerts", func(q querier) error {
 		amounts, err = spendAlerts(ctx, q, teamID, api)
@@ -400,7 +400,7 @@ func (s *Store) SpendAlerts(ctx context.Context, teamID id.Team, api string) (am
 	return amounts, err
 }
 
-// SetSpendAlerts implements billing.Store.
+// SetSpendAlerts implements billing.SpendStore.
 func (s *Store) SetSpendAlerts(ctx context.Context, teamID id.Team, api string, amounts []billing.Micros, ev audit.Event) error {
 	return s.step(ctx, "set spend alerts", func(ctx context.Context, q querier) error {
 		minute := ev.At.Truncate(time.Minute)

@@ -140,7 +140,7 @@ func kept(ev lanyard.AuditEvent) string {
 
 // verbs are the acts of audit lines as they are told.
 var verbs = map[string]string{ // #nosec G101 -- words of sentences, not secrets
-	"alerts": "chose when to be told of the bill of",
+	"alerts": "given other amounts to be told of",
 	"create": "made", "update": "changed", "delete": "deleted", "put": "declared", "apply": "applied", "revoke": "revoked", "finalize": "made final", "rotate": "rotated", "undo_rotation": "given its old secret back",
 	"disable": "disabled", "enable": "enabled", "import": "imported", "set": "set", "remove": "removed", "end": "ended", "set_password": "given a new password", "verify": "shown to own the mail address",
 	"login_by_link": "signed in by a link", "leak": "found in the open", "join": "taken in", "leave": "taken out at their own wish", "reuse": "ended: a used token came back", "ahead": "ended: a token came that was never given out",

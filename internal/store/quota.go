@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -254,7 +255,7 @@ func (s *Store) TrimQuotas(ctx context.Context, before time.Time) error {
 	})
 }
 
-// leaseSpan is a lease of a node that uses are counted on.
+// leaseSpan is a lease of a node that uses are counted on, or, of what it has not leased, the pool.
 type leaseSpan struct {
 	subject    string
 	start, end int64
@@ -263,65 +264,121 @@ type leaseSpan struct {
 	over       int64 // counted beyond what was granted
 }
 
-// countLeases counts on the leases of a node what its uses spent of them.
+// subjectsAtOnce bounds a look for pools and leases.
+const subjectsAtOnce = 400
+
+// countLeases counts on the leases of a node what its uses spent of them. What it never leased of a pool, since the pool was made while the uses
+// waited, is taken from the pool.
 func (s *Store) countLeases(ctx context.Context, q querier, node id.Node, rows []usage.Row) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	open, err := q.QueryContext(ctx, `SELECT subject, start_at, end_at, spool FROM quota_lease WHERE node = $1 AND start_at <= $2 AND end_at > $3 ORDER BY subject, start_at`,
-		string(node), rows[len(rows)-1].Minute, rows[0].Minute) // sorted by minute
+	var one int
+	if err := q.QueryRowContext(ctx, `SELECT 1 FROM quota LIMIT 1`).Scan(&one); errors.Is(err, sql.ErrNoRows) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	spent := spentOf(rows)
+	first, last := rows[0].Minute, rows[len(rows)-1].Minute // sorted by minute
+	pools, err := spans(ctx, q, `SELECT subject, start_at, end_at, '' FROM quota WHERE start_at <= $1 AND end_at > $2`, slices.Sorted(maps.Keys(spent)), last, first)
+	if err != nil || len(pools) == 0 {
+		return err
+	}
+	var known []string
+	for _, p := range pools {
+		known = append(known, p.subject)
+	}
+	leases, err := spans(ctx, q, `SELECT subject, start_at, end_at, spool FROM quota_lease WHERE start_at <= $1 AND end_at > $2 AND node = $3`, slices.Compact(known), last, first, string(node))
 	if err != nil {
 		return err
 	}
-	var leases []*leaseSpan
-	money := false // some bound what a team spends
-	of := map[string][]*leaseSpan{}
-	if err := scanAll(open, func() error {
-		l := &leaseSpan{}
-		err := open.Scan(&l.subject, &l.start, &l.end, &l.spool)
-		leases, of[l.subject] = append(leases, l), append(of[l.subject], l)
-		_, spends := quota.Subject(l.subject).Spends()
-		money = money || spends
-		return err
-	}); err != nil || len(leases) == 0 {
-		return err
+	type place struct {
+		subject string
+		start   int64
 	}
-	for i := range rows {
-		r := &rows[i]
-		if r.Outcome != string(policy.Valid) {
-			continue
-		}
-		onAPI := quota.OnAPI(cmp.Or(string(r.Team), string(r.User)), r.API, string(r.Mode))
-		countOn(of[string(r.Key)], r.Minute, r.Units)
-		countOn(of[string(onAPI)], r.Minute, r.Units)
-		if money && string(r.Mode) == liveMode {
-			countOn(of[string(quota.Spend(string(r.Team), r.API, string(billing.Requests)))], r.Minute, r.Count)
-			countOn(of[string(quota.Spend(string(r.Team), r.API, string(billing.Units)))], r.Minute, r.Units)
-		}
-	}
+	leased := map[place]bool{}
 	for _, l := range leases {
+		l.units, leased[place{l.subject, l.start}] = l.of(spent), true
 		if err := l.count(ctx, q, node); err != nil {
 			return err
 		}
 	}
 	for _, l := range leases {
-		if l.over == 0 {
+		if l.over > 0 {
+			if err := addLeased(ctx, q, l.subject, l.start, l.over); err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range pools {
+		units := p.of(spent)
+		if units == 0 || leased[place{p.subject, p.start}] {
 			continue
 		}
-		if err := addLeased(ctx, q, l.subject, l.start, l.over); err != nil {
+		if _, err := q.ExecContext(ctx, `UPDATE quota SET leased = leased + $3, before = before + $3 WHERE subject = $1 AND start_at = $2`, p.subject, p.start, units); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// countOn counts units of a minute on the leases that it lies in.
-func countOn(leases []*leaseSpan, minute, units int64) {
-	for _, l := range leases {
-		if l.start <= minute && minute < l.end {
-			l.units += units
+// spentOf says what rows spent of whose quotas, by minute.
+func spentOf(rows []usage.Row) map[string]map[int64]int64 {
+	spent := map[string]map[int64]int64{}
+	add := func(subject quota.Subject, minute, units int64) {
+		of := spent[string(subject)]
+		if of == nil {
+			of = map[int64]int64{}
+			spent[string(subject)] = of
+		}
+		of[minute] += units
+	}
+	for i := range rows {
+		r := &rows[i]
+		if r.Outcome != string(policy.Valid) {
+			continue
+		}
+		if r.Key != "" {
+			add(quota.Subject(r.Key), r.Minute, r.Units)
+		}
+		add(quota.OnAPI(cmp.Or(string(r.Team), string(r.User)), r.API, string(r.Mode)), r.Minute, r.Units)
+		if r.Team != "" && string(r.Mode) == liveMode {
+			add(quota.Spend(string(r.Team), r.API, string(billing.Requests)), r.Minute, r.Count)
+			add(quota.Spend(string(r.Team), r.API, string(billing.Units)), r.Minute, r.Units)
 		}
 	}
+	return spent
+}
+
+// spans reads pools or leases of subjects, which are in order.
+func spans(ctx context.Context, q querier, query string, subjects []string, args ...any) (found []*leaseSpan, err error) {
+	for part := range slices.Chunk(subjects, subjectsAtOnce) {
+		all := append(slices.Clone(args), anys(part)...)
+		rows, err := q.QueryContext(ctx, query+` AND subject IN (`+placeholders(len(args)+1, len(part))+`) ORDER BY subject, start_at`, all...) // #nosec G202 -- constants and placeholders
+		if err != nil {
+			return nil, err
+		}
+		if err := scanAll(rows, func() error {
+			l := &leaseSpan{}
+			err := rows.Scan(&l.subject, &l.start, &l.end, &l.spool)
+			found = append(found, l)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// of is what was spent within the span.
+func (l *leaseSpan) of(spent map[string]map[int64]int64) (units int64) {
+	for minute, n := range spent[l.subject] {
+		if l.start <= minute && minute < l.end {
+			units += n
+		}
+	}
+	return units
 }
 
 // count adds the units. Uses from before the node leased, which its blocks did not pay for, are taken from the pool now; so are those of

@@ -97,6 +97,33 @@ func TestQuotaCountsBefore(t *testing.T) {
 	})
 }
 
+// What another node counted before a quota was set, and brings afterwards, is taken from the pool, of which it has leased nothing.
+func TestQuotaCountsLatecomers(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newWorld(t, db.open(t))
+		node, late := id.New[id.Node](), id.New[id.Node]()
+		wantLease(t, w.Store, lease(w, node, "", 1000, 1, 100), quota.Leased{Granted: 100, Left: 900})
+		for _, outside := range []time.Time{t0.AddDate(0, 0, -1), t0.AddDate(0, 0, 1)} {
+			must(t, second(w.AbsorbUsage(ctx, marker(late, uint64(outside.Day()), "a"), usage.Aggregate([]usage.Event{use(w, outside, "")}))))
+		}
+		refused, test := use(w, t0, ""), use(w, t0, "")
+		refused.Outcome, test.Mode = "rate_limited", "test"
+		must(t, second(w.AbsorbUsage(ctx, marker(late, 30, "a"), usage.Aggregate([]usage.Event{use(w, t0, ""), use(w, t0.Add(time.Minute), ""), refused, test}))))
+		if got := left(t, w); got != 894 {
+			t.Errorf("after two uses of a node that leased nothing %d are left, want 894", got)
+		}
+		wantLease(t, w.Store, lease(w, late, "", 1000, 1, 100), quota.Leased{Granted: 100, Left: 794})
+		must(t, second(w.AbsorbUsage(ctx, marker(late, 31, "a"), usage.Aggregate([]usage.Event{use(w, t0, "")}))))
+		if got := left(t, w); got != 794 {
+			t.Errorf("after a use that its block paid for %d are left, want 794", got)
+		}
+		differences, err := w.ReconcileBilling(ctx, t0, t0.Add(time.Hour))
+		if err != nil || len(differences) > 0 {
+			t.Errorf("ReconcileBilling = %+v, %v, want no difference", differences, err)
+		}
+	})
+}
+
 // A quota of days and one of months begin together on the first of a month: when the one takes the other's place, uses of the whole month count.
 func TestQuotaOfAnotherPeriod(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {

@@ -55,7 +55,7 @@ func TestWrongUsage(t *testing.T) {
 		{"apps list", "set LANYARD_TOKEN"},
 		{"apps list -o xml", "--output must be table or json"},
 		{"usage show --from 2026-02-01 --to 2026-01-01", "--from must lie before --to"},
-		{"usage export --format xml", "--format must be csv or jsonl"},
+		{"usage export --format xml", "--format must be csv, jsonl or cloudevents"},
 		{"verify", "--api is missing"},
 		{"verify --api a lyd_key", "takes no argument"},
 		{"inspect --from A --file B", "keep one of them"},

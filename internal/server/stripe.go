@@ -35,6 +35,11 @@ func (s *Server) newStripe() (*stripe.Exporter, error) {
 func (s *Server) exportStripe(ctx context.Context) error {
 	s.exporting.Lock()
 	defer s.exporting.Unlock()
+	// A restoration can have put another deployment in the place of the one that this node began with.
+	var err error
+	if s.stripe.Deployment, _, err = s.Store.SystemTeam(ctx, s.opts.Now()); err != nil {
+		return err
+	}
 	return s.stripe.Once(ctx)
 }
 

@@ -114,6 +114,9 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 	if err := r.doubt(ctx); err != nil {
 		return err
 	}
+	if err := r.customersAsSet(ctx); err != nil {
+		return err
+	}
 	if err := r.mergeKeyring(ctx); err != nil {
 		return err
 	}
@@ -143,7 +146,7 @@ var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usag
 var meterTables = []string{"meter_event", "meter_total"}
 
 // keptOn are tables whose rows stay: what was done, billed and told cannot be undone. Those of the backup's go beside them.
-var keptOn = []string{"audit_event", "change_head", "invoice", "outbox", "stripe_event", "stripe_hour", "stripe_doubt"}
+var keptOn = []string{"audit_event", "change_head", "invoice", "outbox", "stripe_event", "stripe_hour", "stripe_doubt", "stripe_customer", "stripe_meter"}
 
 // clear empties the tables that the backup replaces, those that refer to others first.
 func (r *restore) clear(ctx context.Context) error {
@@ -232,7 +235,7 @@ func (r *restore) insert(ctx context.Context, table string, columns []string, ro
 		return nil
 	case "audit_event":
 		tail = `ON CONFLICT (id) DO NOTHING`
-	case "invoice", "outbox", "stripe_hour", "stripe_doubt":
+	case "invoice", "outbox", "stripe_hour", "stripe_doubt", "stripe_customer", "stripe_meter":
 		tail = `ON CONFLICT DO NOTHING`
 	case "stripe_event":
 		tail = `ON CONFLICT DO NOTHING`

@@ -51,7 +51,8 @@ type UndoneRotation struct {
 // standing is what a restoration has to know of a database, before and after.
 type standing struct {
 	head        int64
-	unused      bool // nobody and nothing in it but what the server made itself
+	system      id.Team // the built-in team; "": none yet
+	unused      bool    // nobody and nothing in it but what the server made itself
 	keyring     keyring.State
 	things      map[Thing]thingState
 	revokedKeys []revokedKey
@@ -94,6 +95,9 @@ func (r *restore) look(ctx context.Context) (st *standing, err error) {
 		return nil, err
 	}
 	st.unused = used == 0
+	if st.system, _, err = systemTeam(ctx, r.q); err != nil {
+		return nil, err
+	}
 	if st.keyring, err = loadKeyring(ctx, r.q); err != nil {
 		return nil, err
 	}
@@ -118,7 +122,7 @@ func (r *restore) look(ctx context.Context) (st *standing, err error) {
 func (r *restore) lookAtThings(ctx context.Context, st *standing) error {
 	rows, err := r.q.QueryContext(ctx, `
 		SELECT 'user', id, email, disabled_at, CAST(admin AS TEXT) || limits FROM users
-		UNION ALL SELECT 'team', id, name, suspended_at, limits FROM team
+		UNION ALL SELECT 'team', id, name, suspended_at, limits || stripe_customer FROM team
 		UNION ALL SELECT 'member', team_id || '/' || user_id, role, 0, role FROM member
 		UNION ALL SELECT 'app', id, name, disabled_at + deleted_at, type || limits || oauth FROM app
 		UNION ALL SELECT 'key', id, name, disabled_at + deleted_at + revoked_at,

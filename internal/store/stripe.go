@@ -255,13 +255,48 @@ func inDoubt(ctx context.Context, q querier, start int64) (doubted bool, err err
 }
 
 // doubt notes the hours that ended before now, where a backup takes the place of a database that is lost, and with it what that told Stripe
-// since. A database in use knows what it did.
+// since. The same database, which has the built-in team of the backup, knows what it did.
 func (r *restore) doubt(ctx context.Context) error {
-	if !r.before.unused {
-		return nil
+	same, _, err := systemTeam(ctx, r.q)
+	if err != nil || !r.before.unused && same == r.before.system {
+		return err
 	}
-	_, err := r.q.ExecContext(ctx, `INSERT INTO stripe_doubt (until) VALUES ($1) ON CONFLICT (until) DO NOTHING`, micros(r.at.UTC().Truncate(time.Hour)))
+	_, err = r.q.ExecContext(ctx, `INSERT INTO stripe_doubt (until) VALUES ($1) ON CONFLICT (until) DO NOTHING`, micros(r.at.UTC().Truncate(time.Hour)))
 	return err
+}
+
+// customersAsSet writes down, from the next hour on, whose customers and which event names the backup says; until then it is as it was.
+func (r *restore) customersAsSet(ctx context.Context) error {
+	rows, err := r.q.QueryContext(ctx, `SELECT id, stripe_customer FROM team t WHERE stripe_customer <>
+		COALESCE((SELECT c.customer FROM stripe_customer c WHERE c.team_id = t.id ORDER BY c.since DESC LIMIT 1), '')`) //nolint:sqlclosecheck // scanAll closes them
+	if err != nil {
+		return err
+	}
+	other := map[id.Team]string{}
+	if err := scanAll(rows, func() error {
+		var teamID id.Team
+		var customer string
+		err := rows.Scan(&teamID, &customer)
+		other[teamID] = customer
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, teamID := range slices.Sorted(maps.Keys(other)) {
+		if err := setCustomer(ctx, r.q, teamID, other[teamID], r.at); err != nil {
+			return err
+		}
+	}
+	state, err := loadCatalog(ctx, r.q)
+	if err != nil {
+		return err
+	}
+	for _, api := range slices.Sorted(maps.Keys(state.APIs)) {
+		if err := setMeters(ctx, r.q, api, state.APIs[api].Stripe, r.at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // doubtWaiting settles events of a backup that waited when it was made: they may have been sent since. Those that the database knows itself

@@ -18,6 +18,7 @@ const (
 	workers      = 4               // as many as package outbound lets at one host
 	lease        = 5 * time.Minute // longer than eventsAtOnce tries that all time out, by so many workers
 	noteTime     = 10 * time.Second
+	endEvery     = time.Minute // what has waited too long is ended so often while a round lasts
 )
 
 // Exporter brings events to Stripe, whenever its owner calls Once. Several nodes may have one each on the same queue.
@@ -73,10 +74,14 @@ func (x *Exporter) look(ctx context.Context) (err error) {
 }
 
 func (x *Exporter) sendDue(ctx context.Context) error {
+	var ended time.Time
 	for ctx.Err() == nil {
 		now := x.Now()
-		if err := x.Queue.EndWaiting(ctx, now, now.Add(-unsureAfter), now.Add(-tooOld)); err != nil {
-			return err
+		if now.Sub(ended) >= endEvery {
+			if err := x.Queue.EndWaiting(ctx, now, now.Add(-unsureAfter), now.Add(-tooOld)); err != nil {
+				return err
+			}
+			ended = now
 		}
 		if now.Before(x.pauseUntil) {
 			return nil

@@ -46,8 +46,11 @@ func Judge(e Event, a Answer, began, now time.Time) Outcome {
 		// No try of ours can have arrived, so another server sent it: one that was restored from the same backup, or is a copy.
 		o.State = Unsure
 		return o
+	case a.Refusal && !a.Retry && !e.UnknownAt.IsZero():
+		o.State = Unsure // that this try was refused says nothing of the one before, whose answer was lost
+		return o
 	case a.Refusal && !a.Retry:
-		o.State, o.UnknownAt = Failed, time.Time{}
+		o.State = Failed
 		return o
 	}
 	wait := waits[min(max(e.Tries-1, 0), len(waits)-1)]

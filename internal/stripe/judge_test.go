@@ -24,7 +24,7 @@ func TestJudge(t *testing.T) {
 		{name: "known, after a lost answer", unknown: before, answer: Answer{Status: 400, Duplicate: true, Refusal: true}, state: Sent},
 		{name: "known, though nothing of ours arrived", answer: Answer{Status: 400, Duplicate: true, Refusal: true}, state: Unsure},
 		{name: "refused", answer: Answer{Status: 400, Refusal: true}, state: Failed},
-		{name: "refused after a lost answer", unknown: before, answer: Answer{Status: 400, Refusal: true}, state: Failed},
+		{name: "refused after a lost answer", unknown: before, answer: Answer{Status: 400, Refusal: true}, state: Unsure, after: before},
 		{name: "refused, to be tried again", answer: Answer{Status: 400, Refusal: true, Retry: true}, state: Waiting, wait: 30 * time.Second, pause: 30 * time.Second},
 		{name: "throttled", answer: Answer{Status: 429}, state: Waiting, wait: 30 * time.Second, pause: 30 * time.Second},
 		{name: "throttled for long", answer: Answer{Status: 429, RetryAfter: time.Hour}, state: Waiting, wait: time.Hour, pause: time.Hour},

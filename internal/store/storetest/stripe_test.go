@@ -415,6 +415,8 @@ func TestRestoreStripe(t *testing.T) {
 		if db.driver == "pgx" {
 			fresh = postgres(t).open(t)
 		}
+		must(t, third(fresh.SystemTeam(ctx, t0))) // a server ran on it, and somebody declared something
+		putAPIs(t, fresh, weather("mail"))
 		w.set(onDay(2, 10, 30))
 		must(t, second(fresh.Restore(ctx, bytes.NewReader(file), w.now(), w.event("restore"))))
 		w.world.Store, w.x = fresh, w.exporter(t, fresh)
@@ -426,6 +428,25 @@ func TestRestoreStripe(t *testing.T) {
 		if unsure := w.events(t, stripe.Unsure); len(unsure) != 1 || unsure[0].Units != 3 || !strings.Contains(unsure[0].Error, "backup") {
 			t.Errorf("unsure = %+v, want the hour that ended before", unsure)
 		}
+	})
+}
+
+// A restoration takes a customer back that was set since, but not from the hours in which it was so.
+func TestRestoreKeepsCustomers(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		w := newTill(t, db)
+		w.declare(t, map[string]string{"requests": "acme_requests"})
+		must(t, third(w.SystemTeam(ctx, t0)))
+		file, _ := backup(t, w.Store)
+		w.set(onDay(1, 11, 30))
+		w.customer(t, w.ours, "cus_theirs")
+		w.declare(t, map[string]string{"requests": "acme_units"})
+		called(t, w.world, onDay(1, 12, 10), 3)
+		w.set(onDay(1, 13, 1))
+		must(t, second(w.Restore(ctx, bytes.NewReader(file), w.now(), w.event("restore"))))
+		called(t, w.world, onDay(1, 14, 10), 5)
+		w.export(t, onDay(1, 15, 10))
+		w.wantTold(t, "of the hours before and after a restoration", "cus_ours acme_requests 01 14:00 = 5", "cus_theirs acme_units 01 12:00 = 3")
 	})
 }
 

@@ -267,8 +267,9 @@ func (r *restore) doubt(ctx context.Context) error {
 
 // customersAsSet writes down, from the next hour on, whose customers and which event names the backup says; until then it is as it was.
 func (r *restore) customersAsSet(ctx context.Context) error {
-	rows, err := r.q.QueryContext(ctx, `SELECT id, stripe_customer FROM team t WHERE stripe_customer <>
-		COALESCE((SELECT c.customer FROM stripe_customer c WHERE c.team_id = t.id ORDER BY c.since DESC LIMIT 1), '')`) //nolint:sqlclosecheck // scanAll closes them
+	const changed = `SELECT id, stripe_customer FROM team t WHERE stripe_customer <>
+		COALESCE((SELECT c.customer FROM stripe_customer c WHERE c.team_id = t.id ORDER BY c.since DESC LIMIT 1), '')`
+	rows, err := r.q.QueryContext(ctx, changed) //nolint:sqlclosecheck // scanAll closes them
 	if err != nil {
 		return err
 	}

@@ -55,13 +55,13 @@ func wireLimits(in []ratelimit.Limit) []lanyard.Limit {
 }
 
 // EditLimits reads limits as people write them, such as 60/minute or 100/90s closed, that are to stand in the place of others. One that
-// stands there already keeps its name; another is named after its window, of which there can be one. What is refused is a fault.Invalid
-// whose field is limits.
+// stands there already keeps its name, and so does one that takes the place of the only one that goes of its window; another is named after its
+// window, of which there can be one. What is refused is a fault.Invalid whose field is limits.
 func EditLimits(before []lanyard.Limit, texts []string) ([]lanyard.Limit, error) {
 	if len(texts) > maxLimits {
 		return nil, fault.Field("limits", "there can be at most %d limits, not %d", maxLimits, len(texts))
 	}
-	kept, out := slices.Clone(before), []lanyard.Limit{}
+	gone, out := slices.Clone(before), []lanyard.Limit{}
 	for _, text := range texts {
 		parsed, err := ratelimit.ParseLimit(text)
 		if err != nil {
@@ -72,16 +72,44 @@ func EditLimits(before []lanyard.Limit, texts []string) ([]lanyard.Limit, error)
 			return nil, err
 		}
 		limit := wireLimits([]ratelimit.Limit{parsed})[0]
-		if i := slices.IndexFunc(kept, func(l lanyard.Limit) bool { return LimitText(l) == LimitText(limit) }); i >= 0 {
-			limit.Name = kept[i].Name
-			kept = slices.Delete(kept, i, i+1)
-		}
-		if i := slices.IndexFunc(out, func(l lanyard.Limit) bool { return l.Name == limit.Name }); i >= 0 {
-			return nil, fault.Field("limits", "%s and %s are for the same window: keep one of them", LimitText(out[i]), LimitText(limit))
+		limit.Name = ""
+		if i := slices.IndexFunc(gone, func(l lanyard.Limit) bool { return LimitText(l) == LimitText(limit) }); i >= 0 {
+			limit.Name = gone[i].Name
+			gone = slices.Delete(gone, i, i+1)
 		}
 		out = append(out, limit)
 	}
+	fresh := slices.DeleteFunc(slices.Clone(out), func(l lanyard.Limit) bool { return l.Name != "" })
+	for i := range out {
+		if out[i].Name != "" {
+			continue
+		}
+		window := func(l lanyard.Limit) bool { return l.WindowSeconds == out[i].WindowSeconds }
+		if at := slices.IndexFunc(gone, window); at >= 0 && countOf(gone, window) == 1 && countOf(fresh, window) == 1 {
+			out[i].Name = gone[at].Name
+			continue
+		}
+		parsed, err := ratelimit.ParseLimit(LimitText(out[i]))
+		if err != nil {
+			return nil, err
+		}
+		out[i].Name = parsed.Name
+	}
+	for i := range out {
+		if j := slices.IndexFunc(out[:i], func(l lanyard.Limit) bool { return l.Name == out[i].Name }); j >= 0 {
+			return nil, fault.Field("limits", "%s and %s are for the same window: keep one of them", LimitText(out[j]), LimitText(out[i]))
+		}
+	}
 	return out, nil
+}
+
+func countOf(limits []lanyard.Limit, is func(lanyard.Limit) bool) (n int) {
+	for _, l := range limits {
+		if is(l) {
+			n++
+		}
+	}
+	return n
 }
 
 // LimitText is a limit in the form that EditLimits reads.

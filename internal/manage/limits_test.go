@@ -70,6 +70,7 @@ func TestEditLimits(t *testing.T) {
 		{nil, []lanyard.Limit{}, "none"},
 		{[]string{"5/second", "60/minute closed"}, before, "5/second (burst), 60/minute closed"},
 		{[]string{"60/minute", "5/1s"}, []lanyard.Limit{{Name: "per-minute", Limit: 60, WindowSeconds: 60}, before[0]}, "60/minute, 5/second (burst)"},
+		{[]string{"10/second", "60/minute closed"}, []lanyard.Limit{{Name: "burst", Limit: 10, WindowSeconds: 1}, before[1]}, "10/second (burst), 60/minute closed"},
 		{[]string{"6/second", "5/second"}, []lanyard.Limit{{Name: "per-second", Limit: 6, WindowSeconds: 1}, before[0]}, "6/second, 5/second (burst)"},
 		{[]string{"100/90s", "1000/day", "9/1h30m open"}, []lanyard.Limit{{Name: "per-90s", Limit: 100, WindowSeconds: 90}, {Name: "per-day", Limit: 1000, WindowSeconds: 86400}, {Name: "per-90m", Limit: 9, WindowSeconds: 5400, WhenUnavailable: "open"}}, "100/90s, 1000/day, 9/90m open"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -181,8 +182,13 @@ func TestStripeExport(t *testing.T) {
 func TestStripeLostAnswers(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newTill(t, db)
+		var mu sync.Mutex
 		chance := rand.New(rand.NewPCG(1, 2))
-		w.fake.Next = func(int, url.Values) stripetest.Fault { return stripetest.Fault(chance.IntN(9)) } // 7 and 8 are none
+		w.fake.Next = func(int, url.Values) stripetest.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			return stripetest.Fault(chance.IntN(9)) // 7 and 8 are none
+		}
 		w.customer(t, w.theirs, "cus_theirs")
 		sums := map[string]int64{}
 		at := onDay(1, 11)
@@ -262,11 +268,12 @@ func TestStripeUnsure(t *testing.T) {
 	engines(t, func(t *testing.T, db database) {
 		w := newTill(t, db)
 		w.declare(t, map[string]string{"requests": "acme_requests"})
-		fault := stripetest.DropAfter
-		w.fake.Next = func(int, url.Values) stripetest.Fault { return fault }
+		var next atomic.Int64
+		next.Store(int64(stripetest.DropAfter))
+		w.fake.Next = func(int, url.Values) stripetest.Fault { return stripetest.Fault(next.Load()) }
 		called(t, w.world, onDay(1, 11, 10), 3)
 		w.export(t, onDay(1, 12, 5))
-		fault = stripetest.None
+		next.Store(int64(stripetest.None))
 		w.export(t, onDay(2, 12, 6)) // nobody was there for a day
 		w.wantTold(t, "a day later", "cus_ours acme_requests 01 11:00 = 3")
 		unsure := w.events(t, stripe.Unsure)
@@ -279,11 +286,11 @@ func TestStripeUnsure(t *testing.T) {
 		}
 
 		// One that was never sent has no such bound, until its hour is too old.
-		fault = stripetest.Throttle
+		next.Store(int64(stripetest.Throttle))
 		called(t, w.world, onDay(2, 13), 1)
 		w.export(t, onDay(2, 14, 5))
 		w.export(t, onDay(2, 14, 6))
-		fault = stripetest.None
+		next.Store(int64(stripetest.None))
 		w.export(t, onDay(4))
 		w.wantTold(t, "after it was throttled for days", "cus_ours acme_requests 01 11:00 = 3", "cus_ours acme_requests 02 13:00 = 1")
 		called(t, w.world, onDay(2, 13), 1)

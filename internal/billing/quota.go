@@ -25,5 +25,10 @@ func ParseQuota(text string) (Quota, error) {
 	return Quota{units, PeriodKind(m[2])}, err
 }
 
-// String returns the form that ParseQuota reads.
-func (q Quota) String() string { return strconv.FormatInt(q.Units, 10) + "/" + string(q.Period) }
+// String returns the form that ParseQuota reads; "" where there is no quota.
+func (q Quota) String() string {
+	if q.Units == 0 {
+		return ""
+	}
+	return strconv.FormatInt(q.Units, 10) + "/" + string(q.Period)
+}

@@ -10,7 +10,6 @@ import (
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/app"
 	"github.com/lanyard-auth/lanyard/internal/audit"
-	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/id"
 	"github.com/lanyard-auth/lanyard/internal/key"
@@ -79,7 +78,7 @@ func (s *Service) keepNewKey(ctx context.Context, g *granting, in lanyard.KeyInp
 	k.Versions = []key.Version{version}
 	ev := g.actor.New(now, "key.create", string(k.ID), k.Team, said(details{
 		"app": string(k.App), "name": k.Name, "kind": string(k.Kind), "mode": string(k.Mode), "scopes": listText(k.Scopes),
-		"apis": listText(k.APIs), "ip_allow": listText(networks(k)), "origins": listText(k.Restrictions.Origins), "expires_at": whenText(k.ExpiresAt), "quota": quotaText(k.Quota),
+		"apis": listText(k.APIs), "ip_allow": listText(networks(k)), "origins": listText(k.Restrictions.Origins), "expires_at": whenText(k.ExpiresAt), "quota": k.Quota.String(),
 	}))
 	if _, err := s.KeyStore.CreateKeys(ctx, []*key.Key{k}, ev); err != nil {
 		return lanyard.NewKey{}, err
@@ -360,7 +359,7 @@ func keyPatchDetails(patch lanyard.KeyPatch) map[string]string {
 		d["limits"] = LimitsText(*patch.Limits)
 	}
 	if patch.Quota != nil {
-		d["quota"] = orNone(quotaText(quotaFrom(*patch.Quota)))
+		d["quota"] = orNone(quotaFrom(*patch.Quota).String())
 	}
 	if patch.Metadata != nil {
 		d["metadata"] = "changed"
@@ -369,14 +368,6 @@ func keyPatchDetails(patch lanyard.KeyPatch) map[string]string {
 		d["rotate_every_days"] = fmt.Sprint(*patch.RotateEveryDays)
 	}
 	return said(d)
-}
-
-// quotaText is a quota in an audit line.
-func quotaText(q billing.Quota) string {
-	if q.Units == 0 {
-		return ""
-	}
-	return q.String()
 }
 
 func orNone(text string) string {

@@ -52,15 +52,17 @@ func dueAt(ctx context.Context, q querier, teamID id.Team, api string, due, from
 	return err
 }
 
-// DraftInvoices implements billing.InvoiceStore.
-func (s *Store) DraftInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error) {
-	type account struct {
-		team id.Team
-		api  string
-	}
-	var due []account
+// account is a team on an API.
+type account struct {
+	team id.Team
+	api  string
+}
+
+// accountsWhere reads accounts that something is to be done about.
+func (s *Store) accountsWhere(ctx context.Context, condition string, now time.Time, limit int) (due []account, err error) {
 	err = s.read("look for what to bill", func(q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT team_id, api FROM billing_account WHERE due_at <= $1 ORDER BY due_at LIMIT $2`, micros(now), limit)
+		text := `SELECT team_id, api FROM billing_account WHERE ` + condition + ` LIMIT $2` // #nosec G202 -- constants
+		rows, err := q.QueryContext(ctx, text, micros(now), limit)
 		if err != nil {
 			return err
 		}
@@ -71,6 +73,12 @@ func (s *Store) DraftInvoices(ctx context.Context, now time.Time, grace time.Dur
 			return err
 		})
 	})
+	return due, err
+}
+
+// DraftInvoices implements billing.InvoiceStore.
+func (s *Store) DraftInvoices(ctx context.Context, now time.Time, grace time.Duration, limit int) (looked int, err error) {
+	due, err := s.accountsWhere(ctx, `due_at <= $1 ORDER BY due_at`, now, limit)
 	if err != nil {
 		return 0, err
 	}

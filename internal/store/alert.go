@@ -206,10 +206,6 @@ const liveMode = "live"
 // markSpending has the bills of whom rows belong to compared with their limits and alerts, if anybody wants to know. The row of an account is
 // locked even if it is marked: so whoever compares either sees these rows or comes again.
 func markSpending(ctx context.Context, q querier, rows []usage.Row) error {
-	type account struct {
-		team id.Team
-		api  string
-	}
 	seen := map[account]bool{}
 	var touched []account
 	for i := range rows {
@@ -264,23 +260,7 @@ func lookAt(ctx context.Context, q querier, teamID id.Team, api string) error {
 
 // TellSpending implements billing.SpendStore.
 func (s *Store) TellSpending(ctx context.Context, now time.Time, limit int) (looked int, err error) {
-	type account struct {
-		team id.Team
-		api  string
-	}
-	var due []account
-	err = s.read("look for bills to compare", func(q querier) error {
-		rows, err := q.QueryContext(ctx, `SELECT team_id, api FROM billing_account WHERE look_at > 0 AND look_at <= $1 ORDER BY look_at LIMIT $2`, micros(now), limit)
-		if err != nil {
-			return err
-		}
-		return scanAll(rows, func() error {
-			var a account
-			err := rows.Scan(&a.team, &a.api)
-			due = append(due, a)
-			return err
-		})
-	})
+	due, err := s.accountsWhere(ctx, `look_at > 0 AND look_at <= $1 ORDER BY look_at`, now, limit)
 	if err != nil {
 		return 0, err
 	}

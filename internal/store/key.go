@@ -51,7 +51,7 @@ func insertKey(ctx context.Context, q querier, k *key.Key) error {
 		SELECT $1, id, team_id, $3, $4, $5, $6, $7, $8, $9, $10, $11, CAST($12 AS BIGINT), CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS TEXT), 0, 0, '', 0
 		FROM app WHERE id = $2 AND deleted_at = 0`,
 		string(k.ID), string(k.App), k.Name, string(k.Kind), string(k.Mode), k.Prefix, c.scopes, c.restrictions, c.apis, c.limits, c.metadata,
-		k.RotateEvery.Microseconds(), micros(k.RotationDueAt()), micros(k.CreatedAt), micros(k.NotBefore), micros(k.ExpiresAt), quotaText(k.Quota))
+		k.RotateEvery.Microseconds(), micros(k.RotationDueAt()), micros(k.CreatedAt), micros(k.NotBefore), micros(k.ExpiresAt), k.Quota.String())
 	if err := changedOne(result, err, fault.Missing("app", string(k.App))); err != nil {
 		return err
 	}
@@ -76,14 +76,6 @@ func insertVersion(ctx context.Context, q querier, keyID id.Key, v *key.Version)
 		}
 	}
 	return err
-}
-
-// quotaText is a quota as billing.ParseQuota reads it; empty: none.
-func quotaText(q billing.Quota) string {
-	if q.Units == 0 {
-		return ""
-	}
-	return q.String()
 }
 
 // keyColumnsJSON are the columns of a key that hold JSON.
@@ -280,7 +272,7 @@ func writeKey(ctx context.Context, q querier, k *key.Key) error {
 		UPDATE api_key SET name = $2, prefix = $3, scopes = $4, restrictions = $5, apis = $6, limits = $7, metadata = $8, rotate_every = $9, rotate_due_at = $10,
 			not_before = $11, expires_at = $12, disabled_at = $13, revoked_at = $14, revoke_reason = $15, deleted_at = $16, quota = $17 WHERE id = $1`,
 		string(k.ID), k.Name, k.Prefix, c.scopes, c.restrictions, c.apis, c.limits, c.metadata, k.RotateEvery.Microseconds(), micros(k.RotationDueAt()),
-		micros(k.NotBefore), micros(k.ExpiresAt), micros(k.DisabledAt), micros(k.RevokedAt), k.RevokeReason, micros(k.DeletedAt), quotaText(k.Quota)); err != nil {
+		micros(k.NotBefore), micros(k.ExpiresAt), micros(k.DisabledAt), micros(k.RevokedAt), k.RevokeReason, micros(k.DeletedAt), k.Quota.String()); err != nil {
 		return err
 	}
 	for i := range k.Versions {

@@ -64,7 +64,9 @@ var (
 	wholeTable = regexp.MustCompile(`(?m)SCAN (\w+)( AS \w+)?( .*)?$|Seq Scan on (\w+)`)
 	sorted     = regexp.MustCompile(`TEMP B-TREE FOR (LAST \d+ TERMS? OF )?ORDER BY|(?m)^.*\bSort\b`)
 	search     = regexp.MustCompile(`SEARCH \w+ USING (?:COVERING )?INDEX (\w+) \(([^)]*)\)`)
-	single     = regexp.MustCompile(`^\s*SELECT (COUNT|EXISTS|MAX|1$|CAST\(unixepoch|CAST\(extract)`)
+	// By an address people are ordered already, as it is unique: of those that have the same, one, nothing is sorted.
+	unique = regexp.MustCompile(`Incremental Sort.*\n\s*Sort Key: email_key( DESC)?, id( DESC)?\n\s*Presorted Key: email_key`)
+	single = regexp.MustCompile(`^\s*SELECT (COUNT|EXISTS|MAX|1$|CAST\(unixepoch|CAST\(extract)`)
 	// What is found by its owner or by a time, and is few by its nature: the catalog and the nodes; the teams of one person; the secrets of
 	// the keys of a page; the plans of a team and the versions of an API's, a row for each change; what one session or one grant has; and sums over a time, which are made of
 	// whatever was counted in it.
@@ -85,7 +87,7 @@ func checkPlan(t *testing.T, engine string, planner *store.Planner, text string)
 		}
 		t.Errorf("reads %s whole:\n%s\n%s", table, text, plan)
 	}
-	if sorted.MatchString(plan) && !small.MatchString(text) {
+	if sorted.MatchString(unique.ReplaceAllString(plan, "")) && !small.MatchString(text) {
 		t.Errorf("sorts:\n%s\n%s", text, plan)
 	}
 	if !strings.Contains(text, "LIMIT") && !single.MatchString(text) && !small.MatchString(text) && engine == "sqlite" {

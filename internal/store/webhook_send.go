@@ -68,6 +68,10 @@ func (s *Store) ClaimWebhooks(ctx context.Context, now time.Time, lease time.Dur
 // that is disabled by it.
 func (s *Store) WebhookTried(ctx context.Context, o outbox.Outcome) error {
 	return s.step(ctx, "note an attempt of a webhook", func(ctx context.Context, q querier) error {
+		// The endpoint before its deliveries, as whoever changes it locks them: an attempt may end all that is on its way.
+		if err := lockRow(ctx, q, "webhook", string(o.Webhook)); err != nil {
+			return err
+		}
 		// Whoever was disabled meanwhile, or whose message somebody else brought, is not sent it again.
 		err := q.QueryRowContext(ctx, `UPDATE webhook_delivery SET attempts = attempts + 1, tries = tries + 1,
 			next_at = CASE WHEN state = $5 AND next_at > 0 THEN CAST($4 AS BIGINT) ELSE 0 END, state = CASE WHEN state = $5 OR $3 = $6 THEN $3 ELSE state END

@@ -2,66 +2,15 @@ package rest
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
-	"github.com/lanyard-auth/lanyard"
-	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/verify"
 )
 
-// wireDecision is the decision in the types of the JSON API. appendDecision writes the same bytes that json.Marshal makes
-// of it, faster; a test holds the two together.
-func wireDecision(d *verify.Decision, realm string) lanyard.Decision {
-	out := lanyard.Decision{
-		Allowed: d.Allowed(), Code: string(d.Code), Message: d.Message, Scopes: append([]string{}, d.Scopes...), Limits: []lanyard.DecisionLimit{},
-		DeniedBy: d.DeniedBy, MissingScopes: d.MissingScopes, RetryAfterMS: milliseconds(d.RetryAfter), Warnings: d.Warnings,
-		HTTP: lanyard.DecisionHTTP{Status: d.Code.HTTPStatus()}, Revision: d.Revision.String(),
-	}
-	if d.Identified {
-		out.Credential = &lanyard.DecisionCredential{ID: d.Credential(), Kind: string(d.Kind), Mode: string(d.Mode), Version: d.Version}
-		if !d.ExpiresAt.IsZero() {
-			at := d.ExpiresAt
-			out.Credential.ExpiresAt = &at
-		}
-		if d.App != "" {
-			out.App = &lanyard.DecisionApp{ID: string(d.App), Name: d.AppName}
-		}
-		if d.App != "" && len(d.AppMetadata) > 0 {
-			// The metadata was encoded by us when it was remembered.
-			if err := json.Unmarshal(d.AppMetadata, &out.App.Metadata); err != nil {
-				out.App.Metadata = nil
-			}
-		}
-		if d.Team != "" {
-			out.Team = &lanyard.DecisionRef{ID: string(d.Team)}
-		}
-		if d.User != "" {
-			out.User = &lanyard.DecisionRef{ID: string(d.User)}
-		}
-		out.GrantID = string(d.Grant)
-	}
-	for i := range d.Limits {
-		s := &d.Limits[i]
-		out.Limits = append(out.Limits, lanyard.DecisionLimit{Name: s.Limit.Name, Limit: s.Limit.N, Remaining: s.Remaining, ResetAt: resetAt(d, s)})
-	}
-	if q := d.Quota; q.Limit > 0 {
-		out.Quota = &lanyard.DecisionQuota{Limit: q.Limit, Used: q.Used, Remaining: q.Remaining, ResetsAt: q.ResetsAt}
-	}
-	for _, h := range doorHeaders(nil, d, realm) {
-		if out.HTTP.Headers == nil {
-			out.HTTP.Headers = lanyard.HTTPHeaders{}
-		}
-		out.HTTP.Headers[h.Name] = h.Value
-	}
-	return out
-}
-
-// appendDecision appends the decision as JSON. headers is room for the work, to be handed in again.
+// appendDecision appends the decision as JSON: the same bytes that json.Marshal makes of Decision.Wire, faster; a test holds the two together. headers is room for the work, to be handed in again.
 func appendDecision(b []byte, d *verify.Decision, realm string, headers []ratelimit.Header) ([]byte, []ratelimit.Header) {
 	b = strconv.AppendBool(append(b, `{"allowed":`...), d.Allowed())
 	b = appendText(append(b, `,"code":`...), string(d.Code))
@@ -89,7 +38,7 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 		b = appendText(append(b, `{"name":`...), s.Limit.Name)
 		b = strconv.AppendInt(append(b, `,"limit":`...), s.Limit.N, 10)
 		b = strconv.AppendInt(append(b, `,"remaining":`...), s.Remaining, 10)
-		b = append(appendTime(append(b, `,"reset_at":`...), resetAt(d, s)), '}')
+		b = append(appendTime(append(b, `,"reset_at":`...), d.ResetAt(s)), '}')
 	}
 	b = append(b, ']')
 	if q := d.Quota; q.Limit > 0 {
@@ -104,14 +53,14 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 	if len(d.MissingScopes) > 0 {
 		b = appendTexts(append(b, `,"missing_scopes":`...), d.MissingScopes)
 	}
-	if ms := milliseconds(d.RetryAfter); ms != 0 {
+	if ms := d.RetryAfterMS(); ms != 0 {
 		b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), ms, 10)
 	}
 	if len(d.Warnings) > 0 {
 		b = appendTexts(append(b, `,"warnings":`...), d.Warnings)
 	}
 	b = strconv.AppendInt(append(b, `,"http":{"status":`...), int64(d.Code.HTTPStatus()), 10)
-	if headers = doorHeaders(headers[:0], d, realm); len(headers) > 0 {
+	if headers = d.Headers(headers[:0], realm); len(headers) > 0 {
 		b = append(b, `,"headers":{`...)
 		for i, h := range headers {
 			if i > 0 {
@@ -146,64 +95,6 @@ func appendWhose(b []byte, d *verify.Decision) []byte {
 		b = appendText(append(b, `,"grant_id":`...), string(d.Grant))
 	}
 	return b
-}
-
-// doorHeaders are the headers that a door adds to its answer, ordered by name: the limits', and for a refused credential
-// the challenge of RFC 6750 section 3 or RFC 9449 section 7.1.
-func doorHeaders(into []ratelimit.Header, d *verify.Decision, realm string) []ratelimit.Header {
-	into = ratelimit.Headers(into, d.Limits, d.At)
-	scheme, word := "Bearer", "invalid_token"
-	if d.DPoP {
-		scheme = "DPoP"
-	}
-	if d.BadProof() {
-		word = "invalid_dpop_proof"
-	}
-	switch status := d.Code.HTTPStatus(); {
-	case d.Code == policy.Missing:
-		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: `Bearer realm="` + realm + `"`})
-	case status == 401:
-		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="` + word + `", error_description=` + quoted(d.Message)})
-	case d.Code == policy.InsufficientScope && len(d.MissingScopes) > 0:
-		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="insufficient_scope", error_description=` +
-			quoted(d.Message) + `, scope="` + strings.Join(d.MissingScopes, " ") + `"`})
-	case status == 429 && len(d.Limits) == 0:
-		into = append(into, ratelimit.Header{Name: "Retry-After", Value: strconv.FormatInt((milliseconds(d.RetryAfter)+999)/1000, 10)})
-	}
-	if len(into) > 1 {
-		slices.SortFunc(into, func(a, b ratelimit.Header) int { return strings.Compare(a.Name, b.Name) })
-	}
-	return into
-}
-
-// quoted is a quoted-string of RFC 9110 section 5.6.4, in the characters RFC 6750 allows.
-func quoted(text string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range text {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\'')
-		case r < 0x20 || r > 0x7e:
-			b.WriteByte(' ')
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
-}
-
-func milliseconds(d time.Duration) int64 {
-	if d <= 0 {
-		return 0
-	}
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
-}
-
-// resetAt is when the limit is whole again, in whole milliseconds.
-func resetAt(d *verify.Decision, s *ratelimit.Status) time.Time {
-	return d.At.Add(s.ResetAfter).UTC().Truncate(time.Millisecond)
 }
 
 func appendTime(b []byte, t time.Time) []byte {

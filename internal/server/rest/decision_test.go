@@ -61,7 +61,7 @@ func decisions() *rapid.Generator[*verify.Decision] {
 func TestAppendDecision(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := decisions().Draw(t, "decision")
-		want, err := json.Marshal(wireDecision(d, "weather"))
+		want, err := json.Marshal(d.Wire("weather"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestDoorHeaders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := decisions().Draw(t, "decision")
 		previous := ""
-		for _, h := range doorHeaders(nil, d, "weather") {
+		for _, h := range d.Headers(nil, "weather") {
 			if strings.ContainsAny(h.Value, "\r\n\x00") || h.Name <= previous {
 				t.Fatalf("header %s: %q after %s, want one line, ordered", h.Name, h.Value, previous)
 			}
@@ -104,7 +104,7 @@ func TestDoorHeaders(t *testing.T) {
 		{verify.Decision{Code: policy.IPDenied, Message: "Not from there."}, ""},
 	} {
 		got := lanyard.HTTPHeaders{}
-		for _, h := range doorHeaders(nil, &test.d, "weather") {
+		for _, h := range test.d.Headers(nil, "weather") {
 			got[http.CanonicalHeaderKey(h.Name)] = h.Value
 		}
 		if got["Www-Authenticate"] != test.want {

@@ -123,7 +123,7 @@ func (s *Decisions) Batch(w http.ResponseWriter, r *http.Request) error {
 			answer.Items[i].Problem = &p
 			continue
 		}
-		d := wireDecision(&k.decision, k.req.API)
+		d := k.decision.Wire(k.req.API)
 		answer.Items[i].Decision = &d
 	}
 	h := w.Header()

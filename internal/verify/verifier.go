@@ -104,6 +104,7 @@ type Verifier struct {
 	proofs    *replays
 	guard     *guard
 	charges   *charges
+	watches   *watches
 	upgrades  chan upgradeJob
 	sysTeam   atomic.Pointer[id.Team]
 	decided   map[policy.Code]*atomic.Int64 // never changed after New
@@ -137,6 +138,7 @@ func New(c Config) *Verifier {
 	v.tokens = newTokens(max(c.CacheSize/4, 1), c.Now)
 	v.guard = newGuard(c.Now())
 	v.charges = newCharges()
+	v.watches = newWatches()
 	v.decided = make(map[policy.Code]*atomic.Int64, len(policy.Codes()))
 	for _, code := range policy.Codes() {
 		v.decided[code] = &atomic.Int64{}
@@ -165,6 +167,7 @@ func (v *Verifier) Decided(code policy.Code) int64 {
 
 // Invalidate implements changes.Listener.
 func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision) {
+	defer func() { v.watches.touch(kind, entity, v.Now()) }()
 	switch kind {
 	case changes.Key: // personal tokens too: they share the space of ids
 		v.keys.invalidate(id.Chars(id.Key(entity)), rev)
@@ -196,6 +199,7 @@ func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision)
 
 // Reset implements changes.Listener.
 func (v *Verifier) Reset() {
+	defer func() { v.watches.touch(changes.Restored, "", v.Now()) }()
 	v.keys.reset()
 	v.personals.reset()
 	v.apps.reset()

@@ -55,6 +55,7 @@ type Request struct {
 	IdempotencyKey string
 	DryRun         bool
 	Strict         bool
+	Hold           bool   // an allowed call is counted by Settle, or not at all (Drop): one of them has to follow
 	Source         string // whose failures are counted together when IP is unknown
 
 	trusted bool // somebody who was authenticated asks: failures are not counted
@@ -94,6 +95,9 @@ type Decision struct {
 	Identified    bool // the credential is real: the fields about it are filled in
 
 	unmetered  bool
+	held       bool  // neither settled nor dropped
+	cost       int64 // of what is held
+	heard      int64 // changes, before it was decided
 	operation  *policy.Operation
 	app        *appEntry
 	requests   []ratelimit.Request
@@ -150,7 +154,7 @@ func (v *Verifier) Verify(ctx context.Context, req *Request, d *Decision) error 
 
 // decide is steps 1 to 4: what can be remembered, composed from the caches.
 func (v *Verifier) decide(ctx context.Context, req *Request, d *Decision) error {
-	d.At, d.Revision = v.Now(), v.Tail.Applied()
+	d.At, d.Revision, d.heard = v.Now(), v.Tail.Applied(), v.watches.changes.Load()
 	api, err := v.api(ctx, req.API)
 	if err != nil {
 		return err
@@ -274,7 +278,10 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		v.word(d, req)
 		return nil
 	}
-	digest := chargeDigest(d.payer(), req.IdempotencyKey)
+	var digest [16]byte
+	if !req.Hold { // what is not counted yet is no charge that a repeat could lean on
+		digest = chargeDigest(d.payer(), req.IdempotencyKey)
+	}
 	paid, settle, err := v.charges.claim(ctx, digest, d.At)
 	if err != nil {
 		return err
@@ -306,17 +313,15 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 		v.word(d, req)
 		return nil
 	}
-	if !d.unmetered {
-		ev := v.event(req, d, cost)
-		ev.Charge = digest
-		if err := v.Recorder.Record(&ev); err != nil {
-			v.Limits.Release(ctx, d.spent, d.requests)
-			if !errors.Is(err, usage.ErrPerhaps) { // else the units stay spent until it is known which were
-				v.Quotas.Release(d.asks)
-			}
-			settle(false)
-			return err
-		}
+	if req.Hold {
+		settle(true)
+		d.held, d.cost = true, cost
+		v.word(d, req)
+		return nil
+	}
+	if err := v.record(ctx, req, d, cost, digest); err != nil {
+		settle(false)
+		return err
 	}
 	settle(true)
 	if !v.Tail.Fresh(v.Now()) {
@@ -327,6 +332,23 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 	}
 	v.word(d, req)
 	return nil
+}
+
+// record makes the use durable. If that fails it gives back what was reserved.
+func (v *Verifier) record(ctx context.Context, req *Request, d *Decision, cost int64, charge [16]byte) error {
+	if d.unmetered {
+		return nil
+	}
+	ev := v.event(req, d, cost)
+	ev.Charge = charge
+	err := v.Recorder.Record(&ev)
+	if err != nil {
+		v.Limits.Release(ctx, d.spent, d.requests)
+		if !errors.Is(err, usage.ErrPerhaps) { // else the units stay spent until it is known which were
+			v.Quotas.Release(d.asks)
+		}
+	}
+	return err
 }
 
 // again repeats steps 1 to 4 on fresh knowledge and keeps what was charged.

@@ -2,6 +2,7 @@ package lanyard
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/lanyard-auth/lanyard/internal/advice"
@@ -32,6 +33,15 @@ func NewDenial(d Decision, errorsURL string) Denial {
 		}
 	}
 	return n
+}
+
+// RefuseCredentials returns the document for a request without a credential (refused nil), or with one that FromRequest refused.
+func RefuseCredentials(refused error, errorsURL string) Denial {
+	var e *CredentialsError
+	if errors.As(refused, &e) {
+		return newDenial(e.Status, policy.Code(e.Code), e.Detail, errorsURL)
+	}
+	return newDenial(http.StatusUnauthorized, policy.Missing, "", errorsURL)
 }
 
 // newDenial takes title and an absent detail from the one table of texts.

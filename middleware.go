@@ -198,12 +198,7 @@ func (g *gate) ambiguous(w http.ResponseWriter, err error) {
 // unread answers a request without a credential (err nil), or with what FromRequest refused.
 func (g *gate) unread(w http.ResponseWriter, err error) {
 	w.Header().Set("WWW-Authenticate", g.challenge(Challenge(g.api, err)))
-	var refused *CredentialsError
-	if errors.As(err, &refused) {
-		g.newDenial(refused.Status, policy.Code(refused.Code), refused.Detail).Answer(w)
-		return
-	}
-	g.newDenial(http.StatusUnauthorized, policy.Missing, "").Answer(w)
+	RefuseCredentials(err, g.errorsURL()).Answer(w)
 }
 
 func (g *gate) deny(w http.ResponseWriter, d Decision, sent Credentials) {

@@ -20,7 +20,7 @@ under the master key.
   sealing    opaque access tokens
   refresh    refresh tokens
   at_rest    secrets that are kept sealed, such as those of second factors
-  sign_…     signatures: sign_es256, sign_rs256, sign_ps256, sign_eddsa`,
+  sign_…     signatures of tokens: sign_es256, sign_rs256, sign_ps256, sign_eddsa; of what doors tell upstreams: sign_assertion`,
 	}, p.keyringList(), p.keyringRotate(), p.keyringRevoke())
 }
 

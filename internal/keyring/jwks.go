@@ -13,13 +13,22 @@ import (
 	"time"
 )
 
-// JWKS returns the published keys as a JWK set (RFC 7517 section 5): by algorithm, the newest first, public members alone.
+// JWKS returns the published keys of tokens as a JWK set (RFC 7517 section 5): by algorithm, the newest first, public members alone.
 func (r *Ring) JWKS(now time.Time) []byte {
+	return r.set(now, func(p Purpose) bool { return p != SignAssertion })
+}
+
+// AssertionJWKS is JWKS for the keys of assertions.
+func (r *Ring) AssertionJWKS(now time.Time) []byte {
+	return r.set(now, func(p Purpose) bool { return p == SignAssertion })
+}
+
+func (r *Ring) set(now time.Time, of func(Purpose) bool) []byte {
 	signing := r.live.Load().signing
 	out := append(make([]byte, 0, 512*len(signing)+16), `{"keys":[`...)
 	first := true
 	for i := range signing {
-		if !published(signing, i, now) {
+		if !of(signing[i].purpose) || !published(signing, i, now) {
 			continue
 		}
 		if !first {
@@ -31,12 +40,12 @@ func (r *Ring) JWKS(now time.Time) []byte {
 	return append(out, `]}`...)
 }
 
-// PublicKey returns the published key of a key id and the one algorithm it signs with. false: there is none, or another node
+// PublicKey returns the published key of tokens by its key id and the one algorithm it signs with. false: there is none, or another node
 // added it since the last Reload.
 func (r *Ring) PublicKey(kid string, now time.Time) (alg string, key crypto.PublicKey, ok bool) {
 	signing := r.live.Load().signing
 	for i := range signing {
-		if signing[i].signer.kid == kid && published(signing, i, now) {
+		if signing[i].signer.kid == kid && signing[i].purpose != SignAssertion && published(signing, i, now) {
 			return signing[i].signer.alg, signing[i].public, true
 		}
 	}

@@ -27,17 +27,21 @@ const (
 	SignEdDSA Purpose = "sign_eddsa"
 )
 
+// SignAssertion is the purpose of the keys that sign what doors tell upstreams about callers, with ES256. They are published apart from
+// those of tokens, so that neither passes for the other. A database has one once a door needs it.
+const SignAssertion Purpose = "sign_assertion"
+
 // original are the purposes that even the first version of this program made; founding are all that a first start makes.
 var (
 	original = []Purpose{Pepper, Sealing, AtRest}
 	founding = []Purpose{Pepper, Sealing, AtRest, Refresh, SignES256}
-	purposes = []Purpose{Pepper, Sealing, AtRest, Refresh, SignES256, SignRS256, SignPS256, SignEdDSA}
+	purposes = []Purpose{Pepper, Sealing, AtRest, Refresh, SignES256, SignRS256, SignPS256, SignEdDSA, SignAssertion}
 )
 
 // Algorithm returns the JWS name of the algorithm that keys of the purpose sign with, or "" if they do not sign.
 func (p Purpose) Algorithm() string {
 	switch p {
-	case SignES256:
+	case SignES256, SignAssertion:
 		return "ES256"
 	case SignRS256:
 		return "RS256"
@@ -50,10 +54,10 @@ func (p Purpose) Algorithm() string {
 	}
 }
 
-// signs returns the purpose of the keys that sign with an algorithm, or "".
+// signs returns the purpose of the keys that sign tokens with an algorithm, or "".
 func signs(alg string) Purpose {
 	for _, p := range purposes {
-		if alg != "" && p.Algorithm() == alg {
+		if alg != "" && p.Algorithm() == alg && p != SignAssertion {
 			return p
 		}
 	}

@@ -87,7 +87,7 @@ func (k *keys) add(opened openKey) error {
 		} else {
 			k.sealing = append(k.sealing, c)
 		}
-	case SignES256, SignRS256, SignPS256, SignEdDSA:
+	case SignES256, SignRS256, SignPS256, SignEdDSA, SignAssertion:
 		signing, err := parseSigning(opened)
 		if err != nil {
 			return err

@@ -42,6 +42,7 @@ func (s *Signer) Format(f fmt.State, _ rune) {
 
 // signingKey is an open key that signs, and what may be known of it.
 type signingKey struct {
+	purpose   Purpose
 	version   int
 	createdAt time.Time
 	signer    *Signer
@@ -76,7 +77,7 @@ func parseSigning(k openKey) (signingKey, error) {
 	if err != nil { // its text is not passed on: it is about the bytes of a private key
 		return signingKey{}, damaged(k.Row, "holds no private key")
 	}
-	out := signingKey{version: k.Version, createdAt: k.CreatedAt, signer: &Signer{alg: alg}}
+	out := signingKey{purpose: k.Purpose, version: k.Version, createdAt: k.CreatedAt, signer: &Signer{alg: alg}}
 	switch key := parsed.(type) {
 	case *ecdsa.PrivateKey:
 		if alg != "ES256" || key.Curve != elliptic.P256() {

@@ -17,24 +17,24 @@ const (
 	RotateAfter   = 90 * 24 * time.Hour // RotateSigning makes a successor of keys of this age
 )
 
-// inUse says whether signing[i] may sign: it was published long enough, or there is no older one of its algorithm to do it.
+// inUse says whether signing[i] may sign: it was published long enough, or there is no older one of its purpose to do it.
 func inUse(signing []signingKey, i int, now time.Time) bool {
-	oldest := i+1 == len(signing) || signing[i+1].signer.alg != signing[i].signer.alg
+	oldest := i+1 == len(signing) || signing[i+1].purpose != signing[i].purpose
 	return oldest || !now.Before(signing[i].createdAt.Add(PublishAhead))
 }
 
 // published says whether signatures of signing[i] are to be believed: until KeepPublished after its successor came into use.
 func published(signing []signingKey, i int, now time.Time) bool {
-	if i == 0 || signing[i-1].signer.alg != signing[i].signer.alg {
+	if i == 0 || signing[i-1].purpose != signing[i].purpose {
 		return true
 	}
 	return now.Before(signing[i-1].createdAt.Add(PublishAhead + KeepPublished))
 }
 
-// signer returns the newest key of an algorithm that is in use, or nil if there is none of the algorithm.
-func (k *keys) signer(alg string, now time.Time) *Signer {
+// signer returns the newest key of a purpose that is in use, or nil if there is none of the purpose.
+func (k *keys) signer(purpose Purpose, now time.Time) *Signer {
 	for i := range k.signing {
-		if k.signing[i].signer.alg == alg && inUse(k.signing, i, now) {
+		if k.signing[i].purpose == purpose && inUse(k.signing, i, now) {
 			return k.signing[i].signer
 		}
 	}
@@ -45,32 +45,38 @@ func (k *keys) signer(alg string, now time.Time) *Signer {
 // caller for an algorithm waits until its key is made and stored, which for RSA takes a while. Other nodes have to Reload
 // before they know that key.
 func (r *Ring) Signer(ctx context.Context, alg string, now time.Time) (*Signer, error) {
-	if s := r.live.Load().signer(alg, now); s != nil {
-		return s, nil
-	}
 	purpose := signs(alg)
 	if purpose == "" {
 		return nil, fault.Field("alg", "there is no algorithm %.20q here: choose ES256, RS256, PS256 or EdDSA", alg)
 	}
+	return r.signer(ctx, purpose, now)
+}
+
+// AssertionSigner returns what signs assertions now, with ES256. As with Signer, its first caller waits until the key is made.
+func (r *Ring) AssertionSigner(ctx context.Context, now time.Time) (*Signer, error) {
+	return r.signer(ctx, SignAssertion, now)
+}
+
+func (r *Ring) signer(ctx context.Context, purpose Purpose, now time.Time) (*Signer, error) {
 	// Whoever loses a race looks again: the key may be there now.
 	for {
+		if s := r.live.Load().signer(purpose, now); s != nil {
+			return s, nil
+		}
 		_, err := r.change(ctx, nil, func(rows []Row, master Master) ([]Row, error) {
-			if r.live.Load().signer(alg, now) != nil {
+			if r.live.Load().signer(purpose, now) != nil {
 				return nil, nil
 			}
 			return withVersion(rows, master, purpose, now)
 		})
 		if err != nil {
-			return nil, fmt.Errorf("make the first key for %s: %w", alg, err)
-		}
-		if s := r.live.Load().signer(alg, now); s != nil {
-			return s, nil
+			return nil, fmt.Errorf("make the first key for %s: %w", purpose, err)
 		}
 	}
 }
 
 // RotateSigning is the chore that keeps signing keys young: it makes a successor of every one that is the newest of its
-// algorithm and RotateAfter old, and drops those that are no longer published. If somebody else changes the keyring at the
+// purpose and RotateAfter old, and drops those that are no longer published. If somebody else changes the keyring at the
 // same moment it does nothing, and the next run does it.
 func (r *Ring) RotateSigning(ctx context.Context, now time.Time) error {
 	if !r.live.Load().due(now) {
@@ -82,7 +88,7 @@ func (r *Ring) RotateSigning(ctx context.Context, now time.Time) error {
 		}
 		live := r.live.Load().signing
 		for i := range live {
-			purpose := signs(live[i].signer.alg)
+			purpose := live[i].purpose
 			if !published(live, i, now) {
 				rows = slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row.Purpose == purpose && row.Version == live[i].version })
 			}
@@ -110,8 +116,8 @@ func (k *keys) due(now time.Time) bool {
 	return false
 }
 
-// aged says whether signing[i] is the newest of its algorithm and wants a successor.
+// aged says whether signing[i] is the newest of its purpose and wants a successor.
 func aged(signing []signingKey, i int, now time.Time) bool {
-	newest := i == 0 || signing[i-1].signer.alg != signing[i].signer.alg
+	newest := i == 0 || signing[i-1].purpose != signing[i].purpose
 	return newest && !now.Before(signing[i].createdAt.Add(RotateAfter))
 }

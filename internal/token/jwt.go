@@ -54,11 +54,29 @@ func (m *Minter) Sign(ctx context.Context, typ, alg string, payload []byte) (str
 	return m.sign(ctx, b, typ, alg, payload)
 }
 
+// AssertionType is the media type of what doors tell upstreams about callers. It is no access token, and none is one.
+const AssertionType = "lanyard-assertion+jwt"
+
+// Assert signs what a door tells an upstream about a caller, with the keys that are for nothing else (keyring.SignAssertion).
+func (m *Minter) Assert(ctx context.Context, payload []byte) (string, error) {
+	key, err := m.Keys.AssertionSigner(ctx, m.Now())
+	if err != nil {
+		return "", err
+	}
+	b := pool.Get().(*buffers)
+	defer b.done()
+	return m.signWith(key, b, AssertionType, payload)
+}
+
 func (m *Minter) sign(ctx context.Context, b *buffers, typ, alg string, payload []byte) (string, error) {
 	key, err := m.Keys.Signer(ctx, alg, m.Now())
 	if err != nil {
 		return "", err
 	}
+	return m.signWith(key, b, typ, payload)
+}
+
+func (m *Minter) signWith(key *keyring.Signer, b *buffers, typ string, payload []byte) (string, error) {
 	b.text = appendHeader(b.text[:0], key, typ)
 	b.text = base64.RawURLEncoding.AppendEncode(append(b.text, '.'), payload)
 	var signature [512]byte

@@ -61,6 +61,7 @@ type Keys interface {
 	SealToken(dst, aad, plaintext []byte) []byte
 	OpenToken(dst, aad, sealed []byte) ([]byte, error)
 	Signer(ctx context.Context, alg string, now time.Time) (*keyring.Signer, error)
+	AssertionSigner(ctx context.Context, now time.Time) (*keyring.Signer, error)
 	PublicKey(kid string, now time.Time) (alg string, key crypto.PublicKey, ok bool)
 }
 

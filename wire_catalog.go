@@ -7,7 +7,11 @@ type API struct {
 	Name       string               `json:"name,omitempty" yaml:"-"`
 	Title      string               `json:"title,omitempty" yaml:"title,omitempty" maxLength:"100" doc:"How people call it"`
 	Identifier string               `json:"identifier,omitempty" yaml:"identifier,omitempty" maxLength:"500" doc:"The audience of its tokens"`
-	Upstream   string               `json:"upstream,omitempty" yaml:"upstream,omitempty" maxLength:"500"`
+	Upstream   string               `json:"upstream,omitempty" yaml:"upstream,omitempty" maxLength:"500" doc:"Where the gateway forwards its calls to"`
+	Upstreams  []string             `json:"upstreams,omitempty" yaml:"upstreams,omitempty" maxItems:"20" doc:"Several of them, in place of upstream: asked in turn"`
+	Health     *HealthCheck         `json:"health,omitempty" yaml:"health,omitempty"`
+	Timeout    string               `json:"timeout,omitempty" yaml:"timeout,omitempty" doc:"How long an upstream has to begin its answer, such as 30s; absent is 60s"`
+	Charge     string               `json:"charge,omitempty" yaml:"charge,omitempty" enum:"allow,success" doc:"When the gateway counts a use: allow, which is what absent means, when the call goes to an upstream; success, when that answers with a status below 400"`
 	Routes     []Route              `json:"routes,omitempty" yaml:"routes,omitempty" maxItems:"50"`
 	Takes      string               `json:"takes,omitempty" yaml:"takes,omitempty" enum:"key,token,either,both"`
 	KeyIn      []string             `json:"key_in,omitempty" yaml:"key_in,omitempty" enum:"header,query"`
@@ -28,6 +32,12 @@ type Route struct {
 	Host        string `json:"host,omitempty" yaml:"host,omitempty" maxLength:"253"`
 	Prefix      string `json:"prefix" yaml:"prefix" maxLength:"200"`
 	StripPrefix bool   `json:"strip_prefix,omitempty" yaml:"strip_prefix,omitempty"`
+}
+
+// HealthCheck is how the gateway finds out which upstreams are well: those that answer GET on the path with a status below 400.
+type HealthCheck struct {
+	Path  string `json:"path" yaml:"path" maxLength:"200"`
+	Every string `json:"every,omitempty" yaml:"every,omitempty" doc:"Such as 10s; absent is 5s"`
 }
 
 // CORS is which web origins browsers may call from.

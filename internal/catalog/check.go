@@ -144,9 +144,8 @@ func checkPlaces(a *lanyard.API) error {
 	if a.Identifier != "" && !absoluteURI(a.Identifier, "https", "http", "urn") {
 		return fault.Field("identifier", "must be an absolute URI without fragment, such as https://api.example/weather (RFC 8707 section 2)")
 	}
-	// No query: keys for the upstream would stand there, and the catalog is shown.
-	if a.Upstream != "" && (!absoluteURI(a.Upstream, "https", "http") || strings.Contains(a.Upstream, "?")) {
-		return fault.Field("upstream", "must be an http or https address without query, such as http://localhost:9001")
+	if err := checkUpstreams(a); err != nil {
+		return err
 	}
 	for i, r := range a.Routes {
 		field := fmt.Sprintf("routes[%d].prefix", i)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +32,8 @@ type Settings struct {
 	MasterKey         secret.Secret  // LANYARD_MASTER_KEY
 	MasterKeyPrevious secret.Secret  // LANYARD_MASTER_KEY_PREVIOUS
 	KeyPrefix         string         `env:"LANYARD_KEY_PREFIX"`
+	GatewayListen     string         `env:"LANYARD_GATEWAY_LISTEN"` // empty: there is no gateway
+	GatewayURL        string         `env:"LANYARD_GATEWAY_URL"`    // how callers reach it
 	MetricsListen     string         `env:"LANYARD_METRICS_LISTEN"`
 	TrustedProxies    []netip.Prefix `env:"LANYARD_TRUSTED_PROXIES"`
 	Durability        string         `env:"LANYARD_DURABILITY"`
@@ -70,11 +73,11 @@ const (
 // unbuilt are settings of CONTRACT that this version does not act on. Ignoring one silently could open what it was meant
 // to close, so a server refuses to start with it.
 var unbuilt = []string{
-	"LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"LANYARD_EXTAUTHZ_LISTEN", "OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 var plain = []string{
-	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
+	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
 	"LANYARD_MAX_STALENESS", "LANYARD_INVOICE_GRACE", "LANYARD_STRIPE_URL", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
 	"LANYARD_SIGNUP", "LANYARD_DCR", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL",
 }
@@ -154,6 +157,9 @@ func (s *Settings) complete() error {
 	if err := checkPublicURL(s.PublicURL); err != nil {
 		return err
 	}
+	if err := s.completeGateway(); err != nil {
+		return err
+	}
 	if s.DatabaseURL.IsZero() {
 		s.DatabaseURL = secret.Of("sqlite:" + filepath.Join(s.DataDir, "lanyard.db"))
 	}
@@ -184,6 +190,35 @@ func (s *Settings) complete() error {
 		return err
 	}
 	return s.checkPeople()
+}
+
+// completeGateway fills in how callers reach the gateway.
+func (s *Settings) completeGateway() error {
+	if s.GatewayListen == "" {
+		if s.GatewayURL != "" {
+			return fault.New(fault.Invalid, "LANYARD_GATEWAY_URL is set, but there is no gateway without LANYARD_GATEWAY_LISTEN, such as 127.0.0.1:8421")
+		}
+		return nil
+	}
+	_, port, err := net.SplitHostPort(s.GatewayListen)
+	if err != nil {
+		return fault.New(fault.Invalid, "LANYARD_GATEWAY_LISTEN must read host:port, such as 127.0.0.1:8421, not %q", s.GatewayListen)
+	}
+	if s.GatewayListen == s.Listen {
+		return fault.New(fault.Invalid, "LANYARD_GATEWAY_LISTEN and LANYARD_LISTEN are the same address; the gateway needs one of its own")
+	}
+	if s.GatewayURL == "" {
+		scheme := "http"
+		if s.TLSCertFile != "" {
+			scheme = "https"
+		}
+		s.GatewayURL = scheme + "://localhost:" + port
+	}
+	u, err := url.Parse(s.GatewayURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(s.GatewayURL, "#") || strings.HasSuffix(s.GatewayURL, "?") {
+		return fault.New(fault.Invalid, "LANYARD_GATEWAY_URL must be scheme and host alone, such as https://api.example.com, not %.100q", s.GatewayURL)
+	}
+	return nil
 }
 
 // Postgres reports whether the database is PostgreSQL.

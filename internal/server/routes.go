@@ -15,6 +15,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/keyring"
 	"github.com/lanyard-auth/lanyard/internal/page"
+	"github.com/lanyard-auth/lanyard/internal/server/doors"
 	"github.com/lanyard-auth/lanyard/internal/server/portal"
 	"github.com/lanyard-auth/lanyard/internal/server/rest"
 )
@@ -40,10 +41,16 @@ func (s *Server) routes() (http.Handler, error) {
 		return nil, err
 	}
 
+	// What upstreams check assertions with; it stands at the gateway too.
+	mux.HandleFunc(doors.KeysPath, s.doors.ServeKeys)
+
 	s.pages = page.New(page.Config{Web: s.kit, Brand: s.brand, Log: s.log})
 	// The authorization server: /oauth/…, /.well-known/…, /continue. The pages of the way in: /login, /consent, /device, /logout,
 	// /signup, /forgot, /link, /invitation, /setup. A person's own: /account/….
 	browsers, gateway := s.browsers(), s.opts.Gateway
+	if gateway == nil && s.gateway != nil {
+		gateway = &Gateway{URL: s.Settings.GatewayURL, Handler: s.gateway}
+	}
 	if gateway == nil {
 		here := s.examples()
 		mux.Handle(examplesPath+"/", http.StripPrefix(examplesPath, here.Handler))

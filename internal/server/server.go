@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +28,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/page"
 	"github.com/lanyard-auth/lanyard/internal/quota"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
+	"github.com/lanyard-auth/lanyard/internal/server/doors"
 	"github.com/lanyard-auth/lanyard/internal/server/oauth"
 	"github.com/lanyard-auth/lanyard/internal/stripe"
 	"github.com/lanyard-auth/lanyard/internal/usage"
@@ -61,6 +64,8 @@ type Server struct {
 	recorder recorder
 	quotas   *quota.Keeper
 	kit      *web.Kit
+	doors    *doors.Doors
+	gateway  *doors.Gateway // nil: there is none
 	handler  http.Handler
 	metrics  http.Handler
 	log      *slog.Logger
@@ -171,6 +176,9 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	if s.stripe, err = s.newStripe(); err != nil {
 		return nil, err
 	}
+	if err = s.newDoors(); err != nil {
+		return nil, err
+	}
 	if s.handler, err = s.routes(); err != nil { //nolint:contextcheck // handlers have contexts of their own
 		return nil, err
 	}
@@ -207,8 +215,13 @@ func (s *Server) flush(ctx context.Context) error {
 	return errors.Join(s.recorder.flush(ctx), s.Verifier.FlushAttempts(ctx))
 }
 
-// identifier is the audience of an API that declares none.
+// identifier is the audience of an API that declares none: where it stands at the gateway, else an address of ours.
 func (s *Server) identifier(api lanyard.API) string {
+	if s.Settings.GatewayURL != "" && len(api.Routes) > 0 {
+		r := api.Routes[0]
+		scheme, host, _ := strings.Cut(s.Settings.GatewayURL, "://")
+		return scheme + "://" + cmp.Or(r.Host, host) + strings.TrimSuffix(r.Prefix, "/")
+	}
 	return s.Settings.PublicURL + "/apis/" + api.Name
 }
 
@@ -229,22 +242,27 @@ func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 		return errors.Join(fault.New(fault.Unavailable, "cannot listen on %s: %s; set LANYARD_LISTEN to a free address", s.Settings.Listen, plainNet(err)), s.Close())
 	}
 	stop := s.Start(ctx)
-	srv := web.NewServer(s.handler, s.log)
-	if s.Settings.TLSCertFile != "" {
-		reload := &certificate{certFile: s.Settings.TLSCertFile, keyFile: s.Settings.TLSKeyFile, now: s.opts.Now, log: s.log}
-		if l, err = reload.listen(l); err != nil {
-			return errors.Join(err, stop())
-		}
+	if l, err = s.secured(l); err != nil {
+		return errors.Join(err, stop())
 	}
+	// Whichever listener fails ends them all.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	metricsDone, err := s.serveMetrics(ctx)
 	if err != nil {
 		return errors.Join(err, l.Close(), stop())
 	}
+	gatewayDone, err := s.serveGateway(ctx, cancel)
+	if err != nil {
+		cancel()
+		return errors.Join(err, <-metricsDone, l.Close(), stop())
+	}
 	if listening != nil {
 		listening(l.Addr())
 	}
-	err = web.Serve(ctx, srv, l, grace)
-	return errors.Join(err, <-metricsDone, stop())
+	err = web.Serve(ctx, web.NewServer(s.handler, s.log), l, grace)
+	cancel()
+	return errors.Join(err, <-gatewayDone, <-metricsDone, stop())
 }
 
 // Start runs the server's background work. The returned function ends it, counts what is waiting and closes the database;
@@ -255,6 +273,8 @@ func (s *Server) Start(ctx context.Context) (stop func() error) {
 	for _, work := range []func(context.Context){
 		s.Tail.Run,
 		s.Verifier.Upgrade,
+		s.Verifier.RunWatches,
+		s.runGateway,
 		func(ctx context.Context) { s.Verifier.RunGuard(ctx, writeAttempts) },
 		func(ctx context.Context) {
 			if err := s.recorder.run(ctx); err != nil && ctx.Err() == nil {

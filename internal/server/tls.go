@@ -2,6 +2,7 @@ package server
 
 import (
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net"
 	"os"
@@ -24,6 +25,19 @@ type certificate struct {
 	current *tls.Certificate
 	stamp   time.Time // modification time of what is loaded
 	looked  time.Time
+}
+
+// secured puts TLS on a listener, if there is a certificate.
+func (s *Server) secured(l net.Listener) (net.Listener, error) {
+	if s.Settings.TLSCertFile == "" {
+		return l, nil
+	}
+	reload := &certificate{certFile: s.Settings.TLSCertFile, keyFile: s.Settings.TLSKeyFile, now: s.opts.Now, log: s.log}
+	secured, err := reload.listen(l)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return secured, nil
 }
 
 func (c *certificate) listen(l net.Listener) (net.Listener, error) {

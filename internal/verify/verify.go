@@ -115,6 +115,14 @@ func (d *Decision) Credential() string {
 	return string(d.Key)
 }
 
+// Operation is the name of the operation that was asked for; "": none was, or there is none.
+func (d *Decision) Operation() string {
+	if d.operation == nil {
+		return ""
+	}
+	return d.operation.Name
+}
+
 // Allowed reports whether the request may pass.
 func (d *Decision) Allowed() bool { return d.Code == policy.Valid }
 

@@ -41,9 +41,12 @@ func ClientAddr(r *http.Request, proxies []netip.Prefix) netip.Addr {
 }
 
 // Trusted reports whether the request's peer is a trusted proxy.
-func (k *Kit) Trusted(r *http.Request) bool {
+func (k *Kit) Trusted(r *http.Request) bool { return TrustedPeer(r, k.Proxies) }
+
+// TrustedPeer is Kit.Trusted as a function of its inputs.
+func TrustedPeer(r *http.Request, proxies []netip.Prefix) bool {
 	addr, ok := parseHop(r.RemoteAddr)
-	return ok && trusted(addr, k.Proxies)
+	return ok && trusted(addr, proxies)
 }
 
 func trusted(addr netip.Addr, proxies []netip.Prefix) bool {

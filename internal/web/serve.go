@@ -28,6 +28,16 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return s
 }
 
+// NewGatewayServer is NewServer for calls that are forwarded: it also speaks HTTP/2 without TLS, to proxies that do.
+func NewGatewayServer(handler http.Handler, log *slog.Logger) *http.Server {
+	s := NewServer(handler, log)
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
+}
+
 type closingKey struct{}
 
 // Closing returns a channel that is closed when the server of a request begins to shut down: streams end then, so that

@@ -46,7 +46,7 @@ func (k *Kit) log() *slog.Logger {
 func (k *Kit) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := k.now()
-		requestID := newRequestID()
+		requestID := NewRequestID()
 		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, requestID))
 		rec := &recorder{ResponseWriter: w}
 		h := w.Header()
@@ -121,8 +121,8 @@ func RequestID(ctx context.Context) string {
 	return text
 }
 
-// newRequestID returns 16 letters or digits, 80 bits.
-func newRequestID() string {
+// NewRequestID returns 16 letters or digits, 80 bits.
+func NewRequestID() string {
 	var b [10]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	return base32.StdEncoding.EncodeToString(b[:])

@@ -1,0 +1,180 @@
+package doors
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/lanyard-auth/lanyard/internal/policy"
+	"github.com/lanyard-auth/lanyard/internal/verify"
+)
+
+// passage is one call on its way through the gateway, and the writer of its answer.
+type passage struct {
+	http.ResponseWriter
+	g         *Gateway
+	requestID string
+	began     time.Time
+	client    netip.Addr
+	trusted   bool // the peer is a trusted proxy
+	ruling    Ruling
+	identity  http.Header
+	pool      *pool
+	upstream  *upstream // that was tried last
+	watch     verify.Watch
+	inbound   context.Context // the caller's
+	cancel    context.CancelCauseFunc
+	status    int
+	bytes     int64
+	failure   error
+	reached   bool // there was a connection to an upstream
+
+	mu    sync.Mutex
+	begun bool     // the upstream's answer is on its way
+	conn  net.Conn // that became a tunnel
+	cutBy *cutError
+}
+
+type passageKey struct{}
+
+func passageOf(ctx context.Context) *passage {
+	p, _ := ctx.Value(passageKey{}).(*passage)
+	return p
+}
+
+// cutError is why a call that was allowed was cut off.
+type cutError struct {
+	text   string
+	answer *Answer // where none had begun
+}
+
+func (e *cutError) Error() string { return "cut off: " + e.text }
+
+// past is a time at which every deadline is over.
+var past = time.Unix(1, 0) //nolint:gochecknoglobals // a constant
+
+// cut ends a call that may not go on. It never waits: whoever reads or writes finds deadlines that are over.
+func (p *passage) cut(why verify.Ending, text string) {
+	var made Ruling
+	if why == verify.Undecided {
+		p.g.undecided(&made, errors.New(text))
+	} else {
+		made.Answer = p.g.problem(policy.Code(text).HTTPStatus(), text, "No longer allowed", "What this call came with was taken back, changed or has expired while it was under way.")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cutBy = &cutError{text, made.Answer}
+	p.cancel(p.cutBy)
+	switch {
+	case p.conn != nil:
+		_ = p.conn.SetDeadline(past) // a connection that is gone is cut as well
+	case p.begun:
+		controller := http.NewResponseController(p.ResponseWriter)
+		_ = controller.SetWriteDeadline(past)
+		_ = controller.SetReadDeadline(past)
+	}
+}
+
+// wasCut says whether the answer was cut off after it had begun.
+func (p *passage) wasCut() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cutBy != nil && p.begun && p.conn == nil
+}
+
+func (p *passage) cutFor() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cutBy == nil {
+		return ""
+	}
+	return p.cutBy.text
+}
+
+// answer writes what the gateway says itself.
+func (p *passage) answer(a *Answer) {
+	for name, values := range p.ruling.Headers {
+		if name == allowOrigin || name == "Vary" || name == "Access-Control-Expose-Headers" { // else a script could not read why
+			p.Header()[name] = values
+		}
+	}
+	p.status = a.Status
+	a.Write(counter{p})
+}
+
+// counter writes an answer of ours past the checks of one that comes from an upstream.
+type counter struct{ p *passage }
+
+func (c counter) Header() http.Header    { return c.p.ResponseWriter.Header() }
+func (c counter) WriteHeader(status int) { c.p.ResponseWriter.WriteHeader(status) }
+func (c counter) Write(b []byte) (int, error) {
+	n, err := c.p.ResponseWriter.Write(b)
+	c.p.bytes += int64(n)
+	return n, err
+}
+
+// answered notes the status of the upstream's answer.
+func (p *passage) answered(status int) { p.status = status }
+
+// WriteHeader implements http.ResponseWriter for the upstream's answer.
+func (p *passage) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		p.mu.Lock()
+		cut := p.cutBy != nil
+		p.begun = true
+		p.mu.Unlock()
+		if cut { // between the head's arrival and now
+			panic(http.ErrAbortHandler)
+		}
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (p *passage) Write(b []byte) (int, error) {
+	n, err := p.ResponseWriter.Write(b)
+	p.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach what it needs.
+func (p *passage) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// Hijack implements http.Hijacker, for tunnels.
+func (p *passage) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(p.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conn, p.begun = conn, true
+	if p.cutBy != nil {
+		_ = conn.SetDeadline(past)
+	}
+	return conn, rw, nil
+}
+
+// settle counts the call.
+func (p *passage) settle() error {
+	return p.g.Verifier.Settle(context.WithoutCancel(p.inbound), &p.ruling.Request, &p.ruling.Decision)
+}
+
+// end closes the books on a call: what was not counted by now is not.
+func (p *passage) end(r *http.Request) {
+	p.g.Verifier.Drop(&p.ruling.Decision)
+	caught := recover()
+	if caught != nil && caught != http.ErrAbortHandler { //nolint:errorlint // recovered as it was thrown; nobody wraps it
+		p.g.Log.ErrorContext(r.Context(), "panic", "request_id", p.requestID, "panic", caught)
+		caught = http.ErrAbortHandler
+	}
+	p.log(r)
+	if caught != nil {
+		panic(http.ErrAbortHandler)
+	}
+}

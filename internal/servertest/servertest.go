@@ -20,6 +20,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/notify"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/server"
+	"github.com/lanyard-auth/lanyard/internal/web"
 )
 
 // Options say how a test's server differs from the usual one. The zero value is SQLite in a directory of the test.
@@ -29,6 +30,7 @@ type Options struct {
 	Master      keyring.Master // the zero value: one is made
 	Durability  string         // "" is the default of the database
 	PublicURL   string         // the issuer; "" is where the node listens. Nodes of one deployment have one
+	Gateway     bool           // a gateway listens too, at Node.GatewayURL
 	RedisURL    secret.Secret  // such as that of redistest.New; zero: limits are counted in memory. Calls have a second each
 	Now         func() time.Time
 	Log         *slog.Logger
@@ -44,8 +46,11 @@ type Node struct {
 	AdminKey string
 	Settings config.Settings
 	Mails    *notify.Memory // what the node sent
-	http     *httptest.Server
-	stop     func() error
+
+	GatewayURL string
+	http       *httptest.Server
+	gateway    *httptest.Server
+	stop       func() error
 }
 
 // Master makes a master key for nodes that share a database.
@@ -104,6 +109,11 @@ func TryStart(tb testing.TB, o Options) (*Node, error) {
 	n.URL = "http://" + n.http.Listener.Addr().String()
 	o.PublicURL = cmp.Or(o.PublicURL, n.URL)
 	n.Settings = Settings(tb, o)
+	if o.Gateway {
+		n.gateway = httptest.NewUnstartedServer(nil)
+		n.GatewayURL = "http://" + n.gateway.Listener.Addr().String()
+		n.Settings.GatewayURL = n.GatewayURL
+	}
 	s, err := server.New(tb.Context(), n.Settings, server.Options{Now: o.Now, Log: o.Log, Sender: n.Mails, RedisTimeout: time.Second})
 	if err != nil {
 		return nil, errors.Join(err, n.http.Listener.Close())
@@ -115,6 +125,10 @@ func TryStart(tb testing.TB, o Options) (*Node, error) {
 	n.stop = s.Start(context.WithoutCancel(tb.Context()))
 	n.http.Config.Handler = s.Handler()
 	n.http.Start()
+	if o.Gateway {
+		n.gateway.Config = web.NewGatewayServer(s.Gateway(), slog.New(slog.DiscardHandler))
+		n.gateway.Start()
+	}
 	tb.Cleanup(n.Stop)
 	n.AdminKey = n.SystemKey(tb, "lanyard.admin")
 	n.Admin = n.Client(tb, n.AdminKey)
@@ -145,6 +159,10 @@ func (n *Node) Client(tb testing.TB, credential string) *lanyard.Client {
 func (n *Node) Stop() {
 	if n.stop == nil {
 		return
+	}
+	if n.gateway != nil {
+		n.gateway.CloseClientConnections()
+		n.gateway.Close()
 	}
 	n.http.CloseClientConnections()
 	n.http.Close()

@@ -1,5 +1,5 @@
-// Package demo is `lanyard demo`: a whole Lanyard on a directory of its own, with example APIs before which the middleware
-// stands, people, apps and keys, and a dozen lines that say what to paste.
+// Package demo is `lanyard demo`: a whole Lanyard on a directory of its own, with example APIs behind its gateway,
+// people, apps and keys, and a dozen lines that say what to paste.
 //
 // What it makes stands in seed.go, through the same management acts that everybody uses, what it says in text.go. With a
 // directory that is kept it goes on where it was.
@@ -37,7 +37,7 @@ const grace = 3 * time.Second
 type Options struct {
 	Dir           string           // kept; "": a new one that goes at the end
 	Listen        string           // of the server
-	GatewayListen string           // of the example APIs
+	GatewayListen string           // of the gateway, behind which the example APIs stand
 	PostPalListen string           // of PostPal, the page of an app
 	TokenLifetime string           // of access tokens for mail, such as 30s; "": 15m
 	Program       string           // how the program is called, for lines to paste; "": lanyard
@@ -84,28 +84,22 @@ func Run(ctx context.Context, o Options) (err error) {
 	settings, err := config.Load(config.Source{Dir: filepath.Join(dir, "none"), Getenv: func(name string) string {
 		return map[string]string{
 			"LANYARD_DATA_DIR": dir, "LANYARD_PUBLIC_URL": places.Portal, "LANYARD_LISTEN": at.main.Addr().String(), "LANYARD_SIGNUP": config.Open, "LANYARD_DCR": config.Open,
-			"LANYARD_OUTBOUND_ALLOW": "127.0.0.0/8,localhost",
+			"LANYARD_OUTBOUND_ALLOW": "127.0.0.0/8,localhost", "LANYARD_GATEWAY_LISTEN": at.gateway.Addr().String(), "LANYARD_GATEWAY_URL": places.Gateway,
 		}[name]
 	}})
 	if err != nil {
 		return err
 	}
 	mails := &notify.Memory{}
-	gateway := http.NewServeMux() // filled once there is a server to guard what stands behind it
-	s, err := server.New(ctx, settings, server.Options{Log: o.Log, Now: o.Now, Sender: mails, Gateway: &server.Gateway{URL: places.Gateway, Handler: gateway}})
+	s, err := server.New(ctx, settings, server.Options{Log: o.Log, Now: o.Now, Sender: mails})
 	if err != nil {
 		return err
 	}
-	guard, err := seed(ctx, s.Manage, &places, cmp.Or(o.TokenLifetime, "15m"))
-	if err != nil {
+	upstreams := upstreams{weather: "http://" + at.weather.Addr().String(), mail: "http://" + at.mail.Addr().String()}
+	if err := seed(ctx, s.Manage, &places, upstreams, cmp.Or(o.TokenLifetime, "15m")); err != nil {
 		return errors.Join(fmt.Errorf("fill the demo: %w", err), s.Close())
 	}
 	stop := s.Start(ctx)
-	client, err := lanyard.NewClient(places.Portal, guard)
-	if err != nil {
-		return errors.Join(err, stop())
-	}
-	addExamples(gateway, client, s, &places, o.Log)
 	if err := o.tell(&places); err != nil {
 		return errors.Join(err, stop())
 	}
@@ -116,7 +110,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return postpal.New(ctx, postpal.Config{Issuer: places.Portal, ClientID: places.PostPalClient, API: places.Gateway + "/mail", URL: places.PostPal, Provider: "Acme"})
 	}}
 	err = serveAll(ctx, o.Log, []site{
-		{at.main, front(s, mails)}, {at.gateway, gateway}, {at.postPal, postPal},
+		{at.main, front(s, mails)}, {at.gateway, s.Gateway()}, {at.postPal, postPal},
+		{at.weather, behind(places, "weather", weather.Handler())}, {at.mail, behind(places, "mail", mail.Handler(mail.WithPeople(people(s))))},
 	})
 	return errors.Join(err, stop())
 }
@@ -152,22 +147,10 @@ func front(s *server.Server, mails *notify.Memory) http.Handler {
 	return mux
 }
 
-// addExamples adds the example APIs, each behind the middleware. The path below the mount is what the catalog knows. Before mail
-// stands where it says who guards it (RFC 9728).
-func addExamples(mux *http.ServeMux, client *lanyard.Client, s *server.Server, at *Places, log *slog.Logger) {
-	resource := at.Gateway + "/mail"
-	metadata := at.Gateway + "/.well-known/oauth-protected-resource/mail"
-	guarded := func(name string, api http.Handler, opts ...lanyard.Option) {
-		opts = append(opts, lanyard.WithLogger(log))
-		mux.Handle("/"+name+"/", http.StripPrefix("/"+name, lanyard.Require(client, name, opts...)(api)))
-	}
-	guarded("weather", weather.Handler())
-	guarded("mail", mail.Handler(mail.WithPeople(people(s))), lanyard.WithResourceMetadata(metadata))
-	told := lanyard.ResourceMetadata(lanyard.ResourceMetadataConfig{
-		Resource: resource, AuthorizationServers: []string{at.Portal}, Scopes: []string{"profile.read", "messages.read", "posts.write"}, Name: "Acme Mail",
-	})
-	mux.Handle("/.well-known/oauth-protected-resource/mail", told)
-	mux.Handle("/.well-known/oauth-protected-resource", told)
+// behind is an example API behind the gateway: it answers nobody who finds the way around, and knows who calls.
+func behind(at Places, name string, api http.Handler) http.Handler {
+	door := &lanyard.Upstream{URL: at.Portal, Audience: at.Gateway + "/" + name}
+	return door.Guard(api)
 }
 
 // people tells the mail API who its users are.
@@ -182,16 +165,19 @@ func people(s *server.Server) func(context.Context, string) (name, email string)
 }
 
 // listeners are all the addresses of the demo.
-type listeners struct{ main, gateway, postPal net.Listener }
+type listeners struct{ main, gateway, postPal, weather, mail net.Listener }
 
 // close frees what is not served; what serves has closed its listener already.
 func (l *listeners) close() {
-	for _, one := range []net.Listener{l.main, l.gateway, l.postPal} {
+	for _, one := range []net.Listener{l.main, l.gateway, l.postPal, l.weather, l.mail} {
 		if one != nil {
 			_ = one.Close()
 		}
 	}
 }
+
+// anyPort is where the example APIs listen: nobody but the gateway has to find them.
+const anyPort = "127.0.0.1:0"
 
 // listen takes every address before anything else is made.
 func listen(ctx context.Context, o Options) (at listeners, err error) {
@@ -199,7 +185,10 @@ func listen(ctx context.Context, o Options) (at listeners, err error) {
 	for _, one := range []struct {
 		into          *net.Listener
 		address, flag string
-	}{{&at.main, o.Listen, "--listen"}, {&at.gateway, o.GatewayListen, "--gateway-listen"}, {&at.postPal, o.PostPalListen, "--postpal-listen"}} {
+	}{
+		{&at.main, o.Listen, "--listen"}, {&at.gateway, o.GatewayListen, "--gateway-listen"}, {&at.postPal, o.PostPalListen, "--postpal-listen"},
+		{&at.weather, anyPort, ""}, {&at.mail, anyPort, ""},
+	} {
 		if *one.into, err = lc.Listen(ctx, "tcp", one.address); err != nil {
 			*one.into = nil
 			at.close()

@@ -15,14 +15,17 @@ import (
 // Password is everybody's in the demo. It is printed on the screen and good for nothing else.
 const Password = "visitor-badge-of-cardboard"
 
+// upstreams are where the example APIs listen.
+type upstreams struct{ weather, mail string }
+
 // catalog is lanyard.yaml of CONTRACT, for APIs that stand at a gateway. They are known by their addresses there, so that programs
 // which discover who guards it find the same name everywhere (RFC 9728).
-func catalog(gateway, tokenLifetime string) lanyard.Catalog {
+func catalog(gateway string, at upstreams, tokenLifetime string) lanyard.Catalog {
 	return lanyard.Catalog{
 		Brand: &lanyard.Brand{Name: "Acme", Color: "#0a7", Support: "help@acme.example"},
 		APIs: map[string]lanyard.API{
 			"weather": {
-				Title: "Weather", Identifier: gateway + "/weather", Takes: "key", Metering: "exact",
+				Title: "Weather", Identifier: gateway + "/weather", Takes: "key", Metering: "exact", Upstream: at.weather,
 				Routes: []lanyard.Route{{Prefix: "/weather", StripPrefix: true}},
 				Scopes: map[string]lanyard.Scope{"forecast.read": {Text: "read forecasts", Default: true}},
 				Operations: map[string]lanyard.Operation{
@@ -37,7 +40,7 @@ func catalog(gateway, tokenLifetime string) lanyard.Catalog {
 			},
 			"mail": {
 				Title: "Mail", Identifier: gateway + "/mail", Takes: "token", Token: &lanyard.TokenRules{Format: "jwt", Lifetime: tokenLifetime},
-				Routes: []lanyard.Route{{Prefix: "/mail", StripPrefix: true}},
+				Upstream: at.mail, Routes: []lanyard.Route{{Prefix: "/mail", StripPrefix: true}},
 				Scopes: map[string]lanyard.Scope{
 					"profile.read":  {Text: "read your profile", Default: true},
 					"messages.read": {Text: "read your messages"},
@@ -57,52 +60,52 @@ type planter struct {
 	actor audit.Actor
 }
 
-// seed fills the demo and returns the credential of the middleware. Secrets are shown once, so on a directory that was kept the
+// seed fills the demo. Secrets are shown once, so on a directory that was kept the
 // keys get new ones.
-func seed(ctx context.Context, service *manage.Service, places *Places, tokenLifetime string) (guard string, err error) {
+func seed(ctx context.Context, service *manage.Service, places *Places, at upstreams, tokenLifetime string) error {
 	p := planter{service, audit.Command("demo")}
-	if _, err := p.ApplyCatalog(ctx, p.actor, catalog(places.Gateway, tokenLifetime), false); err != nil {
-		return "", err
+	if _, err := p.ApplyCatalog(ctx, p.actor, catalog(places.Gateway, at, tokenLifetime), false); err != nil {
+		return err
 	}
 	if _, err := p.user(ctx, lanyard.UserInput{Email: "admin@demo.test", Name: "Amina", Admin: true, Password: Password}); err != nil {
-		return "", err
+		return err
 	}
 	if _, err := p.user(ctx, lanyard.UserInput{Email: "ada@demo.test", Name: "Ada", Password: Password}); err != nil {
-		return "", err
+		return err
 	}
 	dev, err := p.user(ctx, lanyard.UserInput{Email: "dev@demo.test", Name: "Dara", Password: Password})
 	if err != nil {
-		return "", err
+		return err
 	}
 	sunny, err := p.team(ctx, "Sunny", dev.ID)
 	if err != nil {
-		return "", err
+		return err
 	}
 	dashboard := lanyard.AppInput{Name: "WeatherDashboard", TeamID: sunny.ID, Description: "Weather on the office wall"}
 	production := lanyard.KeyInput{Name: "production", Scopes: []string{"forecast.read"}}
 	if places.Key, places.KeyID, err = p.appKey(ctx, dashboard, production); err != nil {
-		return "", err
+		return err
 	}
 	report := lanyard.AppInput{Name: "nightly-report", TeamID: sunny.ID, Description: "Mails the forecast every morning"}
 	cron := lanyard.KeyInput{Name: "cron", Scopes: []string{"forecast.read"}, IPAllow: []string{"127.0.0.0/8"}}
 	if places.ReportKey, _, err = p.appKey(ctx, report, cron); err != nil {
-		return "", err
+		return err
 	}
 	if places.PostPalClient, err = p.postPal(ctx, sunny.ID, places.PostPal); err != nil {
-		return "", err
+		return err
 	}
 	if err := p.company(ctx, sunny.ID); err != nil {
-		return "", err
+		return err
 	}
 	admin, err := p.systemKey(ctx, "demo admin", "lanyard.admin")
 	if err != nil {
-		return "", err
+		return err
 	}
 	places.TokenFile = filepath.Join(places.Dir, "admin.token")
 	if err := os.WriteFile(places.TokenFile, []byte(admin+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("write the admin token: %w", err)
+		return fmt.Errorf("write the admin token: %w", err)
 	}
-	return p.systemKey(ctx, "demo middleware", "lanyard.verify")
+	return nil
 }
 
 // company gives a team what its pages show: a colleague, an invitation that waits, and a client that keeps a secret.

@@ -151,7 +151,7 @@ func (s *Server) badge(mux *http.ServeMux, pages *page.Kit, browsers *browser.Ki
 		Page: pages, Browser: browsers, Manage: s.Manage, Verifier: s.Verifier, Sync: s.Tail.Sync, PublicURL: s.Settings.PublicURL, Gateway: gateway.URL, Calls: gateway.Handler, Client: s.kit.Client, Now: s.opts.Now,
 	})
 	var example *lanyard.API
-	if s.opts.Gateway == nil && s.gateway == nil {
+	if s.gateway == nil {
 		weather := s.example()
 		example = &weather
 	}

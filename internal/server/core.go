@@ -30,11 +30,10 @@ const DefaultPrefix = "lyd"
 
 // Options are what tests and commands give beside the settings. The zero value is the real thing.
 type Options struct {
-	Log     *slog.Logger
-	Now     func() time.Time
-	Random  io.Reader
-	Sender  notify.Sender // nil: by SMTP, where the settings name a server
-	Gateway *Gateway      // who answers the calls of APIs; nil: the example, which an admin may declare
+	Log    *slog.Logger
+	Now    func() time.Time
+	Random io.Reader
+	Sender notify.Sender // nil: by SMTP, where the settings name a server
 
 	RedisTimeout time.Duration // of a call; 0: 5 ms
 }

@@ -47,16 +47,13 @@ func (s *Server) routes() (http.Handler, error) {
 	s.pages = page.New(page.Config{Web: s.kit, Brand: s.brand, Log: s.log})
 	// The authorization server: /oauth/…, /.well-known/…, /continue. The pages of the way in: /login, /consent, /device, /logout,
 	// /signup, /forgot, /link, /invitation, /setup. A person's own: /account/….
-	browsers, gateway := s.browsers(), s.opts.Gateway
-	if gateway == nil && s.gateway != nil {
-		gateway = &Gateway{URL: s.Settings.GatewayURL, Handler: s.gateway}
-	}
-	if gateway == nil {
+	browsers, calls := s.browsers(), &Gateway{URL: s.Settings.GatewayURL, Handler: s.Gateway()}
+	if s.gateway == nil {
 		here := s.examples()
 		mux.Handle(examplesPath+"/", http.StripPrefix(examplesPath, here.Handler))
-		gateway = &here
+		calls = &here
 	}
-	if err := s.badge(mux, s.pages, browsers, gateway); err != nil {
+	if err := s.badge(mux, s.pages, browsers, calls); err != nil {
 		return nil, err
 	}
 

@@ -75,6 +75,7 @@ type claims struct {
 	IssuedAt   int64    `json:"iat"`
 	Expires    int64    `json:"exp"`
 	App        id.App   `json:"app,omitempty"`
+	AppName    string   `json:"app_name,omitempty"`
 	Team       id.Team  `json:"team,omitempty"`
 	User       id.User  `json:"user,omitempty"`
 	Grant      id.Grant `json:"grant_id,omitempty"`
@@ -90,7 +91,7 @@ type claims struct {
 func (d *Doors) assertion(ctx context.Context, r *Ruling) (string, error) {
 	said := &r.Decision
 	who := strings.Join([]string{
-		r.API.Policy.Identifier, said.Credential(), string(said.Key), string(said.App), string(said.Team), string(said.User), string(said.Grant), string(said.Mode), said.ACR,
+		r.API.Policy.Identifier, said.Credential(), string(said.Key), string(said.App), said.AppName, string(said.Team), string(said.User), string(said.Grant), string(said.Mode), said.ACR,
 		strings.Join(said.Scopes, " "),
 	}, "\x00")
 	now := d.Now()
@@ -98,7 +99,7 @@ func (d *Doors) assertion(ctx context.Context, r *Ruling) (string, error) {
 		return there.text, nil
 	}
 	c := claims{
-		Issuer: d.Issuer, Audience: r.API.Policy.Identifier, IssuedAt: now.Unix(), Expires: now.Add(assertionLife).Unix(), App: said.App, Team: said.Team, User: said.User,
+		Issuer: d.Issuer, Audience: r.API.Policy.Identifier, IssuedAt: now.Unix(), Expires: now.Add(assertionLife).Unix(), App: said.App, AppName: said.AppName, Team: said.Team, User: said.User,
 		Grant: said.Grant, Scope: strings.Join(said.Scopes, " "), Credential: said.Credential(), Kind: string(said.Kind), Mode: string(said.Mode), ACR: said.ACR,
 	}
 	if c.Subject = string(said.User); c.Subject == "" {

@@ -237,6 +237,10 @@ func (v *Verifier) identify(ctx context.Context, h *holder, ver *version, d *Dec
 	if d.Code == policy.Valid && ver.ends != 0 {
 		d.Warnings = append(d.Warnings, "This secret was rotated and stops working at "+time.UnixMicro(ver.ends).UTC().Format(time.RFC3339)+".")
 	}
+	d.ends(e.expiresAt())
+	if ver.ends != 0 {
+		d.ends(time.UnixMicro(ver.ends))
+	}
 	d.Key = e.id
 	if d.Token != "" {
 		return nil // it came beside a token, which is what the decision is about

@@ -112,6 +112,7 @@ func (v *Verifier) identifyToken(ctx context.Context, h *holder, d *Decision) er
 	d.Identified = true
 	d.app = a
 	d.Token, d.Kind, d.Mode, d.ExpiresAt = e.id, e.kind, c.Mode, c.ExpiresAt
+	d.ends(c.ExpiresAt)
 	d.App, d.AppName, d.AppMetadata, d.Team = c.App, a.name, a.metadata, a.team
 	d.User, d.Grant, d.Subject, d.ACR, d.AMR, d.AuthTime = h.user, c.Grant, c.Subject, c.ACR, c.AMR, c.AuthTime
 	d.Family = ""
@@ -217,6 +218,7 @@ func (v *Verifier) identifyPersonal(ctx context.Context, h *holder, d *Decision)
 	d.Identified = true
 	d.Key, d.Kind, d.Mode, d.User, d.Subject = e.id, secret.Personal, e.mode, e.user, string(e.user)
 	d.ExpiresAt = time.UnixMicro(e.expires).UTC()
+	d.ends(d.ExpiresAt)
 	code := e.statusAt(d.At)
 	switch {
 	case code != policy.Valid:

@@ -167,7 +167,7 @@ func (v *Verifier) Decided(code policy.Code) int64 {
 
 // Invalidate implements changes.Listener.
 func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision) {
-	defer func() { v.watches.touch(kind, entity, v.Now()) }()
+	defer func() { v.watches.touch(kind, entity, v.confirmed()) }()
 	switch kind {
 	case changes.Key: // personal tokens too: they share the space of ids
 		v.keys.invalidate(id.Chars(id.Key(entity)), rev)
@@ -199,7 +199,7 @@ func (v *Verifier) Invalidate(kind changes.Kind, entity string, rev id.Revision)
 
 // Reset implements changes.Listener.
 func (v *Verifier) Reset() {
-	defer func() { v.watches.touch(changes.Restored, "", v.Now()) }()
+	defer func() { v.watches.touch(changes.Restored, "", v.confirmed()) }()
 	v.keys.reset()
 	v.personals.reset()
 	v.apps.reset()

@@ -95,9 +95,10 @@ type Decision struct {
 	Identified    bool // the credential is real: the fields about it are filled in
 
 	unmetered  bool
-	held       bool  // neither settled nor dropped
-	cost       int64 // of what is held
-	heard      int64 // changes, before it was decided
+	held       bool      // neither settled nor dropped
+	cost       int64     // of what is held
+	heard      int64     // changes, before it was decided
+	until      time.Time // when something of what the call came with ends, were it a key beside a token or a secret that was rotated; zero: never
 	operation  *policy.Operation
 	app        *appEntry
 	requests   []ratelimit.Request
@@ -324,16 +325,24 @@ func (v *Verifier) charge(ctx context.Context, req *Request, d *Decision) error 
 	if req.Hold {
 		settle(true)
 		d.held, d.cost = true, cost
+		// Reserving may have taken long.
+		allowed, err := v.Still(ctx, req, d)
+		if !allowed {
+			v.Drop(d)
+		}
+		if !allowed && err == nil {
+			v.refused(req, d)
+		}
 		v.word(d, req)
-		return nil
+		return err
 	}
 	if err := v.record(ctx, req, d, cost, digest); err != nil {
 		settle(false)
 		return err
 	}
 	settle(true)
-	if !v.Tail.Fresh(v.Now()) {
-		// Counting took so long that something may have been revoked meanwhile. The use is counted, but is it still allowed?
+	if !v.current(d) {
+		// Something may have been revoked while it was counted. The use is counted, but is it still allowed?
 		if err := v.again(ctx, req, d); err != nil {
 			return err
 		}
@@ -361,8 +370,10 @@ func (v *Verifier) record(ctx context.Context, req *Request, d *Decision, cost i
 
 // again repeats steps 1 to 4 on fresh knowledge and keeps what was charged.
 func (v *Verifier) again(ctx context.Context, req *Request, d *Decision) error {
-	if err := v.sync(ctx); err != nil {
-		return err
+	if !v.Tail.Fresh(v.Now()) {
+		if err := v.sync(ctx); err != nil {
+			return err
+		}
 	}
 	limits, used := d.Limits, d.Quota
 	d.reset()
@@ -390,6 +401,18 @@ func (d *Decision) payer() string {
 		return string(d.Grant)
 	}
 	return string(d.App)
+}
+
+// current reports whether nothing was heard of since the decision that could alter it.
+func (v *Verifier) current(d *Decision) bool {
+	return v.watches.changes.Load() == d.heard && v.Tail.Fresh(v.Now())
+}
+
+// ends notes that something of what the call came with ends then; zero: it does not.
+func (d *Decision) ends(at time.Time) {
+	if !at.IsZero() && (d.until.IsZero() || at.Before(d.until)) {
+		d.until = at
+	}
 }
 
 // check asks the limits what spend would answer.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +23,11 @@ type Watch struct {
 	Decision *Decision            // which allowed it; likewise
 	End      func(Ending, string) // called once at most, and not after Unwatch returned; it must not call Unwatch itself. The text says why, for the log
 
-	touched time.Time // when something changed that the decision rests on; zero: nothing did
+	// touched is the earliest that something can have changed that the decision rests on and that was not looked into since; zero: nothing was
+	// heard of.
+	touched time.Time
+	times   int       // how often something was heard of
+	until   time.Time // when something of what the call came with ends; zero: never
 }
 
 // Ending says why a request that was allowed may not go on.
@@ -53,9 +58,9 @@ func (v *Verifier) Watch(w *Watch) {
 	v.watches.mu.Lock()
 	defer v.watches.mu.Unlock()
 	v.watches.all[w] = struct{}{}
+	w.until = w.Decision.until
 	if v.watches.changes.Load() != w.Decision.heard { // while it was decided on, or since
-		w.touched = v.Now()
-		v.watches.wake()
+		v.watches.touched(w, v.confirmed())
 	}
 }
 
@@ -73,13 +78,19 @@ func (v *Verifier) Watched() int {
 	return len(v.watches.all)
 }
 
-// RunWatches looks through the requests under way until ctx ends: at once after a change that touches one of them.
+// RunWatches looks through the requests under way until ctx ends: at once after a change that touches one of them. At the end it ends them
+// all, since nobody looks after them then.
 func (v *Verifier) RunWatches(ctx context.Context) {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			v.watches.mu.Lock()
+			defer v.watches.mu.Unlock()
+			for w := range v.watches.all {
+				v.watches.end(w, Undecided, "this server ends")
+			}
 			return
 		case <-ticker.C:
 		case <-v.watches.soon:
@@ -88,18 +99,32 @@ func (v *Verifier) RunWatches(ctx context.Context) {
 	}
 }
 
+// confirmed is as of when this node knew all there was: what it hears of after that came later.
+func (v *Verifier) confirmed() time.Time {
+	now := v.Now()
+	return now.Add(-v.Tail.Age(now))
+}
+
+// patience is how long after a change a request may go on that rests on what changed: with the sweep's own time a second, unless the node is
+// allowed to be staler than that.
+func (v *Verifier) patience() time.Duration {
+	return max(time.Second, v.Tail.MaxStaleness+2*sweepEvery) - sweepEvery
+}
+
 // Sweep looks through the requests under way once.
 func (v *Verifier) Sweep(ctx context.Context) {
 	ws, now := v.watches, v.Now()
-	fresh, late := v.Tail.Fresh(now), now.Add(-v.Tail.MaxStaleness)
+	fresh := v.Tail.Fresh(now)
+	stale, late := now.Add(-v.Tail.MaxStaleness), now.Add(-v.patience())
 	var again []*Watch
 	ws.mu.Lock()
 	for w := range ws.all {
+		if w.touched.IsZero() && !w.until.IsZero() && !now.Before(w.until) {
+			w.touched = now
+		}
 		switch {
-		case !fresh && w.Decision.At.Before(late), !w.touched.IsZero() && w.touched.Before(late):
+		case !fresh && w.Decision.At.Before(stale), !w.touched.IsZero() && w.touched.Before(late):
 			ws.end(w, Undecided, "whether it was revoked could not be found out in time")
-		case !w.Decision.ExpiresAt.IsZero() && !now.Before(w.Decision.ExpiresAt):
-			ws.end(w, Refused, string(policy.Expired))
 		case !w.touched.IsZero():
 			again = append(again, w)
 		}
@@ -108,38 +133,47 @@ func (v *Verifier) Sweep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, sweepEvery)
 	defer cancel()
 	for _, w := range again {
-		if !v.lookAgain(ctx, w) {
-			return // the database does not answer: the next round tries again what is left
+		if ctx.Err() != nil {
+			return // what is left is looked at in the next round
 		}
+		v.lookAgain(ctx, w)
 	}
 }
 
-// lookAgain decides anew on a request under way, without charging it, and reports whether that could be done.
-func (v *Verifier) lookAgain(ctx context.Context, w *Watch) bool {
+// lookFor is how long a look at one request may take. What it reads from the database stays in the cache, so of those that rest on the same
+// entity one waits.
+const lookFor = 20 * time.Millisecond
+
+// lookAgain decides anew on a request under way, without charging it.
+func (v *Verifier) lookAgain(ctx context.Context, w *Watch) {
 	ws := v.watches
 	ws.mu.Lock()
 	if _, there := ws.all[w]; !there {
 		ws.mu.Unlock()
-		return true
+		return
 	}
-	req, touched := *w.Request, w.touched
+	req, times := *w.Request, w.times
 	d := Decision{bound: w.Decision.bound}
 	ws.mu.Unlock()
 	req.trusted = true // it was known once: this is no attempt of anybody
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
 	if err := v.decide(ctx, &req, &d); err != nil || !v.Tail.Fresh(v.Now()) {
-		return false
+		return // the next round tries again
 	}
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	if _, there := ws.all[w]; !there {
-		return true
+		return
 	}
 	if d.Code != policy.Valid {
 		ws.end(w, Refused, string(d.Code))
-	} else if w.touched.Equal(touched) { // else once more
+		return
+	}
+	w.until = d.until
+	if w.times == times { // else once more
 		w.touched = time.Time{}
 	}
-	return true
 }
 
 // end ends a watch. The lock is held, so that End cannot come after Unwatch.
@@ -149,19 +183,23 @@ func (ws *watches) end(w *Watch, why Ending, text string) {
 }
 
 // touch marks what rests on an entity that changed.
-func (ws *watches) touch(kind changes.Kind, entity string, now time.Time) {
+func (ws *watches) touch(kind changes.Kind, entity string, since time.Time) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	ws.changes.Add(1)
 	for w := range ws.all {
 		if w.restsOn(kind, entity) {
-			w.touched = now
-			ws.wake()
+			ws.touched(w, since)
 		}
 	}
 }
 
-func (ws *watches) wake() {
+// touched notes that one has to be looked at. The lock is held.
+func (ws *watches) touched(w *Watch, since time.Time) {
+	w.times++
+	if w.touched.IsZero() {
+		w.touched = since
+	}
 	select {
 	case ws.soon <- struct{}{}:
 	default: // it is awake already
@@ -186,6 +224,9 @@ func (w *Watch) restsOn(kind changes.Kind, entity string) bool {
 		return w.Request.API == entity
 	case changes.Brand:
 		return false
+	case changes.Revocation:
+		names := func(one string) bool { return one != "" && strings.Contains(entity, one) } // alone, or with a version or an epoch
+		return names(string(d.Key)) || names(string(d.Token)) || names(string(d.Family)) || names(string(d.Grant)) || names(string(d.App)) || names(string(d.User))
 	default: // revocations, subscriptions, the keyring, what was restored
 		return true
 	}

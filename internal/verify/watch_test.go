@@ -48,6 +48,15 @@ func TestWatchEnds(t *testing.T) {
 			w.alter(w.key(keySpec{}).key.ID, func(k *key.Key) error { return k.Revoke(w.clock.Now(), "", 0) })
 		}, ""},
 		{"the key expires", func(t *testing.T, w *world, _ made) { w.clock.Advance(time.Hour); w.sync() }, "expired"},
+		{"the secret was rotated and its time is over", func(t *testing.T, w *world, m made) {
+			w.alter(m.key.ID, func(k *key.Key) error { k.Versions[0].EndsAt = w.clock.Now().Add(time.Minute); return nil })
+			w.v.Sweep(t.Context())
+			if w.v.Watched() != 1 {
+				t.Error("it ended while both secrets are good")
+			}
+			w.clock.Advance(time.Minute)
+			w.sync()
+		}, "rotated"},
 		{"the database is away", func(t *testing.T, w *world, _ made) {
 			w.faulty.cut(errors.New("gone"))
 			w.clock.Advance(751 * time.Millisecond)
@@ -108,7 +117,7 @@ func TestWatchThatCannotBeLookedAt(t *testing.T) {
 	if len(*ends) != 0 {
 		t.Fatalf("ended with %q at once", *ends)
 	}
-	w.clock.Advance(751 * time.Millisecond)
+	w.clock.Advance(901 * time.Millisecond)
 	w.v.Sweep(t.Context())
 	if len(*ends) != 1 {
 		t.Errorf("ended with %q, want one end", *ends)
@@ -180,5 +189,43 @@ func TestSettleFails(t *testing.T) {
 	}
 	if len(w.rec.events) != 0 {
 		t.Errorf("%d uses are counted, want none", len(w.rec.events))
+	}
+}
+
+// What was held is decided on again before it goes on, if anything was heard of.
+func TestStill(t *testing.T) {
+	w := newWorld(t)
+	m := w.key(keySpec{scopes: []string{"forecast.read"}})
+	req := verify.Request{API: "weather", Credential: m.credential, Method: "GET", Path: "/v1/forecast", Cost: verify.DefaultCost, Hold: true}
+	d := w.ask(req)
+	if ok, err := w.v.Still(t.Context(), &req, &d); !ok || err != nil {
+		t.Errorf("Still = %v, %v at once", ok, err)
+	}
+	w.key(keySpec{})
+	if ok, err := w.v.Still(t.Context(), &req, &d); !ok || err != nil {
+		t.Errorf("Still = %v, %v after something else", ok, err)
+	}
+	w.alter(m.key.ID, func(k *key.Key) error { return k.Revoke(w.clock.Now(), "", 0) })
+	if ok, err := w.v.Still(t.Context(), &req, &d); ok || err != nil || d.Code != policy.Revoked {
+		t.Errorf("Still = %v, %v with %s after it was revoked", ok, err, d.Code)
+	}
+	w.faulty.cut(errors.New("gone"))
+	w.clock.Advance(time.Second)
+	if ok, err := w.v.Still(t.Context(), &req, &d); ok || err == nil {
+		t.Errorf("Still = %v, %v while nobody can say", ok, err)
+	}
+}
+
+// A call that is revoked while it is counted is not allowed, whatever it was counted as.
+func TestRevokedWhileCounted(t *testing.T) {
+	w := newWorld(t)
+	m := w.key(keySpec{scopes: []string{"forecast.read"}})
+	w.rec.before = func() {
+		w.rec.before = nil
+		w.alter(m.key.ID, func(k *key.Key) error { return k.Revoke(w.clock.Now(), "", 0) })
+	}
+	d := w.ask(verify.Request{API: "weather", Credential: m.credential, Method: "GET", Path: "/v1/forecast", Cost: verify.DefaultCost})
+	if d.Code != policy.Revoked {
+		t.Errorf("%s, want %s", d.Code, policy.Revoked)
 	}
 }

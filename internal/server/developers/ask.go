@@ -54,9 +54,19 @@ func (p *rooms) ask(r *http.Request, api *catalog.Compiled, c call, credential s
 		sent.Header.Set("Content-Type", "application/json")
 	}
 	got := web.Capture{Max: maxShow}
-	p.Calls.ServeHTTP(&got, sent)
+	p.serve(&got, sent)
 	got.WriteHeader(http.StatusOK)
 	return shown(&got, credential), nil
+}
+
+// serve hands a call to who answers it. One that breaks off, such as a stream that is longer than a try, shows what had come.
+func (p *rooms) serve(got *web.Capture, sent *http.Request) {
+	defer func() {
+		if caught := recover(); caught != nil && caught != http.ErrAbortHandler { //nolint:errorlint // recovered as it was thrown; nobody wraps it
+			panic(caught)
+		}
+	}()
+	p.Calls.ServeHTTP(got, sent)
 }
 
 // pathOf is the path of an address.

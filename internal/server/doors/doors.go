@@ -63,9 +63,11 @@ type Call struct {
 
 // Ruling is what becomes of a call. The zero value is ready for Rule.
 type Ruling struct {
-	Answer   *Answer           // nil: the call may pass
+	Answer   *Answer // nil: the call may pass
+	at       *place
 	API      *catalog.Compiled // nil: none stands there
 	Path     string            // of the call, in normal form
+	Prefix   string            // that was taken off it; "": none
 	Forward  string            // what the upstream is asked for, unescaped: operations are matched on it
 	Request  verify.Request
 	Decision verify.Decision // of a call that was decided on
@@ -89,6 +91,10 @@ func (d *Doors) Rule(ctx context.Context, c *Call, r *Ruling) {
 		r.Answer = d.problem(http.StatusBadRequest, "invalid_request", "Ambiguous path", err.Error())
 		return
 	}
+	if strings.ContainsFunc(c.Query, func(r rune) bool { return r <= ' ' || r == '#' || r == 0x7f }) {
+		r.Answer = d.problem(http.StatusBadRequest, "invalid_request", "Ambiguous query", "The query holds a space, a # or a control character as it is. Send it percent-encoded.")
+		return
+	}
 	host, ok := normalHost(c.Host)
 	if !ok {
 		r.Answer = d.problem(http.StatusBadRequest, "invalid_request", "Ambiguous host", "The Host header is not the name of one host. Send it once, as name or name:port.")
@@ -103,7 +109,10 @@ func (d *Doors) Rule(ctx context.Context, c *Call, r *Ruling) {
 		r.Answer = d.problem(http.StatusNotFound, "not_found", "No API here", "No API stands at this address: look at its host and at how its path begins.")
 		return
 	}
-	r.API, r.Forward = at.api, at.forward(r.Path)
+	r.at, r.API, r.Forward = at, at.api, at.forward(r.Path)
+	if at.strip {
+		r.Prefix = at.prefix
+	}
 	cors := corsOf(at.api, c.Header, r.Headers)
 	if isPreflight(c.Method, c.Header) {
 		r.Answer = preflight(cors, c.Header, r.Headers)
@@ -138,11 +147,16 @@ func (d *Doors) decide(ctx context.Context, c *Call, r *Ruling, at *place) {
 		return
 	}
 	r.Decided = true
+	d.answerDecision(r, at, sent.Warning())
+}
+
+// answerDecision makes headers of a decision, and the answer of one that refuses.
+func (d *Doors) answerDecision(r *Ruling, at *place, warning string) {
 	headers := r.Headers
 	for _, h := range r.Decision.Headers(nil, at.name) {
 		headers[http.CanonicalHeaderKey(h.Name)] = []string{h.Value}
 	}
-	for _, warning := range append([]string{sent.Warning()}, r.Decision.Warnings...) {
+	for _, warning := range append([]string{warning}, r.Decision.Warnings...) {
 		if warning != "" {
 			headers.Add("Warning", "299 lanyard "+quotedText(warning))
 		}
@@ -175,9 +189,14 @@ func (d *Doors) pointOut(h http.Header, at *place) {
 // undecided refuses because nobody can say: never the caller's fault, and never a reason to let them in.
 func (d *Doors) undecided(r *Ruling, err error) {
 	d.Log.Warn("a call could not be decided on", "error", err)
-	r.Answer = d.problem(http.StatusServiceUnavailable, "unavailable", "No decision",
+	r.Answer = d.noDecision()
+}
+
+func (d *Doors) noDecision() *Answer {
+	a := d.problem(http.StatusServiceUnavailable, "unavailable", "No decision",
 		"Whether this request may pass could not be decided just now, so it did not. That says nothing about your credential: try again in a moment.")
-	r.Answer.Header.Set("Retry-After", "1")
+	a.Header.Set("Retry-After", "1")
+	return a
 }
 
 // problem is an answer that is not about credentials.

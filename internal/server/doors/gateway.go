@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -114,13 +115,17 @@ func (p *passage) forward(r *http.Request) {
 		// Whatever else is asked for would be a tunnel past the gateway, such as h2c.
 		r.Header.Del("Upgrade")
 	}
+	p.inbound = r.Context()
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), passageKey{}, p))
 	defer cancel(nil)
 	p.cancel = cancel
 	p.watch.Request, p.watch.Decision, p.watch.End = &p.ruling.Request, &p.ruling.Decision, p.cut
 	g.Verifier.Watch(&p.watch)
 	defer g.Verifier.Unwatch(&p.watch)
-	p.inbound = r.Context()
+	if !p.still(ctx) { // signing may have taken long
+		p.answer(p.ruling.Answer)
+		return
+	}
 	g.proxy.ServeHTTP(p, r.WithContext(ctx))
 	if p.wasCut() {
 		panic(http.ErrAbortHandler) // so that nobody takes what came for all of it
@@ -177,8 +182,8 @@ func rewrite(pr *httputil.ProxyRequest) {
 	if proto := pr.In.Header.Get("X-Forwarded-Proto"); p.trusted && (proto == "https" || proto == "http") {
 		out.Header["X-Forwarded-Proto"] = []string{proto}
 	}
-	if cut := strings.TrimSuffix(p.ruling.Path, p.ruling.Forward); cut != p.ruling.Path && cut != "" {
-		out.Header["X-Forwarded-Prefix"] = []string{cut}
+	if p.ruling.Prefix != "" {
+		out.Header["X-Forwarded-Prefix"] = []string{p.ruling.Prefix}
 	}
 	for name, values := range p.identity {
 		out.Header[name] = values
@@ -193,10 +198,11 @@ func rewrite(pr *httputil.ProxyRequest) {
 func routing(name string) bool {
 	plain := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
 	switch plain {
-	case "forwarded", "x-real-ip", "x-client-ip", "x-original-url", "x-original-uri", "x-rewrite-url", "x-request-id", "true-client-ip":
+	case "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip", "x-rewrite-url", "x-host", "x-http-host-override", "x-scheme",
+		"front-end-https", "remote-user", "x-remote-user", "x-request-id":
 		return true
 	}
-	return strings.HasPrefix(plain, "x-forwarded")
+	return strings.HasPrefix(plain, "x-forwarded") || strings.HasPrefix(plain, "x-original-")
 }
 
 // arrived is called with the head of the upstream's answer, before the caller gets it.
@@ -210,21 +216,50 @@ func arrived(res *http.Response) error {
 		}
 	}
 	h := res.Header
-	for name := range h {
-		if strings.HasPrefix(name, corsPrefix) || strings.HasPrefix(name, "X-Lanyard-") {
-			delete(h, name) // the gateway says who may read an answer
-		}
+	clean(h)
+	if res.StatusCode != http.StatusSwitchingProtocols && (len(res.Trailer) > 0 || res.ProtoMajor > 1) {
+		res.Body = &trailed{res.Body, res}
 	}
-	keepCookies(h)
+	if len(h["Cache-Control"]) == 0 && len(res.Request.Header["Authorization"]) == 0 {
+		// A cache in front knows that what came with Authorization is one caller's (RFC 9111 section 3.5). Of other credentials it does not.
+		h["Cache-Control"] = []string{"private"}
+	}
 	for name, values := range p.ruling.Headers {
 		if name == "Vary" || name == "Warning" {
 			values = append(h[name], values...)
 		}
 		h[name] = values
 	}
-	delete(h, "X-Request-Id") // ours is there already
-	p.answered(res.StatusCode)
+	h["X-Request-Id"] = []string{p.requestID}
+	delete(p.Header(), "X-Request-Id") // else it would be there twice
+	p.status = res.StatusCode
 	return nil
+}
+
+// clean takes out of an upstream's answer what the gateway alone says: who may read it, and about itself. Cookies of our own names go too,
+// and what would clear them: on a shared host they would sign people out, or in as somebody else.
+func clean(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, corsPrefix) || strings.HasPrefix(name, "X-Lanyard-") || name == "Clear-Site-Data" {
+			delete(h, name)
+		}
+	}
+	keepCookies(h)
+}
+
+// trailed is a body whose trailers, which are known at its end, are cleaned as its head was.
+type trailed struct {
+	io.ReadCloser
+	res *http.Response
+}
+
+func (b *trailed) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if err != nil {
+		clean(b.res.Trailer)
+		delete(b.res.Trailer, "Set-Cookie")
+	}
+	return n, err
 }
 
 // keepCookies takes cookies of our own names out of an upstream's answer: on a shared host they would sign people out, or in as somebody else.
@@ -232,7 +267,7 @@ func keepCookies(h http.Header) {
 	var kept []string
 	for _, line := range h["Set-Cookie"] {
 		name, _, _ := strings.Cut(line, "=")
-		if name = strings.TrimSpace(name); !strings.EqualFold(name, "lanyard") && !strings.EqualFold(name, "__Host-lanyard") {
+		if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, "lanyard") && !strings.EqualFold(name, "__Host-lanyard") {
 			kept = append(kept, line)
 		}
 	}
@@ -249,20 +284,30 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	var unavailable *fault.Error
 	var late net.Error
 	switch {
-	case p.inbound.Err() != nil:
-		p.status = statusGone // nobody listens any more
 	case errors.As(cause, &cut):
 		p.answer(cut.answer)
+	case errors.Is(cause, errSlow):
+		p.failure = errSlow
+		p.answer(g.late())
+	case p.inbound.Err() != nil:
+		p.status = statusGone // nobody listens any more, or only half: what became of the call is not known
+		panic(http.ErrAbortHandler)
 	case errors.As(cause, &unavailable), errors.As(err, &unavailable):
 		g.undecided(&p.ruling, err)
 		p.answer(p.ruling.Answer)
-	case errors.Is(cause, errSlow), errors.As(err, &late) && late.Timeout():
+	case errors.As(err, &late) && late.Timeout():
 		p.failure = err
-		p.answer(g.problem(http.StatusGatewayTimeout, "upstream_timeout", "The API did not answer in time", "The call was let through, but the API behind did not answer in time. What it may have done is not known; try again if that does no harm."))
+		p.answer(g.late())
 	default:
 		p.failure = err
 		p.answer(g.problem(http.StatusBadGateway, "upstream_unavailable", "The API cannot be reached", "The call was let through, but the API behind could not be reached, or broke off before it answered. Try again in a moment."))
 	}
+}
+
+// late is the answer where an upstream did not begin its own in time.
+func (g *Gateway) late() *Answer {
+	return g.problem(http.StatusGatewayTimeout, "upstream_timeout", "The API did not answer in time",
+		"The call was let through, but the API behind did not answer in time. What it may have done is not known; try again if that does no harm.")
 }
 
 // statusGone is what logs say where the caller left before there was an answer, as nginx has it.

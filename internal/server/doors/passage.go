@@ -3,7 +3,6 @@ package doors
 import (
 	"bufio"
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -28,6 +27,7 @@ type passage struct {
 	upstream  *upstream // that was tried last
 	watch     verify.Watch
 	inbound   context.Context // the caller's
+	outbound  context.Context // of the call to the upstream
 	cancel    context.CancelCauseFunc
 	status    int
 	bytes     int64
@@ -38,6 +38,7 @@ type passage struct {
 	begun bool     // the upstream's answer is on its way
 	conn  net.Conn // that became a tunnel
 	cutBy *cutError
+	over  bool // the connection may be at its next call
 }
 
 type passageKey struct{}
@@ -60,25 +61,41 @@ var past = time.Unix(1, 0) //nolint:gochecknoglobals // a constant
 
 // cut ends a call that may not go on. It never waits: whoever reads or writes finds deadlines that are over.
 func (p *passage) cut(why verify.Ending, text string) {
-	var made Ruling
-	if why == verify.Undecided {
-		p.g.undecided(&made, errors.New(text))
-	} else {
-		made.Answer = p.g.problem(policy.Code(text).HTTPStatus(), text, "No longer allowed", "What this call came with was taken back, changed or has expired while it was under way.")
+	answer := p.g.noDecision()
+	if why == verify.Refused {
+		answer = p.g.problem(policy.Code(text).HTTPStatus(), text, "No longer allowed", "What this call came with was taken back, changed or has expired while it was under way.")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cutBy = &cutError{text, made.Answer}
+	p.cutBy = &cutError{text, answer}
 	p.cancel(p.cutBy)
-	switch {
-	case p.conn != nil:
+	if p.conn != nil {
 		_ = p.conn.SetDeadline(past) // a connection that is gone is cut as well
-	case p.begun:
-		controller := http.NewResponseController(p.ResponseWriter)
-		_ = controller.SetWriteDeadline(past)
-		_ = controller.SetReadDeadline(past)
+		return
+	}
+	p.hush()
+	if p.begun {
+		_ = http.NewResponseController(p.ResponseWriter).SetWriteDeadline(past)
 	}
 }
+
+// hush ends the wait for a body that the caller does not send: a transport waits for it before it says that it failed.
+func (p *passage) hush() { _ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(past) }
+
+// still reports whether the call is still allowed. If it is not, the ruling has the answer.
+func (p *passage) still(ctx context.Context) bool {
+	allowed, err := p.g.Verifier.Still(ctx, &p.ruling.Request, &p.ruling.Decision)
+	switch {
+	case err != nil:
+		p.g.undecided(&p.ruling, err)
+	case !allowed:
+		p.g.answerDecision(&p.ruling, p.ruling.at, "")
+	}
+	return allowed && err == nil
+}
+
+// bodyTime is how long the rest of a body may take that nobody wants, as the server reads it before it answers.
+const bodyTime = 2 * time.Second
 
 // wasCut says whether the answer was cut off after it had begun.
 func (p *passage) wasCut() bool {
@@ -104,6 +121,8 @@ func (p *passage) answer(a *Answer) {
 		}
 	}
 	p.status = a.Status
+	p.Header()["X-Request-Id"] = []string{p.requestID}
+	_ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(time.Now().Add(bodyTime)) //nolint:forbidigo // deadlines of connections are of the real clock
 	a.Write(counter{p})
 }
 
@@ -118,19 +137,18 @@ func (c counter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// answered notes the status of the upstream's answer.
-func (p *passage) answered(status int) { p.status = status }
-
-// WriteHeader implements http.ResponseWriter for the upstream's answer.
+// WriteHeader implements http.ResponseWriter for the upstream's answer. What comes before that (1xx) is not handed on: nobody has looked at its
+// headers.
 func (p *passage) WriteHeader(status int) {
-	if status >= http.StatusOK {
-		p.mu.Lock()
-		cut := p.cutBy != nil
-		p.begun = true
-		p.mu.Unlock()
-		if cut { // between the head's arrival and now
-			panic(http.ErrAbortHandler)
-		}
+	if status < http.StatusOK {
+		return
+	}
+	p.mu.Lock()
+	cut := p.cutBy != nil
+	p.begun = true
+	p.mu.Unlock()
+	if cut { // between the head's arrival and now
+		panic(http.ErrAbortHandler)
 	}
 	p.ResponseWriter.WriteHeader(status)
 }
@@ -167,6 +185,9 @@ func (p *passage) settle() error {
 
 // end closes the books on a call: what was not counted by now is not.
 func (p *passage) end(r *http.Request) {
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
 	p.g.Verifier.Drop(&p.ruling.Decision)
 	caught := recover()
 	if caught != nil && caught != http.ErrAbortHandler { //nolint:errorlint // recovered as it was thrown; nobody wraps it

@@ -2,6 +2,7 @@ package doors
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -150,10 +151,14 @@ type roundTripper struct{ g *Gateway }
 // RoundTrip implements http.RoundTripper.
 func (t roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 	p := passageOf(out.Context())
+	p.outbound = out.Context()
 	var answered atomic.Bool
 	waiting := time.AfterFunc(p.pool.patience, func() {
-		if !answered.Load() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !answered.Load() && !p.over {
 			p.cancel(errSlow)
+			p.hush()
 		}
 	})
 	defer waiting.Stop()
@@ -183,7 +188,9 @@ func (t roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 		if out.Context().Err() != nil {
 			return nil, err
 		}
-		u.bench.Store(t.g.Now().Add(benched).UnixMicro())
+		if !body.broken { // else it was the caller
+			u.bench.Store(t.g.Now().Add(benched).UnixMicro())
+		}
 		if len(tried) >= min(len(p.pool.servers), maxTries) || body.touched || p.reached && !(idempotent(out.Method) && (out.Body == nil || out.Body == http.NoBody)) {
 			return nil, err
 		}
@@ -196,9 +203,17 @@ func (p *passage) connected(info httptrace.GotConnInfo) {
 	if p.ruling.API.Spec.Charge == "success" {
 		return
 	}
-	if err := p.settle(); err != nil {
-		p.cancel(err)
-		_ = info.Conn.Close() // nothing may be written to it: the use could not be counted
+	err := p.settle()
+	if err == nil && !p.still(p.outbound) { // counting may have taken long
+		err = &cutError{string(p.ruling.Decision.Code), p.ruling.Answer}
+	}
+	if err == nil && p.outbound.Err() == nil {
+		return
+	}
+	// Nothing may be written to it. HTTP/2 looks at the context before it writes, and others use the same connection; HTTP/1 does not look.
+	p.cancel(err)
+	if secured, is := info.Conn.(*tls.Conn); !is || secured.ConnectionState().NegotiatedProtocol != "h2" {
+		_ = info.Conn.Close()
 	}
 }
 
@@ -221,12 +236,15 @@ type onceBody struct {
 	io.ReadCloser
 	read    func()
 	touched bool
+	broken  bool // the caller did not send all of it
 }
 
 func (b *onceBody) Read(into []byte) (int, error) {
 	b.touched = true
 	b.read()
-	return b.ReadCloser.Read(into)
+	n, err := b.ReadCloser.Read(into)
+	b.broken = err != nil && !errors.Is(err, io.EOF)
+	return n, err
 }
 
 func (b *onceBody) Close() error { return nil } // ReverseProxy closes what is behind

@@ -1,89 +1,74 @@
 package catalog
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 )
 
-// maxOpenAPI is how large a document may be, in bytes.
-const maxOpenAPI = 5 << 20
-
-// object is a mapping of the document.
-type object = map[string]any
+// maxNotes is how many sentences a report has; the rest of them is counted.
+const maxNotes = 1000
 
 // FromOpenAPI turns an OpenAPI 3.0 or 3.1 document, YAML or JSON, into a declaration: operations from its paths, scopes from
 // its OAuth security schemes, which kinds an operation takes and which scopes it asks from `security`, and the upstream from
 // `servers`. References are followed within the document alone; nothing is fetched.
 //
-// The second result has a line for everything that could not be said here. Where the document is looser than a declaration
-// can be, the declaration is the stricter: an operation that cannot be expressed is left out, and so refused. A document of
-// which nothing can be used is a fault.Invalid, and so are operations that policy finds ambiguous.
+// The second result is the report: a sentence for everything about access that could not be taken over as it stands, which
+// names its place and says what was done instead. What is no matter of access (descriptions, parameters, bodies, responses,
+// schemas, examples) is not read and not reported.
+//
+// Where the two cannot agree, the declaration is the stricter. An operation that cannot be expressed is left out, and so is
+// refused; one that would match its requests and ask less of them is left out with it. No operation is open here: one that the
+// document opens to everybody takes any key or token. A document of which nothing can be used is a fault.Invalid.
 func FromOpenAPI(document []byte) (lanyard.API, []string, error) {
-	if len(document) > maxOpenAPI {
-		return lanyard.API{}, nil, fault.New(fault.Invalid, "the OpenAPI document is larger than %d MB", maxOpenAPI>>20)
-	}
 	root, err := parseDocument(document)
 	if err != nil {
 		return lanyard.API{}, nil, err
 	}
-	im := &openAPI{root: root, schemes: map[string]scheme{}, scopes: map[string]lanyard.Scope{}, operations: map[string]lanyard.Operation{}}
+	im := &openAPI{root: root, noted: map[string]bool{}, schemes: map[string]scheme{}, scopes: map[string]lanyard.Scope{}, origins: map[string]string{}}
 	if err := im.checkVersion(); err != nil {
 		return lanyard.API{}, nil, err
 	}
+	im.unknown("the document", root, "openapi", "info", "jsonSchemaDialect", "servers", "paths", "webhooks", "components", "security", "tags", "externalDocs")
+	api := lanyard.API{Title: im.title(), Upstream: im.upstream()}
 	im.readSchemes()
 	if err := im.readPaths(); err != nil {
-		return lanyard.API{}, im.notes, err
+		return lanyard.API{}, im.report(), err
 	}
-	if len(im.operations) == 0 {
-		return lanyard.API{}, im.notes, fault.New(fault.Invalid, "the OpenAPI document has no operation that could be used%s", because(im.notes))
+	im.settle()
+	im.noteSilent()
+	im.noteExtensions()
+	api.Operations = im.operations()
+	if len(api.Operations) == 0 {
+		return lanyard.API{}, im.report(), fault.New(fault.Invalid, "the OpenAPI document has no operation that could be used%s", because(im.notes))
 	}
-	api := lanyard.API{Title: im.title(), Upstream: im.upstream(), Operations: im.operations, Scopes: im.scopes}
+	if api.KeyIn = im.keyIn(); api.KeyIn != nil {
+		im.note("key_in: keys may stand in the query as api_key, because the document says so; addresses get into logs and histories, so take it out if you can")
+	}
+	im.markWrites(api.Operations)
+	api.Scopes = im.scopes
 	api.Takes = shareTakes(api.Operations)
 	check := api // Normalise writes defaults into it
 	check.Scopes = maps.Clone(api.Scopes)
 	if _, err := Normalise("imported", check); err != nil {
-		return lanyard.API{}, im.notes, err
+		return lanyard.API{}, im.report(), err
 	}
-	return api, im.notes, nil
+	return api, im.report(), nil
 }
 
 func because(notes []string) string {
 	if len(notes) == 0 {
 		return ""
 	}
-	return ": " + notes[0]
-}
-
-// parseDocument reads JSON as JSON, because YAML does not allow its tabs.
-func parseDocument(text []byte) (object, error) {
-	var root any
-	var err error
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		err = json.Unmarshal(text, &root)
-	} else {
-		err = yaml.Unmarshal(text, &root)
-	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "the OpenAPI document cannot be read: %.300s", strings.ReplaceAll(err.Error(), "\n", " "))
-	}
-	doc, ok := root.(object)
-	if !ok {
-		return nil, fault.New(fault.Invalid, "the OpenAPI document is no mapping: is it the right file?")
-	}
-	return doc, nil
+	return ": " + notes[len(notes)-1]
 }
 
 // openAPI is one document on its way to a declaration.
@@ -91,74 +76,116 @@ type openAPI struct {
 	root       object
 	schemes    map[string]scheme
 	scopes     map[string]lanyard.Scope
-	operations map[string]lanyard.Operation
-	notes      []string
+	origins    map[string]string // by the scope's name here: its name in the document
+	candidates []*candidate
+	extensions []string
+
+	notes []string
+	noted map[string]bool
+	more  int // sentences beyond maxNotes
 }
 
 func (im *openAPI) note(format string, args ...any) {
-	if text := fmt.Sprintf(format, args...); !slices.Contains(im.notes, text) {
-		im.notes = append(im.notes, text)
+	sentence := fmt.Sprintf(format, args...)
+	switch {
+	case im.noted[sentence]:
+	case len(im.notes) >= maxNotes:
+		im.more++
+	default:
+		im.noted[sentence] = true
+		im.notes = append(im.notes, sentence)
 	}
 }
+
+// report is what was noted. It is complete but for its length.
+func (im *openAPI) report() []string {
+	if im.more > 0 {
+		return append(im.notes, fmt.Sprintf("and %d more of this kind", im.more))
+	}
+	return im.notes
+}
+
+// unknown notes the fields of an object that OpenAPI does not have, and keeps its vendor extensions.
+func (im *openAPI) unknown(where string, o object, known ...string) {
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		switch {
+		case slices.Contains(known, name):
+		case strings.HasPrefix(name, "x-"):
+			im.extensions = append(im.extensions, name)
+		default:
+			im.note("%s: %.60q is no field that OpenAPI 3 has there; it is not read", where, name)
+		}
+	}
+}
+
+// noteExtensions names the vendor extensions once: what guards an operation at some other gateway may be among them.
+func (im *openAPI) noteExtensions() {
+	const most = 10
+	slices.Sort(im.extensions)
+	names := slices.Compact(im.extensions)
+	if len(names) == 0 {
+		return
+	}
+	quoted := make([]string, 0, most)
+	for _, name := range names[:min(most, len(names))] {
+		quoted = append(quoted, fmt.Sprintf("%.60q", name))
+	}
+	if len(names) > most {
+		quoted = append(quoted, fmt.Sprintf("and %d others", len(names)-most))
+	}
+	im.note("vendor extensions are not read (%s); what one of them guards has to be said in takes, scopes, limits or plans", strings.Join(quoted, ", "))
+}
+
+var versionPattern = regexp.MustCompile(`^3\.[01]\.\d+(-.+)?$`)
 
 func (im *openAPI) checkVersion() error {
-	switch version := text(im.root["openapi"]); {
-	case strings.HasPrefix(version, "3.0."), strings.HasPrefix(version, "3.1."):
+	version, swagger := scalar(im.root["openapi"]), scalar(im.root["swagger"])
+	switch {
+	case versionPattern.MatchString(version):
 		return nil
-	case im.root["swagger"] != nil:
-		return fault.New(fault.Invalid, "this is Swagger 2.0: convert it to OpenAPI 3 first")
+	case swagger != "" && version == "":
+		return fault.New(fault.Invalid, "this is Swagger %.20s, also called OpenAPI 2.0, which is not read: convert it to OpenAPI 3 first, as swagger2openapi or editor.swagger.io do", swagger)
 	case version == "":
 		return fault.New(fault.Invalid, `the document has no "openapi: 3.0.x" or "3.1.x" at its top: is it the right file?`)
-	default:
-		return fault.New(fault.Invalid, "OpenAPI %.20q is not known here; 3.0 and 3.1 are", version)
+	case text(im.root["openapi"]) == "" || version == "3.0" || version == "3.1":
+		return fault.New(fault.Invalid, `the document's version must be text of three numbers, such as openapi: "3.0.4", not %.20s`, version)
 	}
+	return fault.New(fault.Invalid, "OpenAPI %.20q is not known here; 3.0 and 3.1 are", version)
 }
 
+// title is info.title, shortened to what a title may have.
 func (im *openAPI) title() string {
-	title := strings.TrimSpace(text(mapping(im.root["info"])["title"]))
-	if title != "" && fault.CheckName("title", title, 100) != nil {
-		im.note("info.title: it is too long or holds control characters")
-		return ""
+	const most = 100
+	title := plainText(scalar(mapping(im.root["info"])["title"]))
+	short := shorten(title, most)
+	if short != title {
+		im.note("info.title: it is longer than %d characters; it is shortened", most)
 	}
-	return title
-}
-
-// upstream is the first server, if it is a whole address.
-func (im *openAPI) upstream() string {
-	servers := list(im.root["servers"])
-	if len(servers) == 0 {
-		return ""
-	}
-	if len(servers) > 1 {
-		im.note("servers: only the first of %d is the upstream", len(servers))
-	}
-	server := mapping(servers[0])
-	address := text(server["url"])
-	for name, v := range mapping(server["variables"]) {
-		address = strings.ReplaceAll(address, "{"+name+"}", text(mapping(v)["default"]))
-	}
-	address = strings.TrimSuffix(address, "/")
-	if len(address) > 500 || strings.ContainsAny(address, "{} ") || !absoluteURI(address, "https", "http") {
-		im.note("servers: %.100q is no whole http or https address; say the upstream yourself", address)
-		return ""
-	}
-	return address
+	return short
 }
 
 // follow resolves a reference within the document; anything that is none comes back as it is.
 func (im *openAPI) follow(v any) (object, error) {
 	const deepest = 16
 	for range deepest {
-		found := mapping(v)
-		ref, is := found["$ref"].(string)
+		found, is := v.(object)
+		if !is {
+			return nil, fmt.Errorf("it is no mapping")
+		}
+		ref, is := found["$ref"]
 		if !is {
 			return found, nil
 		}
-		pointer, local := strings.CutPrefix(ref, "#/")
-		if !local {
-			return nil, fmt.Errorf("%.100q refers to another document", ref)
+		pointer, local := strings.CutPrefix(text(ref), "#")
+		switch {
+		case text(ref) == "":
+			return nil, fmt.Errorf("its $ref is no text")
+		case !local:
+			return nil, fmt.Errorf("%.100q refers to another document, and nothing is fetched", ref)
+		case !strings.HasPrefix(pointer, "/"):
+			return nil, fmt.Errorf("%.100q is no JSON pointer such as #/components/pathItems/name", ref)
 		}
-		if v = im.at(pointer); v == nil {
+		if v = im.at(pointer[1:]); v == nil {
 			return nil, fmt.Errorf("%.100q refers to nothing", ref)
 		}
 	}
@@ -208,20 +235,4 @@ func shareTakes(ops map[string]lanyard.Operation) string {
 		}
 	}
 	return first
-}
-
-// mapping, list and text are what a value is, or nothing.
-func mapping(v any) object {
-	m, _ := v.(object)
-	return m
-}
-
-func list(v any) []any {
-	l, _ := v.([]any)
-	return l
-}
-
-func text(v any) string {
-	s, _ := v.(string)
-	return s
 }

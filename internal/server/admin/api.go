@@ -40,8 +40,8 @@ func (p *rooms) api(w http.ResponseWriter, r *http.Request, d *desk) error {
 	if view.Done, err = p.told(r, d); err != nil {
 		return err
 	}
-	for _, text := range catalog.Lint(a) {
-		view.Findings = append(view.Findings, page.Alert{Tone: "warn", Title: "Look at this:", Text: text})
+	for _, f := range catalog.Lint(a) {
+		view.Findings = append(view.Findings, page.Alert{Tone: "warn", Title: "Look at this:", Text: f.Text})
 	}
 	view.Operations = operationList(a, page.NewList(apiPath(a.Name), r.URL.Query(), "Operations by method, path or scope", "path", "-cost"))
 	view.Remove = page.Ask{

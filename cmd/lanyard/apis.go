@@ -11,7 +11,6 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
-	"github.com/lanyard-auth/lanyard/internal/server"
 )
 
 func (p *program) apis() *cobra.Command {
@@ -19,7 +18,7 @@ func (p *program) apis() *cobra.Command {
 		Use:   "apis",
 		Short: "The APIs that Lanyard stands in front of",
 		Long:  "An API has a name, scopes, operations and plans. lanyard.yaml declares them all at once; these commands do one.",
-	}, p.apisCreate(), p.apisImport(), p.apisList(), p.apisShow())
+	}, p.apisCreate(), p.apisImport(), p.apisList(), p.apisShow(), p.apisLint())
 }
 
 func (p *program) apisCreate() *cobra.Command {
@@ -67,49 +66,6 @@ func (p *program) declare(cmd *cobra.Command, c *lanyard.Client, name string, ap
 		return err
 	}
 	return p.showDiff(diff)
-}
-
-func (p *program) apisImport() *cobra.Command {
-	var name string
-	var show, replace, dryRun bool
-	cmd := &cobra.Command{
-		Use:   "import OPENAPI --name NAME",
-		Short: "Declare an API from its OpenAPI document",
-		Long: `Declare an API from an OpenAPI 3.0 or 3.1 document, in YAML or JSON: operations from paths, scopes
-from OAuth security schemes, which kinds each operation takes from "security", the upstream from
-"servers". What could not be used is said on stderr. --print writes lanyard.yaml instead.`,
-		Example: "  lanyard apis import openapi.yaml --name weather --print > lanyard.yaml\n  lanyard apis import openapi.json --name weather --dry-run",
-		Args:    takes("OPENAPI"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if name == "" {
-				return usage("--name is missing: what is the API called? Lower-case letters, digits and hyphens, such as weather")
-			}
-			text, err := p.readInput(args[0], maxCatalog)
-			if err != nil {
-				return err
-			}
-			api, unused, err := server.ReadOpenAPI(text)
-			if err != nil {
-				return err
-			}
-			for _, line := range unused {
-				p.notes.linef("Not used: %s", cell(line))
-			}
-			if show {
-				return p.printCatalog(name, api)
-			}
-			c, err := p.client()
-			if err != nil {
-				return err
-			}
-			return p.declare(cmd, c, name, api, replace || dryRun, dryRun)
-		},
-	}
-	cmd.Flags().StringVar(&name, "name", "", "the API's name (needed)")
-	cmd.Flags().BoolVar(&show, "print", false, "print it as lanyard.yaml, and ask no server")
-	cmd.Flags().BoolVar(&replace, "replace", false, "replace the API of that name")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the difference, and change nothing")
-	return cmd
 }
 
 func (p *program) apisList() *cobra.Command {

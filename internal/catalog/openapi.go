@@ -64,11 +64,16 @@ func FromOpenAPI(document []byte) (lanyard.API, []string, error) {
 	return api, im.report(), nil
 }
 
+// because is why nothing could be used, as far as one sentence can say it.
 func because(notes []string) string {
-	if len(notes) == 0 {
+	why := slices.IndexFunc(notes, func(sentence string) bool { return strings.Contains(sentence, " is left out: ") })
+	if why < 0 {
+		why = slices.IndexFunc(notes, func(sentence string) bool { return strings.HasPrefix(sentence, "webhooks: ") })
+	}
+	if why < 0 {
 		return ""
 	}
-	return ": " + notes[len(notes)-1]
+	return ": " + notes[why]
 }
 
 // openAPI is one document on its way to a declaration.

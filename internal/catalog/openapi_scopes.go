@@ -86,8 +86,11 @@ func (im *openAPI) nameScope(name string) (string, error) {
 	if name == "" {
 		return "", errors.New("has no name")
 	}
-	if policy.ValidScope(here) != nil || strings.HasPrefix(here, ManagementName+".") || here == ManagementName {
-		return "", fmt.Errorf("can have no such name here, where names are words of a-z, 0-9, - and _ joined by dots, up to 64 characters")
+	if strings.HasPrefix(here, ManagementName+".") || here == ManagementName {
+		return "", errors.New("has a name of the server's own scopes")
+	}
+	if policy.ValidScope(here) != nil {
+		return "", errors.New("can have no such name here, where names are words of a-z, 0-9, - and _ joined by dots, up to 64 characters")
 	}
 	if other, taken := im.origins[here]; taken && other != name {
 		return "", fmt.Errorf("would be called %q here, as %.80q is", here, other)

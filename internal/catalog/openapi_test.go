@@ -160,7 +160,7 @@ func TestFromOpenAPILeavesOut(t *testing.T) {
 		"scopes as text":          {"/a: {get: {security: [{oauth: a.read}]}}", `the scopes it asks of "oauth" are no list`},
 		"a scope as a number":     {"/a: {get: {security: [{oauth: [1]}]}}", `the scope "1" has no name`},
 		"an impossible scope":     {"/a: {get: {security: [{oauth: ['*']}]}}", `the scope "*" can have no such name here`},
-		"a scope of the server":   {"/a: {get: {security: [{oauth: [lanyard.admin]}]}}", `the scope "lanyard.admin" can have no such name here`},
+		"a scope of the server":   {"/a: {get: {security: [{oauth: [lanyard.admin]}]}}", `the scope "lanyard.admin" has a name of the server's own scopes`},
 		"scopes that become one":  {"/a: {get: {security: [{oauth: ['a:read']}]}}", `would be called "a.read" here, as "a.read" is`},
 		"too many scopes":         {"/a: {get: {security: [{oauth: [" + many(21, "s%d,") + "]}]}}", `it asks 21 scopes, and at most 20 are possible`},
 		"another method":          {"/a: {link: {}, GET: {}}", `path "/a": "link" is no field that OpenAPI 3 has there`},

@@ -4,9 +4,7 @@ import (
 	"context"
 	"io"
 
-	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
-	"github.com/lanyard-auth/lanyard/internal/catalog"
 	"github.com/lanyard-auth/lanyard/internal/store"
 )
 
@@ -29,9 +27,4 @@ func (c *Core) Backup(ctx context.Context, to io.Writer) (BackupSummary, error) 
 func (c *Core) Restore(ctx context.Context, from io.Reader, actor audit.Actor, name string) (RestoreReport, error) {
 	now := c.opts.Now()
 	return c.Store.Restore(ctx, from, now, actor.New(now, "server.restore", name, "", nil))
-}
-
-// ReadOpenAPI turns an OpenAPI document into the declaration of an API, with a line for everything that could not be used.
-func ReadOpenAPI(document []byte) (lanyard.API, []string, error) {
-	return catalog.FromOpenAPI(document)
 }

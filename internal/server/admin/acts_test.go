@@ -122,6 +122,16 @@ func TestImport(t *testing.T) {
 	w.wantLine(t, "api.put", "pets")
 }
 
+// An API's page shows what lint says of it, and so does what a file declares what could not be taken over.
+func TestAPIFindings(t *testing.T) {
+	w := newWorld(t)
+	b := w.adminsees
+	p := b.Press(b.Get("/admin/apis/import"), "read-openapi", map[string]string{"name": "pets", "text": document + "    petKey: {type: mutualTLS}\n"})
+	wantOn(t, p, "what the file declares", "What could not be taken over as it stands", "client certificates are no credentials here")
+	p = b.Press(p, "declare-import", nil)
+	wantOn(t, p, "the API", "Look at this:", "the API has operations that change things (POST /pets) and no scopes")
+}
+
 func TestPeople(t *testing.T) {
 	w := newWorld(t)
 	b := w.adminsees

@@ -56,8 +56,10 @@ func TestLint(t *testing.T) {
 		"a write that asks for reading": {lanyard.API{Takes: "token", Scopes: one("a.read", "read"), Operations: asking("DELETE /x", "a.read")}, []string{"write-without-scope DELETE /x"}},
 		// Reads with a scope that writes, itself or by inclusion.
 		"reads with a write": {lanyard.API{Takes: "key", Scopes: scopes, Operations: asking("GET /x", "a.read", "a.write")}, []string{"read-wants-write GET /x"}},
-		"reads with all": {lanyard.API{Takes: "key", Scopes: map[string]lanyard.Scope{"a.all": {Text: "all", Includes: []string{"a.write"}}, "a.write": {Text: "write", Writes: true}},
-			Operations: map[string]lanyard.Operation{"GET /x": {Scopes: []string{"a.all"}}, "PUT /x": {Scopes: []string{"a.write"}}}}, []string{"read-wants-write GET /x"}},
+		"reads with all": {lanyard.API{
+			Takes: "key", Scopes: map[string]lanyard.Scope{"a.all": {Text: "all", Includes: []string{"a.write"}}, "a.write": {Text: "write", Writes: true}},
+			Operations: map[string]lanyard.Operation{"GET /x": {Scopes: []string{"a.all"}}, "PUT /x": {Scopes: []string{"a.write"}}},
+		}, []string{"read-wants-write GET /x"}},
 		// Wildcards.
 		"everything":               {lanyard.API{Takes: "key", Operations: ops("ANY /{path...}")}, []string{"wildcard ANY /{path...}"}},
 		"every method":             {lanyard.API{Takes: "key", Operations: ops("ANY /x")}, []string{"wildcard ANY /x"}},

@@ -28,6 +28,9 @@ type candidate struct {
 	out      bool            // it is not declared
 }
 
+// twice stands where a path item and its reference have the same operation.
+type twice struct{}
+
 func (im *openAPI) readPaths() error {
 	paths := mapping(im.root["paths"])
 	if len(paths) > maxOperations {
@@ -93,8 +96,7 @@ func (im *openAPI) pathItem(path string, declared any) (object, error) {
 		switch {
 		case name == "$ref", name == "summary", name == "description":
 		case both && slices.Contains(openAPIMethods, name):
-			im.note("path %.100q: %s stands both in its reference and beside it", path, strings.ToUpper(name))
-			item[name] = "twice" // and so is left out
+			item[name] = twice{}
 		case both:
 			im.note("path %.100q: %.60q stands both in its reference and beside it; the one beside is not read", path, name)
 		default:
@@ -109,6 +111,10 @@ func (im *openAPI) operation(place, template string, wrong error, item object, d
 	op, is := declared.(object)
 	where := fmt.Sprintf("operation %.100q", place)
 	switch {
+	case declared == any(twice{}):
+		im.note("%s is left out: it stands both in the reference of its path and beside it", where)
+		im.leaveOut(place, template, nil)
+		return
 	case !is:
 		im.note("%s is left out: it is no mapping", where)
 		im.leaveOut(place, template, nil)

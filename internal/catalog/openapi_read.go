@@ -141,8 +141,10 @@ func (b *treeBuilder) value(n *yaml.Node, depth int) (any, error) {
 		b.open[n] = true
 		defer delete(b.open, n)
 		return b.mapping(n, depth)
+	case yaml.ScalarNode:
+		return scalarNode(n)
 	}
-	return scalarNode(n)
+	return nil, fmt.Errorf("line %d: there is something that YAML does not have", n.Line)
 }
 
 func (b *treeBuilder) mapping(n *yaml.Node, depth int) (object, error) {

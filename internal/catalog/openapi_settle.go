@@ -15,8 +15,7 @@ func (im *openAPI) settle() {
 			if a.out || b.out {
 				continue
 			}
-			switch a.template.Against(b.template) {
-			case policy.Same, policy.Tied:
+			if lies := a.template.Against(b.template); lies == policy.Same || lies == policy.Tied {
 				im.untie(b, a)
 			}
 		}
@@ -29,12 +28,12 @@ func (im *openAPI) settle() {
 			if c.out || c.asks.atLeast(left.asks) {
 				continue
 			}
-			switch c.template.Against(left.template) {
-			case policy.Same, policy.Wider, policy.Tied:
-				c.out = true
-				gone = append(gone, c)
-				im.note("operation %.100q is left out as well: it would match requests of %.100q, which the document guards otherwise", c.place, left.place)
+			if lies := c.template.Against(left.template); lies == policy.Apart || lies == policy.Narrower {
+				continue
 			}
+			c.out = true
+			gone = append(gone, c)
+			im.note("operation %.100q is left out as well: it would match requests of %.100q, which the document guards otherwise", c.place, left.place)
 		}
 	}
 }

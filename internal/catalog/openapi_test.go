@@ -144,7 +144,7 @@ func TestFromOpenAPILeavesOut(t *testing.T) {
 		"a reference of numbers":  {"/a: {$ref: 1}", `its $ref is no text`},
 		"a circle":                {"/a: {$ref: '#/paths/~1a'}", `its references go in a circle`},
 		"an operation elsewhere":  {"/a: {get: {$ref: '#/paths/~1stays/get'}}", `it is a reference, which an operation cannot be`},
-		"both beside and in it":   {"/a: {$ref: '#/paths/~1stays', get: {}}", `path "/a": GET stands both in its reference and beside it`},
+		"both beside and in it":   {"/a: {$ref: '#/paths/~1stays', get: {}}", `"GET /a" is left out: it stands both in the reference of its path and beside it`},
 		"a certificate":           {"/a: {get: {security: [{mtls: []}]}}", `the security scheme "mtls" cannot be used`},
 		"a certificate and a key": {"/a: {get: {security: [{mtls: [], key: []}]}}", `"GET /a" is left out: nothing of what it asks can be asked here`},
 		"digest":                  {"/a: {get: {security: [{digest: []}]}}", `the HTTP scheme "digest" has no counterpart`},

@@ -22,6 +22,7 @@ func everyCode() map[string]bool {
 	} {
 		codes[string(kind)] = true
 	}
+	codes[UpstreamUnavailable], codes[UpstreamTimeout] = true, true
 	return codes
 }
 

@@ -47,6 +47,12 @@ These are RFC 9457 documents with the members ` + "`type`, `title`, `status`, `c
 A defect of the server's own is a bare 500 with the code ` + "`internal_error`" + ` and no page: give the request id to whoever runs it.
 `
 
+const gatewayHead = `
+## The gateway
+
+Documents of the same form, about the API behind.
+`
+
 // errorsDocument renders every page that advice has, in the order in which the codes are declared.
 func errorsDocument() []byte {
 	var b bytes.Buffer
@@ -66,6 +72,9 @@ func errorsDocument() []byte {
 		text := advice.Pages()[string(kind)]
 		fmt.Fprintf(&b, "\n### `%s` in the JSON API\n\nHTTP %d. %s As a decision: [`%[1]s`](#%[1]s).\n", kind, statusOf(kind), text.Also)
 	}
+	b.WriteString(gatewayHead)
+	writePage(&b, pages[advice.UpstreamUnavailable], http.StatusBadGateway, false)
+	writePage(&b, pages[advice.UpstreamTimeout], http.StatusGatewayTimeout, false)
 	b.WriteString(oauthErrors)
 	return b.Bytes()
 }

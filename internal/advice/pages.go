@@ -5,6 +5,12 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/policy"
 )
 
+// What the gateway says of an API behind it that does not answer, as it should or at all.
+const (
+	UpstreamUnavailable = "upstream_unavailable" // 502
+	UpstreamTimeout     = "upstream_timeout"     // 504
+)
+
 // pages is the one table of texts. not_found and insufficient_scope are codes of decisions and kinds of faults alike: they share a page,
 // and Also says what the code means in the JSON API.
 var pages = map[string]Text{
@@ -159,6 +165,16 @@ var pages = map[string]Text{
 		Title: "Asking too fast", Sentence: "Too many management calls or failed attempts came from you in a short time.",
 		Who: "You can mend it by waiting.", How: "Wait as long as Retry-After says; mend failing credentials before you go on.",
 		Example: "lanyard doctor",
+	},
+	UpstreamUnavailable: {
+		Title: "The API cannot be reached", Sentence: "The call was let through, but the API behind the gateway could not be reached, or broke off before it answered.",
+		Who: "Whoever runs the API can mend it; it may pass by itself.", How: "Try again shortly; a call that changes things may have been done.",
+		Example: "lanyard apis show API",
+	},
+	UpstreamTimeout: {
+		Title: "The API did not answer in time", Sentence: "The call was let through, but the API behind the gateway did not begin its answer in time; whether it was done is not known.",
+		Who: "Whoever runs the API can mend it; it may pass by itself.", How: "Try again if that does no harm; whoever runs it can raise the API's timeout.",
+		Example: "lanyard apis show API",
 	},
 	string(fault.Unavailable): {
 		Title: "Cannot decide now", Sentence: "Lanyard cannot reach what it needs to answer truly, so it does not answer; nothing was changed or counted.",

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/web"
@@ -102,7 +103,7 @@ func (p *passage) forward(r *http.Request) {
 	g := p.g
 	p.pool = g.pools.of(p.ruling.API)
 	if p.pool == nil {
-		p.answer(g.problem(http.StatusBadGateway, "upstream_unavailable", "No upstream", "This API names no upstream, so there is nothing to forward to. Who runs it has to declare one."))
+		p.answer(g.problem(http.StatusBadGateway, advice.UpstreamUnavailable, "No upstream", "This API names no upstream, so there is nothing to forward to. Who runs it has to declare one."))
 		return
 	}
 	p.identity = make(http.Header, 7)
@@ -300,13 +301,13 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 		p.answer(g.late())
 	default:
 		p.failure = err
-		p.answer(g.problem(http.StatusBadGateway, "upstream_unavailable", "The API cannot be reached", "The call was let through, but the API behind could not be reached, or broke off before it answered. Try again in a moment."))
+		p.answer(g.problem(http.StatusBadGateway, advice.UpstreamUnavailable, "The API cannot be reached", "The call was let through, but the API behind could not be reached, or broke off before it answered. Try again in a moment."))
 	}
 }
 
 // late is the answer where an upstream did not begin its own in time.
 func (g *Gateway) late() *Answer {
-	return g.problem(http.StatusGatewayTimeout, "upstream_timeout", "The API did not answer in time",
+	return g.problem(http.StatusGatewayTimeout, advice.UpstreamTimeout, "The API did not answer in time",
 		"The call was let through, but the API behind did not answer in time. What it may have done is not known; try again if that does no harm.")
 }
 

@@ -2,9 +2,9 @@
 // run on one machine: requests per second, p50 and p99 at 16 and 64 connections, with one key and with a million stored.
 // Servers run in processes of their own; rounds take turns, and the middle one counts, because machines are noisy.
 //
-//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s] [-only keys|limits|badge|pages]
+//	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s] [-only keys|limits|badge|doors|pages]
 //
-// Then it measures limits and quotas, on one node and on three, and the visitor badge in the same way, and the pages, one at a time, on a
+// Then it measures limits and quotas, on one node and on three, and the visitor badge in the same way, the gateway beside a bare reverse proxy, and the pages, one at a time, on a
 // server with much on it.
 package main
 
@@ -52,7 +52,7 @@ func main() {
 type plan struct {
 	keys, asked, rounds int
 	during              time.Duration
-	only                string // keys, limits, badge or pages; empty: all
+	only                string // keys, limits, badge, doors or pages; empty: all
 	match               string
 	profile             string
 }
@@ -64,23 +64,29 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.IntVar(&p.asked, "asked", 100_000, "keys that the large run asks about, uniformly")
 	flags.IntVar(&p.rounds, "rounds", 5, "rounds of each measurement; the middle one counts")
 	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
-	flags.StringVar(&p.only, "only", "", "measure keys, limits, badge or pages alone")
+	flags.StringVar(&p.only, "only", "", "measure keys, limits, badge, doors or pages alone")
 	flags.StringVar(&p.match, "match", "", "measure only those of the badge whose name holds this")
 	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge shows its profiles")
 	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
 	database := flags.String("database", "", "internal: the database of a child, if it is not in its directory")
 	redis := flags.String("redis", "", "internal: the Redis of a child")
 	durability := flags.String("durability", "", "internal: the durability of a child, if it is not what its database suggests")
+	gateway := flags.String("gateway", "", "internal: where a child's gateway listens")
+	upstream := flags.String("upstream", "", "internal: where a child that is a bare proxy forwards to")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch *serve {
+	case "upstream":
+		return serveUpstream(ctx, out)
+	case "proxy":
+		return serveProxy(ctx, *upstream, out)
 	case "":
 		return measure(ctx, p, out, progress)
 	case "bare":
 		return serveBare(ctx, out)
 	}
-	where := site{dir: *serve, database: secret.Of(*database), redis: secret.Of(*redis), durability: *durability}
+	where := site{dir: *serve, database: secret.Of(*database), redis: secret.Of(*redis), durability: *durability, gateway: *gateway}
 	return serveLanyard(ctx, where.settings(), p.profile, out)
 }
 
@@ -135,6 +141,7 @@ func serveLanyard(ctx context.Context, settings config.Settings, profile string,
 // site is where a server keeps what it has; what is empty is as the server would choose.
 type site struct {
 	dir, durability string
+	gateway         string
 	database, redis secret.Secret
 }
 
@@ -145,6 +152,7 @@ func (w site) settings() config.Settings {
 		return map[string]string{
 			"LANYARD_DATA_DIR": w.dir, "LANYARD_LISTEN": "127.0.0.1:0", "LANYARD_PUBLIC_URL": "http://localhost:8420",
 			"LANYARD_DATABASE_URL": w.database.Reveal(), "LANYARD_REDIS_URL": w.redis.Reveal(), "LANYARD_DURABILITY": w.durability,
+			"LANYARD_GATEWAY_LISTEN": w.gateway,
 		}[name]
 	}})
 	if err != nil {
@@ -204,6 +212,11 @@ func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
 	if p.only != "pages" {
 		fmt.Fprintf(out, "%s; %d rounds of %s, the middle one counts\n", about, p.rounds, p.during)
 		if err := measureBeside(ctx, p, dir, out, progress); err != nil {
+			return err
+		}
+	}
+	if p.only == "" || p.only == "doors" {
+		if err := measureDoors(ctx, p, dir, out, progress); err != nil {
 			return err
 		}
 	}

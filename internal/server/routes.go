@@ -21,7 +21,7 @@ import (
 )
 
 // quiet are the routes whose successes are not logged: there are too many of them, and usage counts them.
-var quiet = []string{"POST /v1/verify", "POST /v1/verify/batch", "GET /healthz", "GET /readyz"}
+var quiet = []string{"POST /v1/verify", "POST /v1/verify/batch", "GET /healthz", "GET /readyz", doors.ForwardAuthPattern}
 
 // routes is every route of the main listener.
 func (s *Server) routes() (http.Handler, error) {
@@ -61,6 +61,10 @@ func (s *Server) routes() (http.Handler, error) {
 	portal.Register(mux, portal.Config{
 		Page: s.pages, Brand: s.brand, APIs: s.apis, Document: document, PublicURL: s.Settings.PublicURL, Who: browsers.Recognise, Signup: s.Settings.Signup == config.Open, Log: s.log,
 	})
+
+	// Other proxies ask here whether a call may pass.
+	mux.HandleFunc(doors.ForwardAuthPattern, s.doors.ForwardAuth())
+	mux.HandleFunc(doors.PreflightPattern, s.doors.TraefikPreflight())
 
 	everything := s.kit.Wrap(s.kit.Mux(mux, s.pages.Lost))
 	hot := s.kit.Hot(decisions.Verify)

@@ -46,7 +46,7 @@ func isPreflight(method string, h http.Header) bool {
 // preflight answers a browser that asks before it calls. It carries no credential, so nothing is decided, counted or forwarded: what was
 // allowed here is still asked for when the call comes.
 func preflight(allowed bool, h, headers http.Header) *Answer {
-	a := &Answer{Status: http.StatusNoContent, Header: headers, Code: "preflight"}
+	a := &Answer{Status: http.StatusNoContent, Header: headers, Code: preflightCode}
 	headers.Add("Vary", "Access-Control-Request-Method")
 	headers.Add("Vary", "Access-Control-Request-Headers")
 	if !allowed {

@@ -60,7 +60,8 @@ local function ask(txn)
 		end
 	end
 	local ok, answer = pcall(function() return core.httpclient():get({url = lanyard, headers = headers}) end)
-	if not ok or not answer or not answer.status or answer.status == 0 then
+	-- An answer without X-Request-Id is HAProxy's own, which could not reach Lanyard.
+	if not ok or not answer or not answer.headers or not answer.headers["x-request-id"] then
 		refuse(txn)
 		return
 	end

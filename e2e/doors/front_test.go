@@ -21,6 +21,8 @@ import (
 type front struct {
 	name  string
 	start func(t *testing.T, w *world) (address string) // until the test ends
+
+	takesKeys bool // it can take an API key out of the query
 }
 
 // TestFronts sends every call of the table to every front.
@@ -31,7 +33,7 @@ func TestFronts(t *testing.T) {
 			w := newWorld(t)
 			address := f.start(t, w)
 			for _, r := range table() {
-				t.Run(r.name, func(t *testing.T) { hold(t, w, address, r) })
+				t.Run(r.name, func(t *testing.T) { hold(t, w, address, r.where(f.takesKeys)) })
 			}
 		})
 	}
@@ -211,4 +213,3 @@ func (w *world) send(t *testing.T, address string, r row) (*http.Response, strin
 	must(t, res.Body.Close())
 	return res, string(body)
 }
-

@@ -19,7 +19,7 @@ import (
 const shipped = "../../docs/doors"
 
 func fronts() []front {
-	return []front{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}}
+	return []front{{"nginx", startNginx, true}, {"caddy", startCaddy, false}, {"haproxy", startHAProxy, true}}
 }
 
 // around is what surrounds a file of nginx's conf.d: a whole nginx that touches nothing outside its directory.

@@ -1,6 +1,9 @@
 package doors_test
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // row is a call and what has to become of it, at whatever front it comes to.
 type row struct {
@@ -12,8 +15,10 @@ type row struct {
 	body   string
 	trail  []string // lines after a chunked body
 
+	inQuery bool // a front that cannot take a key out of the query refuses it
+
 	status int
-	code   string   // of the problem the caller gets; "": it lets the call pass, or is the front's own refusal
+	code   string   // of the problem the caller gets; "": the call passes, or the front may refuse it by itself, in its own words
 	answer []string // "Name: part of its value" of the answer; "!Name" must not be there
 	sees   *sight   // what the upstream is asked; nil: nothing
 }
@@ -25,6 +30,14 @@ type sight struct {
 	query  string
 	as     string   // which credential of the world the identity headers speak of
 	header []string // lines that have to be there as well
+}
+
+// where is the row at a front that takes keys out of the query, or at one that does not.
+func (r row) where(takesKeys bool) row {
+	if r.inQuery && !takesKeys {
+		r.status, r.code, r.sees, r.answer = 400, "malformed", nil, nil
+	}
+	return r
 }
 
 // table is the calls every front is held to. Those it lets pass differ in nothing from those it asks the upstream for.
@@ -51,7 +64,7 @@ func kinds() []row {
 		{name: "an unknown scheme", target: forecast, header: []string{"Authorization: Digest x"}, status: 401, code: "malformed"},
 		{name: "a publishable key from elsewhere", target: forecast, header: []string{"x-api-key: {pub-elsewhere}"}, status: 403, code: "ip_denied"},
 		{name: "a key where a token is wanted", target: "/mail/v1/me", header: []string{"x-api-key: {live}"}, status: 403, code: "kind_not_accepted"},
-		{name: "a token where a key is wanted", target: forecast, header: []string{"Authorization: Bearer {jwt}"}, status: 403, code: "kind_not_accepted"},
+		{name: "a token where a key is wanted", target: forecast, header: []string{"Authorization: Bearer {pat}"}, status: 403, code: "kind_not_accepted"},
 		{name: "a token for another API", target: "/v1/notes", host: "notes.example.test", header: []string{"Authorization: Bearer {jwt}"}, status: 401, code: "audience_mismatch"},
 		{name: "two keys", target: forecast, header: []string{"x-api-key: {live}", "Authorization: Bearer {test}"}, status: 400, code: "malformed"},
 		{name: "a key twice", target: forecast, header: []string{"x-api-key: {live}", "X-API-Key: {live}"}, status: 400, code: "malformed"},
@@ -104,10 +117,13 @@ func paths() []row {
 	for _, target := range []string{
 		"//weather/v1/forecast", "/weather//v1/forecast", "/weather/v1/forecast//", "/weather/v1/../v1/forecast", "/public/../weather/v1/forecast", "/weather/./v1/forecast",
 		"/weather/v1/%2e%2e/v1/forecast", "/weather/v1/.%2E/v1/forecast", "/weather/v1%2fforecast", "/weather%2Fv1/forecast", "/weather/v1%5cforecast", `/weather\v1/forecast`,
-		"/weather/v1/forecast;x=1", "/weather/v1/..;/forecast", "/weather/v1/forecast%3bx", "/weather/v1/forecast%00", "/weather/v1/%252e%252e/x", "/weather/v1/files/a%0ab",
-		"/weather/v1/forecast%23x", "/weather/v1/forecast%3fx", "/weather/v1/%c0%ae/forecast", "/weather/v1/forecast%zz",
+		"/weather/v1/forecast;x=1", "/weather/v1/..;/forecast", "/weather/v1/forecast%3bx", "/weather/v1/%252e%252e/x", "/weather/v1/files/a%0ab",
+		"/weather/v1/forecast%23x", "/weather/v1/forecast%3fx", "/weather/v1/%c0%ae/forecast",
 	} {
 		rows = append(rows, row{name: "ambiguous " + target, target: target, header: key, status: 400, code: "invalid_request"})
+	}
+	for _, target := range []string{"/weather/v1/forecast%00", "/weather/v1/forecast%zz", "/weather/v1/forecast%", "/../weather/v1/forecast", "weather/v1/forecast", "/weather/v1/fore\x00cast"} {
+		rows = append(rows, row{name: fmt.Sprintf("no path %q", target), target: target, header: key, status: 400})
 	}
 	return rows
 }
@@ -180,12 +196,12 @@ func hosts() []row {
 func queryKeys() []row {
 	return []row{
 		{name: "a key in the query where it may not be", target: "/v1/notes?api_key={live}", host: "notes.example.test", status: 400, code: "malformed"},
-		{name: "a token in the query", target: forecast + "?api_key={jwt}", status: 401, code: "malformed"},
+		{name: "a token in the query", inQuery: true, target: forecast + "?api_key={jwt}", status: 401, code: "malformed"},
 		{name: "a key in the query twice", target: forecast + "?api_key={live}&api_key={live}", status: 400, code: "malformed"},
 
-		{name: "a key in the query", target: forecast + "?city=Lagos&api_key={live}&x=1", status: 200, answer: []string{"Warning: 299 lanyard"},
+		{name: "a key in the query", inQuery: true, target: forecast + "?city=Lagos&api_key={live}&x=1", status: 200, answer: []string{"Warning: 299 lanyard"},
 			sees: &sight{path: "/v1/forecast", query: "city=Lagos&x=1", as: "live"}},
-		{name: "a key in the query in other letters", target: forecast + "?API%5FKey={live}", status: 200, sees: seen("live")},
+		{name: "a key in the query in other letters", inQuery: true, target: forecast + "?API%5FKey={live}", status: 200, sees: seen("live")},
 	}
 }
 

@@ -59,6 +59,8 @@ type Call struct {
 	IP      netip.Addr // the caller's; zero: unknown
 	Address string     // the request's own, as its caller wrote it, without query: what a DPoP proof names
 	Hold    bool       // an allowed call is counted by the front (verify.Request.Hold)
+	// WholeQuery: the front forwards the query as it is. No key is taken from it then, since the upstream would get it.
+	WholeQuery bool
 }
 
 // Ruling is what becomes of a call. The zero value is ready for Rule.
@@ -123,7 +125,7 @@ func (d *Doors) Rule(ctx context.Context, c *Call, r *Ruling) {
 
 // decide is the part of Rule that is about the caller.
 func (d *Doors) decide(ctx context.Context, c *Call, r *Ruling, at *place) {
-	sent, err := lanyard.FromRequest(&http.Request{Header: c.Header, URL: &url.URL{RawQuery: c.Query}}, lanyard.CredentialOptions{Query: at.queryKeys})
+	sent, err := lanyard.FromRequest(&http.Request{Header: c.Header, URL: &url.URL{RawQuery: c.Query}}, lanyard.CredentialOptions{Query: at.queryKeys && !c.WholeQuery})
 	if err != nil || sent.None() {
 		d.unread(r, at, err)
 		return

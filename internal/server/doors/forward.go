@@ -3,6 +3,7 @@ package doors
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +25,9 @@ const (
 	// headerTarget is what the upstream is to be asked for: the path that was ruled on, in its normal form, and the query without a key.
 	// A front that forwards it cannot forward anything else than what was decided on.
 	headerTarget = "X-Lanyard-Target"
+	// headerPath is the path of it alone, decoded, for Caddy: up to 2.6 its rewrite encodes what it is given, later ones decode it first, and
+	// both leave alone what holds no percent sign. A query must not go through it, which would be read for placeholders.
+	headerPath = "X-Lanyard-Path"
 )
 
 // preflightCode is what Rule calls the answer to a preflight.
@@ -63,6 +67,10 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 		f.refuse(w, d.unclear(err))
 		return
 	}
+	if f.decoded && strings.HasSuffix(call.Path, "%20") { // no header ends with a space
+		f.refuse(w, d.unclear(errors.New("the path ends with a space")))
+		return
+	}
 	call.Hold = true
 	var ruling Ruling
 	d.Rule(r.Context(), &call, &ruling)
@@ -75,7 +83,11 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 		return
 	}
 	fold(ruling.Headers, h)
-	h.Set(headerTarget, target(ruling.Forward, call.Query))
+	if f.decoded {
+		h.Set(headerPath, ruling.Forward)
+	} else {
+		h.Set(headerTarget, target(ruling.Forward, call.Query))
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	const body = "ok\n"
@@ -110,7 +122,7 @@ func (d *Doors) TraefikPreflight() http.HandlerFunc {
 		r.Header["X-Forwarded-Method"] = []string{r.Method} // it is not set on what goes to a service; one that came is the caller's
 		call, err := f.read(r, d.Proxies)
 		if err == nil && !isPreflight(call.Method, call.Header) {
-			err = fmt.Errorf("this is no preflight")
+			err = errors.New("this is no preflight")
 		}
 		if err != nil {
 			f.refuse(w, d.unclear(err))

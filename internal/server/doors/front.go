@@ -19,6 +19,10 @@ type front struct {
 	coarse bool
 	// exact: it can take headers out only by their exact names. Whatever else might be read as one of ours is refused for it.
 	exact bool
+	// wholeQuery: it cannot take a key out of the query (Call.WholeQuery).
+	wholeQuery bool
+	// decoded: it wants the path to forward percent-decoded, and keeps the query.
+	decoded bool
 }
 
 // fronts are the proxies there are endpoints for. None reads the headers of another: what a proxy does not set itself comes from the
@@ -29,8 +33,8 @@ func fronts() []front {
 	nginx, haproxy, traefik, caddy := original, original, forwarded, forwarded
 	nginx.name, nginx.coarse, nginx.exact = "nginx", true, true
 	haproxy.name = "haproxy"
-	traefik.name, traefik.exact = "traefik", true
-	caddy.name = "caddy"
+	traefik.name, traefik.exact, traefik.wholeQuery = "traefik", true, true
+	caddy.name, caddy.wholeQuery, caddy.decoded = "caddy", true, true
 	return []front{nginx, haproxy, traefik, caddy}
 }
 
@@ -82,6 +86,7 @@ func (f *front) read(r *http.Request, proxies []netip.Prefix) (Call, error) {
 		}
 	}
 	c.Path, c.Query, _ = strings.Cut(uri, "?")
+	c.WholeQuery = f.wholeQuery
 	c.Header, c.IP, c.Address = h, web.ClientAddr(r, proxies), scheme+"://"+c.Host+c.Path
 	return c, nil
 }
@@ -103,7 +108,7 @@ func once(h http.Header, name string, most int) (string, error) {
 // StrippedHeaders are the headers that a front has to take out of a call before it forwards it, by the names that are known. The
 // shipped configurations name every one.
 func StrippedHeaders() []string {
-	return append(IdentityHeaders(), "X-Lanyard", headerStatus, headerProblem, headerTarget, "Authorization", "X-Api-Key", "Dpop",
+	return append(IdentityHeaders(), "X-Lanyard", headerStatus, headerProblem, headerTarget, headerPath, "Authorization", "X-Api-Key", "Dpop",
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override")
 }
 

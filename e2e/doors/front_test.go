@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lanyard-auth/lanyard"
 )
 
 // front stands between callers and an upstream and asks Lanyard about every call.
@@ -22,7 +24,8 @@ type front struct {
 	name  string
 	start func(t *testing.T, w *world) (address string) // until the test ends
 
-	takesKeys bool // it can take an API key out of the query
+	wholeQuery  bool // it cannot take an API key out of the query, so none may stand there
+	wantsLength bool // it cannot drop what follows a body, so the body must say how long it is
 }
 
 // TestFronts sends every call of the table to every front.
@@ -32,10 +35,32 @@ func TestFronts(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			address := f.start(t, w)
+			passed := map[string]int64{}
 			for _, r := range table() {
-				t.Run(r.name, func(t *testing.T) { hold(t, w, address, r.where(f.takesKeys)) })
+				r = r.at(f)
+				t.Run(r.name, func(t *testing.T) { hold(t, w, address, r) })
+				if r.sees != nil {
+					passed[w.identities[r.sees.as]["Credential"]]++
+				}
 			}
+			w.counted(t, passed)
 		})
+	}
+}
+
+// counted: what passed is counted once, and nothing else: no refusal, no preflight.
+func (w *world) counted(t *testing.T, passed map[string]int64) {
+	t.Helper()
+	rows, err := w.node.Admin.Usage(t.Context(), lanyard.UsageQuery{GroupBy: []string{"key"}, Outcome: "valid", From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour)})
+	must(t, err)
+	got := map[string]int64{}
+	for _, row := range rows.Items {
+		got[row.Key] += row.Count
+	}
+	for key, want := range passed {
+		if key != "" && got[key] != want {
+			t.Errorf("%d calls of %s are counted, want the %d that passed", got[key], key, want)
+		}
 	}
 }
 
@@ -155,6 +180,7 @@ func (w *world) checkClean(t *testing.T, r row, got call) {
 	var all strings.Builder
 	fmt.Fprintln(&all, got.request.Method, got.request.RequestURI, got.request.Host)
 	must(t, got.request.Header.Write(&all))
+	must(t, got.request.Trailer.Write(&all))
 	text := all.String()
 	if strings.Contains(strings.ToLower(text), "spoofed") {
 		t.Errorf("the upstream sees what the caller made up:\n%s", text)

@@ -19,7 +19,11 @@ import (
 const shipped = "../../docs/doors"
 
 func fronts() []front {
-	return []front{{"nginx", startNginx, true}, {"caddy", startCaddy, false}, {"haproxy", startHAProxy, true}}
+	return []front{
+		{name: "nginx", start: startNginx},
+		{name: "caddy", start: startCaddy, wholeQuery: true},
+		{name: "haproxy", start: startHAProxy, wantsLength: true},
+	}
 }
 
 // around is what surrounds a file of nginx's conf.d: a whole nginx that touches nothing outside its directory.

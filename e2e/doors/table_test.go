@@ -15,7 +15,7 @@ type row struct {
 	body   string
 	trail  []string // lines after a chunked body
 
-	inQuery bool // a front that cannot take a key out of the query refuses it
+	inQuery bool // it is about a key there
 
 	status int
 	code   string   // of the problem the caller gets; "": the call passes, or the front may refuse it by itself, in its own words
@@ -32,10 +32,13 @@ type sight struct {
 	header []string // lines that have to be there as well
 }
 
-// where is the row at a front that takes keys out of the query, or at one that does not.
-func (r row) where(takesKeys bool) row {
-	if r.inQuery && !takesKeys {
+// at is what has to become of the row at a front, whose program may be unable to do what others can, and refuses then.
+func (r row) at(f front) row {
+	switch {
+	case r.inQuery && f.wholeQuery:
 		r.status, r.code, r.sees, r.answer = 400, "malformed", nil, nil
+	case len(r.trail) > 0 && f.wantsLength:
+		r.status, r.code, r.sees, r.answer = 411, "", nil, nil
 	}
 	return r
 }

@@ -18,12 +18,12 @@ run: build ## start the demo: a whole Lanyard with example APIs, on a throw-away
 
 # The tools are built before the tests that run them, so that compiling counts against no test's time limit.
 test: ## run every test, on real databases and in a real browser
-	tools/need postgres redis-server nginx node npm chromium
+	tools/need postgres redis-server nginx caddy haproxy node npm chromium
 	$(TOOL) gitleaks version > /dev/null
 	$(GO) test -timeout 20m ./...
 
 check: ## lint, races, tidy modules, generated files
-	tools/need gcc postgres redis-server nginx node npm chromium
+	tools/need gcc postgres redis-server nginx caddy haproxy node npm chromium
 	@echo '== lint and format (.golangci.yml)'
 	$(TOOL) golangci-lint run ./...
 	@echo '== races (the short tests)'
@@ -43,7 +43,7 @@ fuzz: ## run every fuzz target for FUZZTIME (20s) each
 	tools/fuzz $(FUZZTIME)
 
 e2e: ## run the end-to-end tests afresh
-	tools/need postgres redis-server nginx
+	tools/need postgres redis-server nginx caddy haproxy
 	$(GO) test -count=1 -timeout 15m ./e2e/...
 
 torture: ## KILLS (200) kills during traffic, every race for ROUNDS (200) rounds, GROWTH (100000) tokens

@@ -46,7 +46,7 @@ var house = []line{
 	{prefix: "internal/", packages: "server"},
 	{prefix: "internal/", packages: "archtest servertest demo", order: leftToRight},
 	{prefix: "cmd/", packages: "lanyard"},
-	{packages: "e2e e2e/bench e2e/cluster e2e/torture docs"},
+	{packages: "e2e e2e/bench e2e/cluster e2e/doors e2e/torture docs"},
 }
 
 // narrow lists packages that may import less of the module than their line allows, with all they may import.

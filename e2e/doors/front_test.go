@@ -24,13 +24,15 @@ type front struct {
 	name  string
 	start func(t *testing.T, w *world) (address string) // until the test ends
 
+	exact       bool // it takes headers out by their exact names alone, so others may not be there
+	mute        bool // to an answer of the upstream it adds nothing
 	wholeQuery  bool // it cannot take an API key out of the query, so none may stand there
 	wantsLength bool // it cannot drop what follows a body, so the body must say how long it is
 }
 
 // TestFronts sends every call of the table to every front.
 func TestFronts(t *testing.T) {
-	for _, f := range fronts() {
+	for _, f := range append(fronts(), documented()) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)

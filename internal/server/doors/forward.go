@@ -88,6 +88,12 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 	} else {
 		h.Set(headerTarget, target(ruling.Forward, call.Query))
 	}
+	if f.cookies {
+		left := http.Header{"Cookie": r.Header["Cookie"]}
+		if Strip(left); len(left["Cookie"]) > 0 {
+			h["Cookie"] = []string{strings.Join(left["Cookie"], "; ")}
+		}
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	const body = "ok\n"

@@ -23,6 +23,8 @@ type front struct {
 	wholeQuery bool
 	// decoded: it wants the path to forward percent-decoded, and keeps the query.
 	decoded bool
+	// cookies: it takes the caller's cookies from the answer, since it cannot take single ones out.
+	cookies bool
 }
 
 // fronts are the proxies there are endpoints for. None reads the headers of another: what a proxy does not set itself comes from the
@@ -33,7 +35,7 @@ func fronts() []front {
 	nginx, haproxy, traefik, caddy := original, original, forwarded, forwarded
 	nginx.name, nginx.coarse, nginx.exact = "nginx", true, true
 	haproxy.name = "haproxy"
-	traefik.name, traefik.exact, traefik.wholeQuery = "traefik", true, true
+	traefik.name, traefik.exact, traefik.wholeQuery, traefik.cookies = "traefik", true, true, true
 	caddy.name, caddy.wholeQuery, caddy.decoded = "caddy", true, true
 	return []front{nginx, haproxy, traefik, caddy}
 }

@@ -46,6 +46,7 @@ func TestFronts(t *testing.T) {
 				}
 			}
 			w.counted(t, passed)
+			w.silent(t)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package doors_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -25,6 +26,7 @@ type world struct {
 	upstream    *httptest.Server
 	credentials map[string]string
 	identities  map[string]map[string]string // what the identity headers say of each, the assertion aside
+	log         *lines
 	mu          sync.Mutex
 	calls       []call
 }
@@ -39,12 +41,14 @@ type call struct {
 // unless others are named.
 func newWorld(t *testing.T, trusted ...string) *world {
 	t.Helper()
-	w := &world{credentials: map[string]string{}, identities: map[string]map[string]string{}}
+	w := &world{credentials: map[string]string{}, identities: map[string]map[string]string{}, log: &lines{}}
 	proxy := netip.MustParsePrefix("127.0.0.0/8")
 	if len(trusted) > 0 {
 		proxy = netip.MustParsePrefix(trusted[0])
 	}
-	w.node = servertest.Start(t, servertest.Options{Settings: func(s *config.Settings) { s.TrustedProxies = []netip.Prefix{proxy} }})
+	w.node = servertest.Start(t, servertest.Options{
+		Settings: func(s *config.Settings) { s.TrustedProxies = []netip.Prefix{proxy} }, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
 	w.upstream = httptest.NewServer(http.HandlerFunc(w.record))
 	t.Cleanup(w.upstream.Close)
 	w.fill(t)
@@ -67,6 +71,34 @@ func (w *world) record(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Access-Control-Allow-Origin", "*")
 	rw.Header().Set("X-Upstream", "yes")
 	_, _ = rw.Write([]byte("the forecast"))
+}
+
+// lines is a log that can be written while it is read.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// silent: Lanyard's log says that it was asked, and holds no credential.
+func (w *world) silent(t *testing.T) {
+	t.Helper()
+	w.log.mu.Lock()
+	defer w.log.mu.Unlock()
+	text := w.log.text.String()
+	if !strings.Contains(text, "/forward-auth/") {
+		t.Error("Lanyard's log has no request of a front, so it proves nothing")
+	}
+	for name, credential := range w.credentials {
+		if strings.Contains(text, credential) {
+			t.Errorf("Lanyard's log has the credential %q", name)
+		}
+	}
 }
 
 // taken returns what the upstream got since it was last asked.

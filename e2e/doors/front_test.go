@@ -12,6 +12,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,10 @@ type front struct {
 	name  string
 	start func(t *testing.T, w *world) (address string) // until the test ends
 
-	exact       bool // it takes headers out by their exact names alone, so others may not be there
+	byName      bool // it takes out the headers of ours that it lists, so no other may be there
+	exact       bool // it passes names with other signs in place of a dash, so none of ours may be spelt so
+	trims       bool // it cannot forward a path that ends with a space
+	strict      bool // it refuses a target that names another host than the header, which others overrule by the target
 	mute        bool // to an answer of the upstream it adds nothing
 	wholeQuery  bool // it cannot take an API key out of the query, so none may stand there
 	wantsLength bool // it cannot drop what follows a body, so the body must say how long it is
@@ -64,6 +68,38 @@ func (w *world) counted(t *testing.T, passed map[string]int64) {
 		if key != "" && got[key] != want {
 			t.Errorf("%d calls of %s are counted, want the %d that passed", got[key], key, want)
 		}
+	}
+}
+
+// TestUpgrade: a WebSocket is opened with who calls, and then both sides speak.
+func TestUpgrade(t *testing.T) {
+	for _, f := range fronts() {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", f.start(t, w))
+			must(t, err)
+			defer conn.Close()
+			must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
+				"Sec-WebSocket-Version: 13\r\nx-api-key: %s\r\n\r\n", forecast, w.credentials["live"])
+			r := bufio.NewReader(conn)
+			res, err := http.ReadResponse(r, nil)
+			must(t, err)
+			if res.StatusCode != http.StatusSwitchingProtocols {
+				t.Fatalf("status %d, want 101", res.StatusCode)
+			}
+			_, err = io.WriteString(conn, "hello\n")
+			must(t, err)
+			if line, err := r.ReadString('\n'); err != nil || line != "hello\n" {
+				t.Errorf("the upstream says %q, %v, want what it was told", line, err)
+			}
+			calls := w.taken()
+			if len(calls) != 1 {
+				t.Fatalf("the upstream was asked %d times, want once", len(calls))
+			}
+			w.compare(t, row{target: forecast, sees: seen("live")}, calls[0])
+		})
 	}
 }
 
@@ -141,6 +177,13 @@ func (w *world) compare(t *testing.T, r row, got call) {
 	if method := cmp.Or(want.method, "GET"); req.Method != method || req.URL.Path != want.path || req.URL.RawQuery != want.query || got.body != r.body {
 		t.Errorf("the upstream was asked for %s %q ? %q with %q, want %s %q ? %q with %q", req.Method, req.URL.Path, req.URL.RawQuery, got.body, method, want.path, want.query, r.body)
 	}
+	host := strings.ToLower(cmp.Or(r.host, "localhost"))
+	if u, err := url.Parse(r.target); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	if name := strings.ToLower(req.Host); strings.TrimSuffix(strings.Split(name, ":")[0], ".") != strings.TrimSuffix(strings.Split(host, ":")[0], ".") {
+		t.Errorf("the upstream has the host %q, want %q, which was ruled on", req.Host, host)
+	}
 	for _, line := range want.header {
 		name, value, _ := strings.Cut(line, ": ")
 		if !strings.Contains(strings.Join(req.Header.Values(name), "; "), value) {
@@ -158,7 +201,7 @@ func (w *world) compare(t *testing.T, r row, got call) {
 		}
 	}
 	checkAssertion(t, req.Header.Values("X-Lanyard-Assertion"), identity)
-	w.checkClean(t, r, got)
+	w.checkClean(t, got)
 }
 
 // checkAssertion: signatures are the business of other tests; here it must be there, once, and of the same caller.
@@ -178,7 +221,7 @@ func checkAssertion(t *testing.T, got []string, identity map[string]string) {
 }
 
 // checkClean: nothing spoofed, no credential and none of our names in another spelling reaches the upstream.
-func (w *world) checkClean(t *testing.T, r row, got call) {
+func (w *world) checkClean(t *testing.T, got call) {
 	t.Helper()
 	var all strings.Builder
 	fmt.Fprintln(&all, got.request.Method, got.request.RequestURI, got.request.Host)
@@ -231,7 +274,7 @@ func (w *world) send(t *testing.T, address string, r row) (*http.Response, strin
 	}
 	conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", address)
 	must(t, err)
-	defer conn.Close() //nolint:errcheck // all that matters was read
+	defer conn.Close()
 	must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	_, err = io.WriteString(conn, text)
 	must(t, err)

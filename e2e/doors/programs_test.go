@@ -20,9 +20,9 @@ const shipped = "../../docs/doors"
 
 func fronts() []front {
 	return []front{
-		{name: "nginx", start: startNginx},
-		{name: "caddy", start: startCaddy, wholeQuery: true},
-		{name: "haproxy", start: startHAProxy, wantsLength: true},
+		{name: "nginx", start: startNginx, byName: true},
+		{name: "caddy", start: startCaddy, wholeQuery: true, trims: true},
+		{name: "haproxy", start: startHAProxy, wantsLength: true, strict: true},
 	}
 }
 
@@ -50,7 +50,8 @@ func startNginx(t *testing.T, w *world) string {
 	text, err := os.ReadFile(filepath.Join(shipped, "nginx.conf"))
 	must(t, err)
 	for _, change := range [][2]string{
-		{"listen 8080;", "listen " + listen + ";"}, {"server 127.0.0.1:8420;", "server " + strings.TrimPrefix(w.node.URL, "http://") + ";"},
+		{"listen 8080;", "listen " + listen + ";"},
+		{"server 127.0.0.1:8420;", "server " + strings.TrimPrefix(w.node.URL, "http://") + ";"},
 		{"server 127.0.0.1:9001;", "server " + w.upstream.Listener.Addr().String() + ";"},
 	} {
 		if bytes.Count(text, []byte(change[0])) != 1 {
@@ -104,8 +105,12 @@ func run(t *testing.T, dir, listen string, env []string, name string, args ...st
 	var said bytes.Buffer
 	cmd := &exec.Cmd{Path: path, Args: append([]string{path}, args...), Dir: dir, Env: append([]string{"PATH=/usr/bin:/bin"}, env...), Stdout: &said, Stderr: &said}
 	must(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	var result error // to be read once ended is closed
+	go func() {
+		result = cmd.Wait()
+		close(ended)
+	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // one that ended already is looked at below
 		select {
@@ -127,9 +132,8 @@ func run(t *testing.T, dir, listen string, env []string, name string, args ...st
 			return
 		}
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("%s ended while starting: %v\n%s", name, err, said.String())
+		case <-ended:
+			t.Fatalf("%s ended while starting: %v\n%s", name, result, said.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

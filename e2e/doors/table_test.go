@@ -17,6 +17,9 @@ type row struct {
 
 	inQuery bool // it is about a key there
 	odd     bool // it has names that stand for others to some programs
+	unknown bool // it has a name of ours that there is not
+	spaced  bool // its path ends with a space
+	torn    bool // its target names another host than its header
 
 	status int
 	code   string   // of the problem the caller gets; "": the call passes, or the front may refuse it by itself, in its own words
@@ -38,10 +41,12 @@ func (r row) at(f front) row {
 	switch {
 	case r.inQuery && f.wholeQuery:
 		r.status, r.code, r.sees, r.answer = 400, "malformed", nil, nil
-	case r.odd && f.exact:
+	case r.odd && f.exact, r.unknown && f.byName, r.spaced && f.trims:
 		r.status, r.code, r.sees, r.answer = 400, "invalid_request", nil, nil
 	case len(r.trail) > 0 && f.wantsLength:
 		r.status, r.code, r.sees, r.answer = 411, "", nil, nil
+	case r.torn && f.strict:
+		r.status, r.code, r.sees, r.answer = 400, "", nil, nil
 	case r.sees != nil && f.mute:
 		r.answer = nil
 	}
@@ -94,8 +99,10 @@ func scopes() []row {
 		{name: "another's scope", method: "POST", target: alerts, header: []string{"x-api-key: {live}", "Content-Length: 0"}, status: 403, code: "insufficient_scope"},
 		{name: "an operation there is not", target: "/weather/v1/secrets", header: []string{"x-api-key: {live}"}, status: 403, code: "operation_unknown"},
 		{name: "no API there", target: "/elsewhere", header: []string{"x-api-key: {live}"}, status: 404, code: "not_found"},
-		{name: "with its scope and body", method: "POST", target: alerts, header: []string{"x-api-key: {writer}", "Content-Length: 5"}, body: "storm", status: 200,
-			sees: &sight{method: "POST", path: "/v1/alerts", as: "writer"}},
+		{
+			name: "with its scope and body", method: "POST", target: alerts, header: []string{"x-api-key: {writer}", "Content-Length: 5"}, body: "storm", status: 200,
+			sees: &sight{method: "POST", path: "/v1/alerts", as: "writer"},
+		},
 	}
 }
 
@@ -119,8 +126,11 @@ func paths() []row {
 		{name: "an encoded letter", target: "/weather/v1/%66orecast", header: key, status: 200, sees: seen("live")},
 		{name: "letters of others", target: "/weather/v1/files/caf%C3%A9", header: key, status: 200, sees: &sight{path: "/v1/files/café", as: "live"}},
 		{name: "a space", target: "/weather/v1/files/a%20b", header: key, status: 200, sees: &sight{path: "/v1/files/a b", as: "live"}},
-		{name: "a path in the query", target: forecast + "?x=/public/../a//b;c&y=%2e%2e%2f", header: key, status: 200,
-			sees: &sight{path: "/v1/forecast", query: "x=/public/../a//b;c&y=%2e%2e%2f", as: "live"}},
+		{name: "a space at the end", spaced: true, target: "/weather/v1/files/a%20", header: key, status: 200, sees: &sight{path: "/v1/files/a ", as: "live"}},
+		{
+			name: "a path in the query", target: forecast + "?x=/public/../a//b;c&y=%2e%2e%2f", header: key, status: 200,
+			sees: &sight{path: "/v1/forecast", query: "x=/public/../a//b;c&y=%2e%2e%2f", as: "live"},
+		},
 	}
 	for _, target := range []string{
 		"//weather/v1/forecast", "/weather//v1/forecast", "/weather/v1/forecast//", "/weather/v1/../v1/forecast", "/public/../weather/v1/forecast", "/weather/./v1/forecast",
@@ -140,11 +150,15 @@ func methods() []row {
 	return []row{
 		{name: "a method there is not", method: "DELETE", target: forecast, header: []string{"x-api-key: {writer}"}, status: 403, code: "operation_unknown"},
 		{name: "an override", target: alerts, header: []string{"x-api-key: {writer}", "X-HTTP-Method-Override: POST"}, status: 403, code: "operation_unknown"},
-		{name: "an override in other words", method: "POST", target: forecast, header: []string{"x-api-key: {live}", "X-Method-Override: GET", "X-HTTP-Method: GET", "Content-Length: 0"},
-			status: 403, code: "operation_unknown"},
+		{
+			name: "an override in other words", method: "POST", target: forecast, header: []string{"x-api-key: {live}", "X-Method-Override: GET", "X-HTTP-Method: GET", "Content-Length: 0"},
+			status: 403, code: "operation_unknown",
+		},
 		{name: "an override in the query", target: alerts + "?_method=POST", header: []string{"x-api-key: {writer}"}, status: 403, code: "operation_unknown"},
-		{name: "an override that changes nothing", odd: true, target: forecast, header: []string{"x-api-key: {live}", "X-HTTP-Method-Override: spoofed", "X_HTTP_Method_Override: spoofed"}, status: 200,
-			sees: seen("live")},
+		{
+			name: "an override that changes nothing", odd: true, target: forecast, header: []string{"x-api-key: {live}", "X-HTTP-Method-Override: spoofed", "X_HTTP_Method_Override: spoofed"}, status: 200,
+			sees: seen("live"),
+		},
 	}
 }
 
@@ -166,23 +180,30 @@ func spoofs() []row {
 	return []row{
 		{name: "an identity without a credential", target: forecast, header: dashes, status: 401, code: "missing"},
 		{name: "a path for another front", target: "/elsewhere", header: key("X-Forwarded-Uri: "+forecast, "X-Original-Uri: "+forecast, "X-Replaced-Path: "+forecast), status: 404, code: "not_found"},
-		{name: "an address of its own", target: forecast, header: []string{"x-api-key: {pub-elsewhere}", "X-Forwarded-For: 203.0.113.7", "X-Real-Ip: 203.0.113.7", "Forwarded: for=203.0.113.7"},
-			status: 403, code: "ip_denied"},
+		{
+			name: "an address of its own", target: forecast, header: []string{"x-api-key: {pub-elsewhere}", "X-Forwarded-For: 203.0.113.7", "X-Real-Ip: 203.0.113.7", "Forwarded: for=203.0.113.7"},
+			status: 403, code: "ip_denied",
+		},
 		{name: "a health check of Google's", target: forecast, header: []string{"User-Agent: GoogleHC/1.0"}, status: 401, code: "missing"},
 		{name: "a health check of Kubernetes'", target: forecast, header: []string{"User-Agent: kube-probe/1.30"}, status: 401, code: "missing"},
 		{name: "a health check by its path", target: "/healthz", header: []string{"User-Agent: ELB-HealthChecker/2.0"}, status: 404, code: "not_found"},
 
 		{name: "an identity", target: forecast, header: key(dashes...), status: 200, sees: seen("live")},
 		{name: "an identity with underscores", odd: true, target: forecast, header: key(underscores...), status: 200, sees: seen("live")},
+		{name: "an identity there is not", unknown: true, target: forecast, header: key("X-Lanyard-Admin: spoofed"), status: 200, sees: seen("live")},
 		{name: "an identity twice, in every case", target: forecast, header: key(mixed...), status: 200, sees: seen("live")},
 		{name: "an identity with dots", odd: true, target: forecast, header: key(dots...), status: 200, sees: seen("live")},
-		{name: "an identity after the body", method: "POST", target: alerts, header: []string{"x-api-key: {writer}", "Transfer-Encoding: chunked", "Trailer: X-Lanyard-User"}, body: "storm",
-			trail: []string{"X-Lanyard-User: spoofed"}, status: 200, sees: &sight{method: "POST", path: "/v1/alerts", as: "writer"}},
+		{
+			name: "an identity after the body", method: "POST", target: alerts, header: []string{"x-api-key: {writer}", "Transfer-Encoding: chunked", "Trailer: X-Lanyard-User"}, body: "storm",
+			trail: []string{"X-Lanyard-User: spoofed"}, status: 200, sees: &sight{method: "POST", path: "/v1/alerts", as: "writer"},
+		},
 		{name: "a connection that drops the identity", target: forecast, header: key("Connection: close, X-Lanyard-User, X-Lanyard-App, X-Lanyard-Assertion"), status: 200, sees: seen("live")},
 		{name: "a connection that drops the credential", target: forecast, header: key("Connection: close, X-Api-Key"), status: 200, sees: seen("live")},
 		{name: "where it came from", target: forecast, header: key(elsewhere...), status: 200, sees: seen("live")},
-		{name: "cookies", target: forecast, header: key("Cookie: a=1; lanyard=spoofed; b=2; __Host-lanyard=spoofed; xlanyard=3"), status: 200,
-			sees: &sight{path: "/v1/forecast", as: "live", header: []string{"Cookie: a=1", "Cookie: b=2", "Cookie: xlanyard=3"}}},
+		{
+			name: "cookies", target: forecast, header: key("Cookie: a=1; lanyard=spoofed; b=2; __Host-lanyard=spoofed; xlanyard=3"), status: 200,
+			sees: &sight{path: "/v1/forecast", as: "live", header: []string{"Cookie: a=1", "Cookie: b=2", "Cookie: xlanyard=3"}},
+		},
 	}
 }
 
@@ -195,6 +216,9 @@ func hosts() []row {
 		{name: "two hosts", target: "/v1/notes", host: "notes.example.test", header: []string{"Authorization: Bearer {opaque}", "Host: other.example.test"}, status: 400},
 		{name: "a host with a path", target: "/v1/notes", host: "notes.example.test/x", header: token, status: 400},
 
+		{name: "an address in place of a path", target: "http://notes.example.test/v1/notes", host: "notes.example.test", header: token, status: 200, sees: notes},
+		{name: "an address that is not the host's", torn: true, target: "http://other.example.test/v1/notes", host: "notes.example.test", header: token, status: 404},
+		{name: "an address and another host", torn: true, target: "http://notes.example.test/v1/notes", host: "other.example.test", header: token, status: 200, sees: notes},
 		{name: "a host in capitals", target: "/v1/notes", host: "NOTES.Example.TEST", header: token, status: 200, sees: notes},
 		{name: "a host with a port", target: "/v1/notes", host: "notes.example.test:8080", header: token, status: 200, sees: notes},
 		{name: "a host with a dot at its end", target: "/v1/notes", host: "notes.example.test.", header: token, status: 200, sees: notes},
@@ -207,8 +231,10 @@ func queryKeys() []row {
 		{name: "a token in the query", inQuery: true, target: forecast + "?api_key={jwt}", status: 401, code: "malformed"},
 		{name: "a key in the query twice", target: forecast + "?api_key={live}&api_key={live}", status: 400, code: "malformed"},
 
-		{name: "a key in the query", inQuery: true, target: forecast + "?city=Lagos&api_key={live}&x=1", status: 200, answer: []string{"Warning: 299 lanyard"},
-			sees: &sight{path: "/v1/forecast", query: "city=Lagos&x=1", as: "live"}},
+		{
+			name: "a key in the query", inQuery: true, target: forecast + "?city=Lagos&api_key={live}&x=1", status: 200, answer: []string{"Warning: 299 lanyard"},
+			sees: &sight{path: "/v1/forecast", query: "city=Lagos&x=1", as: "live"},
+		},
 		{name: "a key in the query in other letters", inQuery: true, target: forecast + "?API%5FKey={live}", status: 200, sees: seen("live")},
 	}
 }
@@ -220,15 +246,21 @@ func cross() []row {
 	const allow = "Access-Control-Allow-Origin: https://app.example"
 	return []row{
 		{name: "a preflight of strangers", method: "OPTIONS", target: forecast, header: preflight("https://evil.example"), status: 204, answer: []string{"!Access-Control-Allow-Origin"}},
-		{name: "a preflight", method: "OPTIONS", target: forecast, header: preflight("https://app.example"), status: 204,
-			answer: []string{allow, "Access-Control-Allow-Methods: GET", "Access-Control-Allow-Headers: x-api-key", "Access-Control-Max-Age: ", "Vary: Origin"}},
+		{
+			name: "a preflight", method: "OPTIONS", target: forecast, header: preflight("https://app.example"), status: 204,
+			answer: []string{allow, "Access-Control-Allow-Methods: GET", "Access-Control-Allow-Headers: x-api-key", "Access-Control-Max-Age: ", "Vary: Origin"},
+		},
 		{name: "a preflight where there is no API", method: "OPTIONS", target: "/elsewhere", header: preflight("https://app.example"), status: 404, code: "not_found"},
 		{name: "options without a question", method: "OPTIONS", target: forecast, header: []string{"Origin: https://app.example"}, status: 401, code: "missing"},
 		{name: "a script's call without a key", target: forecast, header: []string{"Origin: https://app.example"}, status: 401, code: "missing", answer: []string{allow}},
-		{name: "a script's call", target: forecast, header: []string{"Origin: https://app.example", "x-api-key: {live}"}, status: 200, sees: seen("live"),
-			answer: []string{allow, "Access-Control-Expose-Headers: RateLimit"}},
-		{name: "a stranger's script", target: forecast, header: []string{"Origin: https://evil.example", "x-api-key: {live}"}, status: 200, sees: seen("live"),
-			answer: []string{"!Access-Control-Allow-Origin"}},
+		{
+			name: "a script's call", target: forecast, header: []string{"Origin: https://app.example", "x-api-key: {live}"}, status: 200, sees: seen("live"),
+			answer: []string{allow, "Access-Control-Expose-Headers: RateLimit"},
+		},
+		{
+			name: "a stranger's script", target: forecast, header: []string{"Origin: https://evil.example", "x-api-key: {live}"}, status: 200, sees: seen("live"),
+			answer: []string{"!Access-Control-Allow-Origin"},
+		},
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 // documented is not Traefik. It does to a call what Traefik's documentation says that ForwardAuth, Headers, ReplacePath and StripPrefix do,
 // with the lists of docs/doors/traefik.yaml: it shows that Lanyard understands what is documented and that the lists are whole.
 func documented() front {
-	return front{name: "what Traefik documents", start: startDocumented, exact: true, mute: true, wholeQuery: true}
+	return front{name: "what Traefik documents", start: startDocumented, byName: true, exact: true, mute: true, wholeQuery: true}
 }
 
 // traefik is what is read of docs/doors/traefik.yaml.
@@ -122,7 +122,7 @@ func forwardAuth(address string, copied []string, next http.Handler) http.Handle
 			http.Error(rw, "", http.StatusInternalServerError)
 			return
 		}
-		defer res.Body.Close() //nolint:errcheck // it was read as far as anybody wants
+		defer res.Body.Close()
 		if res.StatusCode < 200 || res.StatusCode >= 300 {
 			maps.Copy(rw.Header(), res.Header)
 			rw.WriteHeader(res.StatusCode)

@@ -57,6 +57,10 @@ func newWorld(t *testing.T, trusted ...string) *world {
 
 // record answers like an API with thoughts of its own about CORS.
 func (w *world) record(rw http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "" {
+		w.echo(rw, r)
+		return
+	}
 	body := make([]byte, 0, 64)
 	for chunk := make([]byte, 64); ; {
 		n, err := r.Body.Read(chunk)
@@ -71,6 +75,24 @@ func (w *world) record(rw http.ResponseWriter, r *http.Request) {
 	rw.Header().Set("Access-Control-Allow-Origin", "*")
 	rw.Header().Set("X-Upstream", "yes")
 	_, _ = rw.Write([]byte("the forecast"))
+}
+
+// echo opens what looks like a WebSocket from outside, and says what it is told.
+func (w *world) echo(rw http.ResponseWriter, r *http.Request) {
+	conn, buffered, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	w.mu.Lock()
+	w.calls = append(w.calls, call{r, ""})
+	w.mu.Unlock()
+	_, _ = buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+	_ = buffered.Flush()
+	if line, err := buffered.ReadString('\n'); err == nil {
+		_, _ = buffered.WriteString(line)
+		_ = buffered.Flush()
+	}
 }
 
 // lines is a log that can be written while it is read.

@@ -198,7 +198,7 @@ func document(n lanyard.Denial) []byte {
 		rest = rest[size:]
 		switch high, low := utf16.EncodeRune(r); {
 		case r < 0x7f:
-			plain = append(plain, byte(r))
+			plain = utf8.AppendRune(plain, r)
 		case r < 0x10000:
 			plain = fmt.Appendf(plain, `\u%04x`, r)
 		default:

@@ -43,11 +43,12 @@ end
 
 local function ask(txn)
 	local sent = txn.http:req_get_headers()
+	local tls = txn.f:ssl_fc() -- a number before HAProxy 3.1
 	local headers = {
 		["x-original-method"] = {txn.sf:method()},
 		["x-original-uri"] = {txn.sf:pathq()}, -- as it came: nothing is decoded on the way
 		["x-original-host"] = {txn.sf:req_fhdr("host")},
-		["x-original-scheme"] = {txn.f:ssl_fc() == 1 and "https" or "http"},
+		["x-original-scheme"] = {(tls == 1 or tls == true) and "https" or "http"},
 		["x-forwarded-for"] = {txn.sf:src()},
 	}
 	for _, name in ipairs(asked) do

@@ -199,6 +199,10 @@ func spoofs() []row {
 		},
 		{name: "a connection that drops the identity", target: forecast, header: key("Connection: close, X-Lanyard-User, X-Lanyard-App, X-Lanyard-Assertion"), status: 200, sees: seen("live")},
 		{name: "a connection that drops the credential", target: forecast, header: key("Connection: close, X-Api-Key"), status: 200, sees: seen("live")},
+		{
+			name: "names in other letters", odd: true, target: forecast, status: 200, sees: seen("live"),
+			header: key("X_Api_Key: spoofed", "X.Api.Key: spoofed", "X.Http.Method: spoofed", "X_Forwarded_Uri: /spoofed", "X_Original_Uri: /spoofed", "X.Original.Uri: /spoofed"),
+		},
 		{name: "where it came from", target: forecast, header: key(elsewhere...), status: 200, sees: seen("live")},
 		{
 			name: "cookies", target: forecast, header: key("Cookie: a=1; lanyard=spoofed; b=2; __Host-lanyard=spoofed; xlanyard=3"), status: 200,

@@ -131,6 +131,21 @@ func TestForwardAuthRefusesWhatCannotBeTakenOut(t *testing.T) {
 	}
 }
 
+func TestRead(t *testing.T) {
+	for _, f := range fronts() {
+		for scheme, want := range map[string]string{"https": "https", "http": "http", "wss": "https", "ws": "http"} {
+			h := says(f)
+			h.Set(f.scheme, scheme)
+			h.Set(hopFor, "203.0.113.9, 192.0.2.7, 10.0.0.3")
+			c, err := f.read(&http.Request{Header: h, RemoteAddr: "10.0.0.1:1"}, proxies())
+			if err != nil || c.Method != "GET" || c.Path != "/v1/x" || c.Query != "y=1" || c.Host != "api.test" || c.IP != netip.MustParseAddr("192.0.2.7") ||
+				c.Address != want+"://api.test/v1/x" || c.WholeQuery != f.wholeQuery {
+				t.Errorf("%s: read = %+v, %v", f.name, c, err)
+			}
+		}
+	}
+}
+
 func TestForwardAuthUnknownFront(t *testing.T) {
 	if w := asked(blind(), "/forward-auth/apache", "10.0.0.1:1", says(fronts()[0])); w.Code != http.StatusNotFound {
 		t.Errorf("status %d, want 404", w.Code)

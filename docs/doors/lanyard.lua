@@ -60,7 +60,8 @@ local function ask(txn)
 			headers[name] = values
 		end
 	end
-	local ok, answer = pcall(function() return core.httpclient():get({url = lanyard, headers = headers}) end)
+	-- Milliseconds. HAProxy's client asks again when it hears nothing for so long, up to three times.
+	local ok, answer = pcall(function() return core.httpclient():get({url = lanyard, headers = headers, timeout = 2000}) end)
 	-- An answer without X-Request-Id is HAProxy's own, which could not reach Lanyard.
 	if not ok or not answer or not answer.headers or not answer.headers["x-request-id"] then
 		refuse(txn)

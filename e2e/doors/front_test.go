@@ -25,6 +25,8 @@ type front struct {
 	name  string
 	start func(t *testing.T, w *world) (address string) // until the test ends
 
+	trusts []string // whose forwarded headers Lanyard believes; none: those of who is on this machine
+
 	byName      bool // it takes out the headers of ours that it lists, so no other may be there
 	exact       bool // it passes names with other signs in place of a dash, so none of ours may be spelt so
 	trims       bool // it cannot forward a path that ends with a space
@@ -34,12 +36,20 @@ type front struct {
 	wantsLength bool // it cannot drop what follows a body, so the body must say how long it is
 }
 
+// gateway is our own: Lanyard itself stands there, and callers come to it directly, so it trusts none of them.
+func gateway() front {
+	return front{name: "gateway", trusts: []string{"192.0.2.0/24"}, start: func(_ *testing.T, w *world) string {
+		w.tellsHost = true
+		return strings.TrimPrefix(w.node.GatewayURL, "http://")
+	}}
+}
+
 // TestFronts sends every call of the table to every front.
 func TestFronts(t *testing.T) {
-	for _, f := range append(fronts(), documented()) {
+	for _, f := range append(fronts(), documented(), gateway()) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorld(t, f.trusts...)
 			address := f.start(t, w)
 			passed := map[string]int64{}
 			for _, r := range table() {
@@ -73,10 +83,10 @@ func (w *world) counted(t *testing.T, passed map[string]int64) {
 
 // TestUpgrade: a WebSocket is opened with who calls, and then both sides speak.
 func TestUpgrade(t *testing.T) {
-	for _, f := range fronts() {
+	for _, f := range append(fronts(), gateway()) {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newWorld(t, f.trusts...)
 			conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", f.start(t, w))
 			must(t, err)
 			defer conn.Close()
@@ -181,8 +191,12 @@ func (w *world) compare(t *testing.T, r row, got call) {
 	if u, err := url.Parse(r.target); err == nil && u.Host != "" {
 		host = u.Host
 	}
-	if name := strings.ToLower(req.Host); strings.TrimSuffix(strings.Split(name, ":")[0], ".") != strings.TrimSuffix(strings.Split(host, ":")[0], ".") {
-		t.Errorf("the upstream has the host %q, want %q, which was ruled on", req.Host, host)
+	told := req.Host
+	if w.tellsHost {
+		told = req.Header.Get("X-Forwarded-Host")
+	}
+	if name := strings.ToLower(told); strings.TrimSuffix(strings.Split(name, ":")[0], ".") != strings.TrimSuffix(strings.Split(host, ":")[0], ".") {
+		t.Errorf("the upstream has the host %q, want %q, which was ruled on", told, host)
 	}
 	for _, line := range want.header {
 		name, value, _ := strings.Cut(line, ": ")

@@ -152,6 +152,18 @@ func (d *Doors) decide(ctx context.Context, c *Call, r *Ruling, at *place) {
 	d.answerDecision(r, at, sent.Warning())
 }
 
+// still reports whether a call that was allowed still is. If it is not, the ruling has the answer.
+func (d *Doors) still(ctx context.Context, r *Ruling) bool {
+	allowed, err := d.Verifier.Still(ctx, &r.Request, &r.Decision)
+	switch {
+	case err != nil:
+		d.undecided(r, err)
+	case !allowed:
+		d.answerDecision(r, r.at, "")
+	}
+	return allowed && err == nil
+}
+
 // answerDecision makes headers of a decision, and the answer of one that refuses.
 func (d *Doors) answerDecision(r *Ruling, at *place, warning string) {
 	headers := r.Headers

@@ -108,11 +108,14 @@ func (d *Doors) admit(ctx context.Context, r *Ruling, h http.Header) {
 		d.undecided(r, err)
 		return
 	}
-	if err := d.Verifier.Settle(ctx, &r.Request, &r.Decision); err != nil {
+	err := d.Verifier.Settle(ctx, &r.Request, &r.Decision)
+	if err != nil {
+		d.undecided(r, err)
+	}
+	if err != nil || !d.still(ctx, r) { // counting may have taken long
 		for _, name := range IdentityHeaders() {
 			delete(h, name)
 		}
-		d.undecided(r, err)
 	}
 }
 

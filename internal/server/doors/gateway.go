@@ -123,7 +123,7 @@ func (p *passage) forward(r *http.Request) {
 	p.watch.Request, p.watch.Decision, p.watch.End = &p.ruling.Request, &p.ruling.Decision, p.cut
 	g.Verifier.Watch(&p.watch)
 	defer g.Verifier.Unwatch(&p.watch)
-	if !p.still(ctx) { // signing may have taken long
+	if !g.still(ctx, &p.ruling) { // signing may have taken long
 		p.answer(p.ruling.Answer)
 		return
 	}
@@ -192,6 +192,8 @@ func rewrite(pr *httputil.ProxyRequest) {
 	out.Header["X-Request-Id"] = []string{p.requestID}
 	// Trailers come after the decision, with names nobody has looked at.
 	out.Trailer = nil
+	// As it came: the standard library drops parts of a query that it would not read.
+	out.URL.RawQuery = pr.In.URL.RawQuery
 	lanyard.StripQuery(out.URL)
 }
 

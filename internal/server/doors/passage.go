@@ -82,18 +82,6 @@ func (p *passage) cut(why verify.Ending, text string) {
 // hush ends the wait for a body that the caller does not send: a transport waits for it before it says that it failed.
 func (p *passage) hush() { _ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(past) }
 
-// still reports whether the call is still allowed. If it is not, the ruling has the answer.
-func (p *passage) still(ctx context.Context) bool {
-	allowed, err := p.g.Verifier.Still(ctx, &p.ruling.Request, &p.ruling.Decision)
-	switch {
-	case err != nil:
-		p.g.undecided(&p.ruling, err)
-	case !allowed:
-		p.g.answerDecision(&p.ruling, p.ruling.at, "")
-	}
-	return allowed && err == nil
-}
-
 // bodyTime is how long the rest of a body may take that nobody wants, as the server reads it before it answers.
 const bodyTime = 2 * time.Second
 

@@ -204,7 +204,7 @@ func (p *passage) connected(info httptrace.GotConnInfo) {
 		return
 	}
 	err := p.settle()
-	if err == nil && !p.still(p.outbound) { // counting may have taken long
+	if err == nil && !p.g.still(p.outbound, &p.ruling) { // counting may have taken long
 		err = &cutError{string(p.ruling.Decision.Code), p.ruling.Answer}
 	}
 	if err == nil && p.outbound.Err() == nil {

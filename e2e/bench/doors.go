@@ -79,7 +79,7 @@ func measureDoors(ctx context.Context, p plan, dir string, out, progress io.Writ
 	if err != nil {
 		return err
 	}
-	running, stop, err := child(ctx, where.DataDir, "-gateway", gateway)
+	running, stop, err := child(ctx, where.DataDir, "-gateway", gateway, "-pprof", p.profile)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (s service) token(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close()
 	var said struct {
 		Token string `json:"access_token"`
 	}

@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
 	flags.StringVar(&p.only, "only", "", "measure keys, limits, badge, doors or pages alone")
 	flags.StringVar(&p.match, "match", "", "measure only those of the badge whose name holds this")
-	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge shows its profiles")
+	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge, or the gateway, shows its profiles")
 	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
 	database := flags.String("database", "", "internal: the database of a child, if it is not in its directory")
 	redis := flags.String("redis", "", "internal: the Redis of a child")

@@ -110,8 +110,11 @@ func Run(ctx context.Context, o Options) (err error) {
 		return postpal.New(ctx, postpal.Config{Issuer: places.Portal, ClientID: places.PostPalClient, API: places.Gateway + "/mail", URL: places.PostPal, Provider: "Acme"})
 	}}
 	err = serveAll(ctx, o.Log, []site{
-		{at.main, front(s, mails)}, {at.gateway, s.Gateway()}, {at.postPal, postPal},
-		{at.weather, behind(places, "weather", weather.Handler())}, {at.mail, behind(places, "mail", mail.Handler(mail.WithPeople(people(s))))},
+		{at.main, front(s, mails)},
+		{at.gateway, s.Gateway()},
+		{at.postPal, postPal},
+		{at.weather, behind(places, "weather", weather.Handler())},
+		{at.mail, behind(places, "mail", mail.Handler(mail.WithPeople(people(s))))},
 	})
 	return errors.Join(err, stop())
 }
@@ -186,8 +189,11 @@ func listen(ctx context.Context, o Options) (at listeners, err error) {
 		into          *net.Listener
 		address, flag string
 	}{
-		{&at.main, o.Listen, "--listen"}, {&at.gateway, o.GatewayListen, "--gateway-listen"}, {&at.postPal, o.PostPalListen, "--postpal-listen"},
-		{&at.weather, anyPort, ""}, {&at.mail, anyPort, ""},
+		{&at.main, o.Listen, "--listen"},
+		{&at.gateway, o.GatewayListen, "--gateway-listen"},
+		{&at.postPal, o.PostPalListen, "--postpal-listen"},
+		{&at.weather, anyPort, ""},
+		{&at.mail, anyPort, ""},
 	} {
 		if *one.into, err = lc.Listen(ctx, "tcp", one.address); err != nil {
 			*one.into = nil

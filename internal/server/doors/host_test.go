@@ -7,9 +7,28 @@ import (
 
 func TestNormalHost(t *testing.T) {
 	for _, test := range []struct{ host, want string }{
-		{"api.example", "api.example"}, {"API.Example", "api.example"}, {"api.example:8421", "api.example"}, {"api.example.", "api.example"}, {"api.example.:443", "api.example"},
-		{"[::1]:80", "[::1]"}, {"[::1]", "[::1]"}, {"127.0.0.1:1", "127.0.0.1"},
-		{"", ""}, {"a b", ""}, {"a,b", ""}, {"a@b", ""}, {"a/b", ""}, {"a:b", ""}, {"a:80:80", ""}, {"a..", ""}, {".", ""}, {":80", ""}, {"a%62", ""}, {"a;b", ""}, {"a\\b", ""}, {"::1", ""},
+		{"api.example", "api.example"},
+		{"API.Example", "api.example"},
+		{"api.example:8421", "api.example"},
+		{"api.example.", "api.example"},
+		{"api.example.:443", "api.example"},
+		{"[::1]:80", "[::1]"},
+		{"[::1]", "[::1]"},
+		{"127.0.0.1:1", "127.0.0.1"},
+		{"", ""},
+		{"a b", ""},
+		{"a,b", ""},
+		{"a@b", ""},
+		{"a/b", ""},
+		{"a:b", ""},
+		{"a:80:80", ""},
+		{"a..", ""},
+		{".", ""},
+		{":80", ""},
+		{"a%62", ""},
+		{"a;b", ""},
+		{"a\\b", ""},
+		{"::1", ""},
 		{strings.Repeat("a", 301), ""},
 	} {
 		if got, ok := normalHost(test.host); got != test.want && ok || ok != (test.want != "") {

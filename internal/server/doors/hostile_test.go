@@ -2,6 +2,7 @@ package doors_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -29,7 +30,8 @@ func (w *world) answerTo(text string, half bool) *http.Response {
 	}
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
-		if late, is := err.(net.Error); is && late.Timeout() {
+		var late net.Error
+		if errors.As(err, &late) && late.Timeout() {
 			w.t.Error("there was no answer")
 		}
 		return nil

@@ -20,7 +20,7 @@ const (
 	headerTeam       = "X-Lanyard-Team"
 	headerUser       = "X-Lanyard-User"
 	headerScopes     = "X-Lanyard-Scopes"
-	headerCredential = "X-Lanyard-Credential"
+	headerCredential = "X-Lanyard-Credential" //nolint:gosec // a name
 	headerMode       = "X-Lanyard-Mode"
 	headerAssertion  = "X-Lanyard-Assertion"
 )

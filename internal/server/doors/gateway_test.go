@@ -252,7 +252,7 @@ func TestGatewayMetadata(t *testing.T) {
 	if address != w.GatewayURL+"/.well-known/oauth-protected-resource/weather" {
 		t.Fatalf("the challenge points to %q", address)
 	}
-	for _, at := range []string{strings.TrimPrefix(address, w.GatewayURL), "/.well-known/oauth-protected-resource"} {
+	for _, at := range []string{strings.TrimPrefix(address, w.GatewayURL), "/.well-known/oauth-protected-resource/weather/v1/forecast", "/.well-known/oauth-protected-resource"} {
 		res, body := w.call("GET", at, http.Header{"X-Api-Key": nil})
 		var said struct {
 			Resource string   `json:"resource"`

@@ -2,7 +2,6 @@ package doors
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/lanyard-auth/lanyard"
@@ -36,6 +35,13 @@ func (d *Doors) serveWellKnown(w http.ResponseWriter, r *http.Request) bool {
 	}
 	path := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, WellKnown), "/")
 	var found, only *place
+	for _, list := range [2][]*place{t.hosts[host], t.hosts[""]} {
+		for _, at := range list { // the longest prefix first; programs ask for what they call, which may lie below it
+			if found == nil && at.metadata != "" && at.covers(path) {
+				found = at
+			}
+		}
+	}
 	for _, at := range t.all {
 		if at.metadata == "" {
 			continue
@@ -44,9 +50,6 @@ func (d *Doors) serveWellKnown(w http.ResponseWriter, r *http.Request) bool {
 			only = at
 		} else if only.name != at.name {
 			only = &place{}
-		}
-		if at.prefix == path && slices.Contains(t.hosts[host], at) || found == nil && at.prefix == path && slices.Contains(t.hosts[""], at) {
-			found = at
 		}
 	}
 	if found == nil && path == "" && only != nil && only.api != nil {

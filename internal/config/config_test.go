@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
@@ -28,6 +29,9 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"LANYARD_LISTEN", "8420", "host:port"},
 		{"LANYARD_INVOICE_GRACE", "10s", "between 1m and 720h"},
+		{"LANYARD_GATEWAY_LISTEN", "8421", "host:port"},
+		{"LANYARD_GATEWAY_LISTEN", "127.0.0.1:8420", "the same address"},
+		{"LANYARD_GATEWAY_URL", "https://api.example", "without LANYARD_GATEWAY_LISTEN"},
 		{"LANYARD_PUBLIC_URL", "http://auth.example", "https"},
 		{"LANYARD_PUBLIC_URL", "https://auth.example/", "final slash"},
 		{"LANYARD_PUBLIC_URL", "https://auth.example/$(reboot)", "such as"},
@@ -158,4 +162,33 @@ func reveal(s secret.Secret) string {
 		return ""
 	}
 	return s.Reveal()
+}
+
+// How callers reach the gateway is scheme and host; what an API is called by follows from it.
+func TestGateway(t *testing.T) {
+	load := func(address string) (Settings, error) {
+		return Load(Source{Dir: t.TempDir(), Getenv: func(name string) string {
+			return map[string]string{"LANYARD_GATEWAY_LISTEN": "127.0.0.1:8421", "LANYARD_GATEWAY_URL": address}[name]
+		}})
+	}
+	for _, address := range []string{"api.example", "https://api.example/", "https://api.example/v1", "https://user@api.example", "https://api.example?x", "https://api.example#", "ftp://api.example"} {
+		if s, err := load(address); !fault.Is(err, fault.Invalid) {
+			t.Errorf("LANYARD_GATEWAY_URL=%s gives %q, %v, want a refusal", address, s.GatewayURL, err)
+		}
+	}
+	weather := lanyard.API{Name: "weather", Routes: []lanyard.Route{{Prefix: "/weather/"}}}
+	named := lanyard.API{Name: "weather", Routes: []lanyard.Route{{Host: "weather.example", Prefix: "/"}}}
+	for _, test := range []struct {
+		address string
+		api     lanyard.API
+		want    string
+	}{
+		{"", weather, "http://localhost:8421/weather"}, {"https://api.example", weather, "https://api.example/weather"}, {"https://api.example", named, "https://weather.example"},
+		{"https://api.example", lanyard.API{Name: "mail"}, "http://localhost:8420/apis/mail"}, {"https://api.example", lanyard.API{Identifier: "urn:mail"}, "urn:mail"},
+	} {
+		s, err := load(test.address)
+		if got := s.Identifier(test.api); err != nil || got != test.want {
+			t.Errorf("at %q Identifier = %q, %v, want %q", test.address, got, err, test.want)
+		}
+	}
 }

@@ -3,7 +3,6 @@
 package server
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,12 +11,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/changes"
@@ -153,7 +150,7 @@ func New(ctx context.Context, settings config.Settings, opts Options) (_ *Server
 	}()
 	s.Verifier = verify.New(verify.Config{
 		Store: core.Store, Ring: core.Ring, Tokens: core.minter, Tail: s.Tail, Recorder: s.recorder, Limits: limits, Quotas: s.quotas, Management: core.Management,
-		Identifier: s.identifier, Now: now, Log: s.log,
+		Identifier: settings.Identifier, Now: now, Log: s.log,
 	})
 	s.Verifier.SetSystemTeam(core.SystemTeam)
 	if err := s.Tail.Start(ctx); err != nil {
@@ -213,16 +210,6 @@ func (s *Server) spoolName() string {
 // flush brings this node's uses into the database, and the counts of unknown credentials, before they are shown.
 func (s *Server) flush(ctx context.Context) error {
 	return errors.Join(s.recorder.flush(ctx), s.Verifier.FlushAttempts(ctx))
-}
-
-// identifier is the audience of an API that declares none: where it stands at the gateway, else an address of ours.
-func (s *Server) identifier(api lanyard.API) string {
-	if s.Settings.GatewayURL != "" && len(api.Routes) > 0 {
-		r := api.Routes[0]
-		scheme, host, _ := strings.Cut(s.Settings.GatewayURL, "://")
-		return scheme + "://" + cmp.Or(r.Host, host) + strings.TrimSuffix(r.Prefix, "/")
-	}
-	return s.Settings.PublicURL + "/apis/" + api.Name
 }
 
 // Handler is the server's main surface, for tests and for whoever listens by themselves.

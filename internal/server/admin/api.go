@@ -56,8 +56,8 @@ func (p *rooms) apiFacts(a lanyard.API) []fact {
 	out := []fact{
 		{"Name", a.Name},
 		{"Takes", takes(a.Takes)},
-		{"Upstream", cmp.Or(a.Upstream, "not said")},
-		{"Identifier", cmp.Or(a.Identifier, p.Settings.PublicURL+"/apis/"+a.Name)},
+		{"Upstream", cmp.Or(a.Upstream, strings.Join(a.Upstreams, ", "), "not said")},
+		{"Identifier", p.Settings.Identifier(a)},
 		{"Keys stand in", strings.Join(a.KeyIn, " or ")},
 		{"Metering", map[string]string{"exact": "every call is counted", "none": "calls are not counted"}[a.Metering]},
 	}
@@ -77,8 +77,23 @@ func (p *rooms) apiFacts(a lanyard.API) []fact {
 	if a.CORS != nil {
 		out = append(out, fact{"Browsers from", strings.Join(a.CORS.Origins, ", ")})
 	}
+	return append(out, p.behind(a)...)
+}
+
+// behind is where the gateway forwards calls to, and how.
+func (p *rooms) behind(a lanyard.API) (out []fact) {
 	for _, route := range a.Routes {
 		out = append(out, fact{"At the gateway", route.Host + route.Prefix})
+	}
+	if a.Upstream == "" && len(a.Upstreams) == 0 {
+		return out
+	}
+	out = append(out, fact{"Has to begin its answer within", cmp.Or(a.Timeout, "60s")})
+	if a.Health != nil {
+		out = append(out, fact{"Is well while it answers", "GET " + a.Health.Path + ", every " + cmp.Or(a.Health.Every, "5s")})
+	}
+	if a.Charge == "success" {
+		out = append(out, fact{"Counted at the gateway", "answers below 400"})
 	}
 	return out
 }

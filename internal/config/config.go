@@ -32,8 +32,9 @@ type Settings struct {
 	MasterKey         secret.Secret  // LANYARD_MASTER_KEY
 	MasterKeyPrevious secret.Secret  // LANYARD_MASTER_KEY_PREVIOUS
 	KeyPrefix         string         `env:"LANYARD_KEY_PREFIX"`
-	GatewayListen     string         `env:"LANYARD_GATEWAY_LISTEN"` // empty: there is no gateway
-	GatewayURL        string         `env:"LANYARD_GATEWAY_URL"`    // how callers reach it
+	GatewayListen     string         `env:"LANYARD_GATEWAY_LISTEN"`  // empty: there is no gateway
+	GatewayURL        string         `env:"LANYARD_GATEWAY_URL"`     // how callers reach it
+	ExtAuthzListen    string         `env:"LANYARD_EXTAUTHZ_LISTEN"` // empty: Envoy cannot ask
 	MetricsListen     string         `env:"LANYARD_METRICS_LISTEN"`
 	TrustedProxies    []netip.Prefix `env:"LANYARD_TRUSTED_PROXIES"`
 	Durability        string         `env:"LANYARD_DURABILITY"`
@@ -73,11 +74,11 @@ const (
 // unbuilt are settings of CONTRACT that this version does not act on. Ignoring one silently could open what it was meant
 // to close, so a server refuses to start with it.
 var unbuilt = []string{
-	"LANYARD_EXTAUTHZ_LISTEN", "OTEL_EXPORTER_OTLP_ENDPOINT",
+	"OTEL_EXPORTER_OTLP_ENDPOINT",
 }
 
 var plain = []string{
-	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
+	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
 	"LANYARD_MAX_STALENESS", "LANYARD_INVOICE_GRACE", "LANYARD_STRIPE_URL", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
 	"LANYARD_SIGNUP", "LANYARD_DCR", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL",
 }
@@ -160,6 +161,9 @@ func (s *Settings) complete() error {
 	if err := s.completeGateway(); err != nil {
 		return err
 	}
+	if err := s.checkExtAuthz(); err != nil {
+		return err
+	}
 	if s.DatabaseURL.IsZero() {
 		s.DatabaseURL = secret.Of("sqlite:" + filepath.Join(s.DataDir, "lanyard.db"))
 	}
@@ -217,6 +221,23 @@ func (s *Settings) completeGateway() error {
 	u, err := url.Parse(s.GatewayURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.HasSuffix(s.GatewayURL, "#") || strings.HasSuffix(s.GatewayURL, "?") {
 		return fault.New(fault.Invalid, "LANYARD_GATEWAY_URL must be scheme and host alone, such as https://api.example.com, not %.100q", s.GatewayURL)
+	}
+	return nil
+}
+
+// checkExtAuthz refuses a listener at which nobody could ask.
+func (s *Settings) checkExtAuthz() error {
+	if s.ExtAuthzListen == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(s.ExtAuthzListen); err != nil {
+		return fault.New(fault.Invalid, "LANYARD_EXTAUTHZ_LISTEN must read host:port, such as 127.0.0.1:8422, not %q", s.ExtAuthzListen)
+	}
+	if s.ExtAuthzListen == s.Listen || s.ExtAuthzListen == s.GatewayListen {
+		return fault.New(fault.Invalid, "LANYARD_EXTAUTHZ_LISTEN is the address of another listener; it needs one of its own")
+	}
+	if len(s.TrustedProxies) == 0 {
+		return fault.New(fault.Invalid, "LANYARD_EXTAUTHZ_LISTEN is set, but nobody may ask there: name the addresses that Envoy connects from in LANYARD_TRUSTED_PROXIES")
 	}
 	return nil
 }

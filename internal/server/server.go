@@ -244,12 +244,17 @@ func (s *Server) Run(ctx context.Context, listening func(net.Addr)) error {
 		cancel()
 		return errors.Join(err, <-metricsDone, l.Close(), stop())
 	}
+	extAuthzDone, err := s.serveExtAuthz(ctx, cancel)
+	if err != nil {
+		cancel()
+		return errors.Join(err, <-gatewayDone, <-metricsDone, l.Close(), stop())
+	}
 	if listening != nil {
 		listening(l.Addr())
 	}
 	err = web.Serve(ctx, web.NewServer(s.handler, s.log), l, grace)
 	cancel()
-	return errors.Join(err, <-gatewayDone, <-metricsDone, stop())
+	return errors.Join(err, <-extAuthzDone, <-gatewayDone, <-metricsDone, stop())
 }
 
 // Start runs the server's background work. The returned function ends it, counts what is waiting and closes the database;

@@ -51,7 +51,7 @@ func (d *Doors) ForwardAuth() http.HandlerFunc {
 		f, ok := known[r.PathValue("front")]
 		switch {
 		case !d.trusts(r):
-			f.refuse(w, d.stranger())
+			f.refuse(w, d.Stranger())
 		case !ok:
 			f.refuse(w, d.problem(http.StatusNotFound, "not_found", "No such front", "There are endpoints for nginx, traefik, caddy and haproxy."))
 		default:
@@ -64,11 +64,11 @@ func (d *Doors) ForwardAuth() http.HandlerFunc {
 func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 	call, err := f.read(r, d.Proxies)
 	if err != nil {
-		f.refuse(w, d.unclear(err))
+		f.refuse(w, d.Unclear(err))
 		return
 	}
 	if f.decoded && strings.HasSuffix(call.Path, "%20") { // no header ends with a space
-		f.refuse(w, d.unclear(errors.New("the path ends with a space")))
+		f.refuse(w, d.Unclear(errors.New("the path ends with a space")))
 		return
 	}
 	call.Hold = true
@@ -76,7 +76,7 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 	d.Rule(r.Context(), &call, &ruling)
 	h := w.Header()
 	if ruling.Answer == nil {
-		d.admit(r.Context(), &ruling, h)
+		d.Admit(r.Context(), &ruling, h)
 	}
 	if ruling.Answer != nil {
 		f.refuse(w, ruling.Answer)
@@ -86,7 +86,7 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 	if f.decoded {
 		h.Set(headerPath, ruling.Forward)
 	} else {
-		h.Set(headerTarget, target(ruling.Forward, call.Query))
+		h.Set(headerTarget, Target(ruling.Forward, call.Query))
 	}
 	if f.cookies {
 		left := http.Header{"Cookie": r.Header["Cookie"]}
@@ -101,8 +101,9 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 	_, _ = w.Write([]byte(body)) // who does not read it lets nobody through
 }
 
-// admit says who calls and counts the call, in that order: what cannot be told to the upstream is not charged.
-func (d *Doors) admit(ctx context.Context, r *Ruling, h http.Header) {
+// Admit says who calls, in h, and counts the call, in that order: what cannot be told to the upstream is not charged. The call was decided with
+// Hold. If the ruling has an answer after that, the call may not pass and h says nothing.
+func (d *Doors) Admit(ctx context.Context, r *Ruling, h http.Header) {
 	if err := d.Identify(ctx, r, h); err != nil {
 		d.Verifier.Drop(&r.Decision)
 		d.undecided(r, err)
@@ -125,7 +126,7 @@ func (d *Doors) TraefikPreflight() http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f := front{name: "traefik", method: "X-Forwarded-Method", uri: replacedPath, host: "X-Forwarded-Host", scheme: "X-Forwarded-Proto"}
 		if !d.trusts(r) {
-			f.refuse(w, d.stranger())
+			f.refuse(w, d.Stranger())
 			return
 		}
 		r.Header["X-Forwarded-Method"] = []string{r.Method} // it is not set on what goes to a service; one that came is the caller's
@@ -134,7 +135,7 @@ func (d *Doors) TraefikPreflight() http.HandlerFunc {
 			err = errors.New("this is no preflight")
 		}
 		if err != nil {
-			f.refuse(w, d.unclear(err))
+			f.refuse(w, d.Unclear(err))
 			return
 		}
 		var ruling Ruling
@@ -147,13 +148,14 @@ func (d *Doors) trusts(r *http.Request) bool {
 	return (&web.Kit{Proxies: d.Proxies}).Trusted(r)
 }
 
-// stranger answers who is no trusted proxy. They could make up any caller's address and any call.
-func (d *Doors) stranger() *Answer {
+// Stranger answers who is no trusted proxy. They could make up any caller's address and any call.
+func (d *Doors) Stranger() *Answer {
 	return d.problem(http.StatusForbidden, "ip_denied", "Not a trusted proxy",
 		"This endpoint is for the proxies that the server trusts, and you ask from another address. LANYARD_TRUSTED_PROXIES names them.")
 }
 
-func (d *Doors) unclear(err error) *Answer {
+// Unclear answers a proxy that does not say clearly what it asks about.
+func (d *Doors) Unclear(err error) *Answer {
 	return d.problem(http.StatusBadRequest, "invalid_request", "The call is not described clearly", "Nothing was decided, since "+err.Error()+".")
 }
 
@@ -211,8 +213,8 @@ func document(n lanyard.Denial) []byte {
 	return plain
 }
 
-// target is a request target of a path in normal form and a query as it came, without what is or could be a key in it.
-func target(path, query string) string {
+// Target is a request target of a path in normal form and a query as it came, without what is or could be a key in it.
+func Target(path, query string) string {
 	u := url.URL{Path: path, RawQuery: query}
 	lanyard.StripQuery(&u)
 	text := u.EscapedPath()

@@ -215,8 +215,8 @@ func TestTarget(t *testing.T) {
 		{"/v1/x", "API%5Fkey=k", "/v1/x"},
 		{"/v1/x", "a=é#b c\x01", "/v1/x?a=%C3%A9%23b%20c%01"},
 	} {
-		if got := target(test[0], test[1]); got != test[2] {
-			t.Errorf("target(%q, %q) = %q, want %q", test[0], test[1], got, test[2])
+		if got := Target(test[0], test[1]); got != test[2] {
+			t.Errorf("Target(%q, %q) = %q, want %q", test[0], test[1], got, test[2])
 		}
 	}
 }
@@ -245,15 +245,15 @@ func FuzzForwardAuth(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			got := target(path, c.Query)
+			got := Target(path, c.Query)
 			for i := range len(got) {
 				if got[i] <= ' ' || got[i] >= 0x7f {
-					t.Fatalf("target(%q, %q) = %q, which is no target", path, c.Query, got)
+					t.Fatalf("Target(%q, %q) = %q, which is no target", path, c.Query, got)
 				}
 			}
 			back, _, _ := strings.Cut(got, "?")
 			if again, err := url.PathUnescape(back); err != nil || again != path || !utf8.ValidString(again) {
-				t.Fatalf("target(%q, %q) = %q, whose path is %q, %v", path, c.Query, got, again, err)
+				t.Fatalf("Target(%q, %q) = %q, whose path is %q, %v", path, c.Query, got, again, err)
 			}
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/server/doors"
 )
@@ -20,10 +19,6 @@ func (s *Service) serveCall(w http.ResponseWriter, r *http.Request) {
 	call, err := s.readCall(r)
 	if err != nil {
 		fold(s.unread(err)).Write(w)
-		return
-	}
-	if answer := s.immutable(&call); answer != nil {
-		answer.Write(w)
 		return
 	}
 	var ruling doors.Ruling
@@ -60,23 +55,21 @@ func (s *Service) readCall(r *http.Request) (doors.Call, error) {
 	d := described{
 		method: r.Method, target: strings.TrimPrefix(r.RequestURI, Prefix), host: r.Host, scheme: scheme[0], header: r.Header, source: r.RemoteAddr,
 	}
-	return d.call(s.doors.Proxies)
+	call, err := d.call(s.doors.Proxies)
+	if err != nil {
+		return doors.Call{}, err
+	}
+	call.WholeQuery = true
+	return call, settled(call.Path)
 }
 
-// immutable refuses what Envoy would have to change before it forwards it: a path in another spelling than the normal one, and a key in the query.
-func (s *Service) immutable(call *doors.Call) *doors.Answer {
-	normal, err := policy.NormalPath(call.Path)
-	if err == nil && (&url.URL{Path: normal}).EscapedPath() != call.Path {
-		return s.doors.Unclear(errors.New("the path is not spelt in the one way that Envoy could forward: encode what must be, and no more"))
+// settled fails for a path in another spelling than the normal one, which Envoy could not be told to forward in place of it.
+func settled(path string) error {
+	normal, err := policy.NormalPath(path)
+	if err != nil || (&url.URL{Path: normal}).EscapedPath() == path {
+		return nil // what is no path at all is refused as everywhere
 	}
-	u := url.URL{RawQuery: call.Query}
-	if lanyard.StripQuery(&u); u.RawQuery == call.Query {
-		return nil
-	}
-	denial := lanyard.RefuseCredentials(&lanyard.CredentialsError{
-		Status: http.StatusBadRequest, Code: string(policy.Malformed), Detail: "An API key in the query cannot be taken out of it here. Send it in the header x-api-key.",
-	}, s.doors.Issuer+"/errors")
-	return &doors.Answer{Status: denial.Status, Header: http.Header{}, Denial: &denial, Code: denial.Code}
+	return errors.New("the path is not spelt in the one way that Envoy could forward: encode what must be, and no more")
 }
 
 // fold puts the lines of every header into one: all of ours are lists (RFC 9110 section 5.3).

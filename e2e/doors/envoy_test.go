@@ -149,7 +149,8 @@ func (s *standIn) route(w http.ResponseWriter, r *http.Request, target string, v
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	(&httputil.ReverseProxy{Director: func(out *http.Request) {
+	(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+		out := p.Out
 		path, query, _ := strings.Cut(target, "?")
 		out.Header, out.Trailer = h, nil
 		out.URL = &url.URL{Scheme: "http", Host: api.Host, Opaque: path, RawQuery: query}

@@ -28,6 +28,9 @@ func TestLoadRefuses(t *testing.T) {
 		name, value, says string
 	}{
 		{"LANYARD_LISTEN", "8420", "host:port"},
+		{"LANYARD_EXTAUTHZ_LISTEN", "8422", "host:port"},
+		{"LANYARD_EXTAUTHZ_LISTEN", "127.0.0.1:8420", "one of its own"},
+		{"LANYARD_EXTAUTHZ_LISTEN", "127.0.0.1:8422", "LANYARD_TRUSTED_PROXIES"},
 		{"LANYARD_INVOICE_GRACE", "10s", "between 1m and 720h"},
 		{"LANYARD_GATEWAY_LISTEN", "8421", "host:port"},
 		{"LANYARD_GATEWAY_LISTEN", "127.0.0.1:8420", "the same address"},

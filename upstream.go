@@ -29,10 +29,12 @@ type Upstream struct {
 	HTTP     *http.Client     // nil: one of its own
 	Now      func() time.Time // nil: time.Now
 
-	mu      sync.Mutex
-	keys    map[string]*ecdsa.PublicKey
-	fetched time.Time // or tried
-	known   map[string]knownAssertion
+	fetching sync.Mutex // by whoever fetches keys: one at a time, and nobody waits for it who has a key
+	mu       sync.Mutex
+	keys     map[string]*ecdsa.PublicKey
+	fetched  time.Time
+	tried    time.Time
+	known    map[string]knownAssertion
 }
 
 type knownAssertion struct {
@@ -68,7 +70,15 @@ func (u *Upstream) Guard(next http.Handler) http.Handler {
 			u.refuse(w, err)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), identityKey{}, who)))
+		said := r.Clone(context.WithValue(r.Context(), identityKey{}, who))
+		// Beside what was checked nothing stays that was not.
+		said.Header.Set("X-Lanyard-App", who.App.ID)
+		said.Header.Set("X-Lanyard-Team", who.Team)
+		said.Header.Set("X-Lanyard-User", who.User)
+		said.Header.Set("X-Lanyard-Scopes", strings.Join(who.Scopes, " "))
+		said.Header.Set("X-Lanyard-Credential", who.Credential)
+		said.Header.Set("X-Lanyard-Mode", who.Mode)
+		next.ServeHTTP(w, said)
 	})
 }
 
@@ -100,7 +110,7 @@ func (u *Upstream) identify(ctx context.Context, text string) (Identity, error) 
 	if ok && now.Before(there.ends) {
 		return there.who, nil
 	}
-	who, ends, err := u.check(ctx, text, now)
+	who, ends, err := u.check(ctx, text)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -116,7 +126,7 @@ func (u *Upstream) identify(ctx context.Context, text string) (Identity, error) 
 var errAssertion = errors.New("What the gateway says about who calls is not good: it was made for another API, has ended, or was made by somebody else.") //nolint:staticcheck // ST1005: a sentence for the caller
 
 // check verifies an assertion: signed by the server for this API, and not over (RFC 7519 section 7.2, RFC 8725).
-func (u *Upstream) check(ctx context.Context, text string, now time.Time) (who Identity, ends time.Time, err error) {
+func (u *Upstream) check(ctx context.Context, text string) (who Identity, ends time.Time, err error) {
 	parts := strings.Split(text, ".")
 	if len(text) > maxAssertion || len(parts) != 3 {
 		return who, ends, errAssertion
@@ -147,7 +157,7 @@ func (u *Upstream) check(ctx context.Context, text string, now time.Time) (who I
 	if head.Alg != "ES256" || head.Typ != assertionType || len(head.Crit) > 0 || len(signature) != 64 {
 		return who, ends, errAssertion
 	}
-	key, err := u.key(ctx, head.Kid, now)
+	key, err := u.key(ctx, head.Kid)
 	if err != nil {
 		return who, ends, err
 	}
@@ -156,6 +166,7 @@ func (u *Upstream) check(ctx context.Context, text string, now time.Time) (who I
 		return who, ends, errAssertion
 	}
 	ends = time.Unix(said.Expires, 0)
+	now := u.now() // after the wait for keys
 	if said.Audience != u.Audience || !now.Before(ends) || time.Unix(said.IssuedAt, 0).After(now.Add(clockSlack)) {
 		return who, ends, errAssertion
 	}
@@ -173,28 +184,63 @@ func unpack(part string, into any) error {
 	return json.Unmarshal(text, into)
 }
 
-// key is the server's key of that id; nil: it has none. One that is not known may be new, but a stranger cannot make us ask for more than
-// one fetch in a while.
-func (u *Upstream) key(ctx context.Context, kid string, now time.Time) (*ecdsa.PublicKey, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	age := now.Sub(u.fetched)
-	key := u.keys[kid]
-	if key != nil && age < keysLast && age >= 0 {
+// key is the server's key of that id; nil: it has none. One that is not known may be new, but neither strangers nor a server that does not
+// answer make us ask for more than one fetch in a while, and who has a key does not wait for one.
+func (u *Upstream) key(ctx context.Context, kid string) (*ecdsa.PublicKey, error) {
+	key, settled, err := u.have(kid)
+	if settled {
+		return key, err
+	}
+	if key != nil { // good enough until somebody else has fetched
+		if u.fetching.TryLock() {
+			defer u.fetching.Unlock()
+			return u.refresh(ctx, kid, key)
+		}
 		return key, nil
 	}
-	if u.keys != nil && key == nil && age < keysPause && age >= 0 {
-		return nil, nil
+	u.fetching.Lock()
+	defer u.fetching.Unlock()
+	if key, settled, err = u.have(kid); settled { // somebody did while we waited
+		return key, err
 	}
+	return u.refresh(ctx, kid, key)
+}
+
+// have is what is known of a key without asking; settled: it need not be asked.
+func (u *Upstream) have(kid string) (key *ecdsa.PublicKey, settled bool, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	now := u.now()
+	key = u.keys[kid]
+	age, pause := now.Sub(u.fetched), now.Sub(u.tried)
+	resting := pause >= 0 && pause < keysPause
+	switch {
+	case key != nil && age >= 0 && age < keysLast, key != nil && resting && age < 2*keysLast:
+		return key, true, nil
+	case resting && u.keys == nil:
+		return nil, true, errKeys
+	case resting:
+		return nil, true, nil
+	}
+	return key, false, nil
+}
+
+// refresh fetches the keys, and returns the one asked for: as it was known, if the server does not answer just now.
+func (u *Upstream) refresh(ctx context.Context, kid string, known *ecdsa.PublicKey) (*ecdsa.PublicKey, error) {
+	u.mu.Lock()
+	u.tried = u.now()
+	u.mu.Unlock()
 	keys, err := u.fetch(ctx)
-	if err != nil {
-		if key != nil && age < 2*keysLast { // it does not answer just now
-			return key, nil
-		}
-		return nil, fmt.Errorf("%w: %w", errKeys, err)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err == nil {
+		u.keys, u.fetched, u.known = keys, u.now(), nil
+		return keys[kid], nil
 	}
-	u.keys, u.fetched, u.known = keys, now, nil
-	return keys[kid], nil
+	if known != nil && u.now().Sub(u.fetched) < 2*keysLast {
+		return known, nil
+	}
+	return nil, fmt.Errorf("%w: %w", errKeys, err)
 }
 
 func (u *Upstream) fetch(ctx context.Context) (map[string]*ecdsa.PublicKey, error) {

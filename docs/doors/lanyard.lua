@@ -5,7 +5,9 @@
 --
 -- It takes a HAProxy with Lua and its HTTP client (2.6 or later). Where Lanyard is stands in LANYARD_URL.
 
-local lanyard = (os.getenv("LANYARD_URL") or "http://127.0.0.1:8420") .. "/forward-auth/haproxy"
+local lanyard = (os.getenv("LANYARD_URL") or "http://127.0.0.1:8420") .. "/forward-auth/haproxy?" ..
+	-- Your APIs in lanyard.yaml that stand behind this HAProxy: a call that leads to another of Lanyard's is 404.
+	(os.getenv("LANYARD_APIS") or "api=weather&api=mail&api=notes")
 
 -- Of the caller's headers Lanyard needs these.
 local asked = {"authorization", "x-api-key", "dpop", "origin", "access-control-request-method", "access-control-request-headers"}
@@ -94,6 +96,18 @@ local function ask(txn)
 	end
 	-- The path that was ruled on, without the API's prefix if lanyard.yaml says strip_prefix, and the query without a key.
 	txn.http:req_set_uri(target[0])
+	-- Were there no room for a header, HAProxy would not say so.
+	local got = txn.http:req_get_headers()
+	for _, name in ipairs(identity) do
+		if not got[name] or got[name][0] ~= (answer.headers[name] and answer.headers[name][0] or "") then
+			refuse(txn)
+			return
+		end
+	end
+	if txn.sf:pathq() ~= target[0] then
+		refuse(txn)
+		return
+	end
 	local tell = {}
 	for _, name in ipairs(told) do
 		if answer.headers[name] then
@@ -101,6 +115,7 @@ local function ask(txn)
 		end
 	end
 	txn:set_priv(tell)
+	txn:set_var("txn.lanyard", "yes")
 end
 
 local function tell(txn)

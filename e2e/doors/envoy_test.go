@@ -92,8 +92,8 @@ func startEnvoy(t *testing.T, w *world, overGRPC bool) string {
 // ServeHTTP does what the connection manager does before its filters, then ext_authz, then the router.
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ip, _, _ := net.SplitHostPort(r.RemoteAddr)
-	for name := range r.Header { // hop by hop
-		if name == "Connection" || name == "Transfer-Encoding" || name == "Te" {
+	for name := range r.Header { // hop by hop; its codec takes out what asks for HTTP/2
+		if name == "Connection" || name == "Upgrade" || name == "Http2-Settings" || name == "Transfer-Encoding" || name == "Te" {
 			delete(r.Header, name)
 		}
 	}

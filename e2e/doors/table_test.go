@@ -208,6 +208,8 @@ func spoofs() []row {
 			name: "cookies", target: forecast, header: key("Cookie: a=1; lanyard=spoofed; b=2; __Host-lanyard=spoofed; xlanyard=3"), status: 200,
 			sees: &sight{path: "/v1/forecast", as: "live", header: []string{"Cookie: a=1", "Cookie: b=2", "Cookie: xlanyard=3"}},
 		},
+		{name: "more cookies of ours than a browser has", target: forecast, header: key("Cookie: __Host-lanyard=spoofed; Lanyard=spoofed; LANYARD=spoofed; lanyard=spoofed"), status: 200, sees: seen("live")},
+		{name: "a tunnel of another protocol", target: forecast, header: key("Connection: upgrade", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"), status: 200, sees: seen("live")},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -58,6 +59,7 @@ type Call struct {
 	Header  http.Header
 	IP      netip.Addr // the caller's; zero: unknown
 	Address string     // the request's own, as its caller wrote it, without query: what a DPoP proof names
+	APIs    []string   // those that the front stands before; none: all. A call that leads to another is none of it
 	Hold    bool       // an allowed call is counted by the front (verify.Request.Hold)
 	// WholeQuery: the front forwards the query as it is. No key is taken from it then, since the upstream would get it.
 	WholeQuery bool
@@ -107,7 +109,7 @@ func (d *Doors) Rule(ctx context.Context, c *Call, r *Ruling) {
 		d.undecided(r, err)
 		return
 	}
-	if at == nil {
+	if at == nil || len(c.APIs) > 0 && !slices.Contains(c.APIs, at.name) {
 		r.Answer = d.problem(http.StatusNotFound, "not_found", "No API here", "No API stands at this address: look at its host and at how its path begins.")
 		return
 	}
@@ -235,7 +237,7 @@ func (a *Answer) Write(w http.ResponseWriter) {
 
 // normalHost is a host as routes name it: lower case, without port and without the dot at its end. false: it is no name of one host.
 func normalHost(host string) (string, bool) {
-	if host == "" || len(host) > 300 || strings.ContainsAny(host, " \t,@/\\?#%;\"<>") {
+	if host == "" || len(host) > 300 || strings.ContainsAny(host, " \t,@/\\?#%;\"<>") || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", false
 	}
 	name := host

@@ -115,6 +115,7 @@ func (p *passage) forward(r *http.Request) {
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") || len(r.Header["Upgrade"]) > 1 {
 		// Whatever else is asked for would be a tunnel past the gateway, such as h2c.
 		r.Header.Del("Upgrade")
+		r.Header.Del("HTTP2-Settings")
 	}
 	p.inbound = r.Context()
 	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), passageKey{}, p))

@@ -6,11 +6,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/config"
 )
 
 // answerTo sends bytes, maybe closes its half, and reads one answer; nil: the connection ended without one.
@@ -132,5 +134,28 @@ func TestGatewayRefusesQueries(t *testing.T) {
 	}
 	if seen := w.take(); len(seen) > 0 {
 		t.Errorf("the upstream was asked %d times", len(seen))
+	}
+}
+
+// A front that says which APIs stand behind it lets no call through that leads to another.
+func TestForwardAuthIsBound(t *testing.T) {
+	w := newWorld(t, nil, func(s *config.Settings) { s.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} })
+	for query, want := range map[string]int{"": 200, "?api=weather": 200, "?api=other&api=weather": 200, "?api=other": 403, "?api=": 403} {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", w.URL+"/forward-auth/nginx"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header = http.Header{
+			"X-Original-Method": {"GET"}, "X-Original-Uri": {"/weather/v1/forecast"}, "X-Original-Host": {"api.test"}, "X-Original-Scheme": {"http"}, "X-Forwarded-For": {"192.0.2.1"},
+			"X-Api-Key": {w.key.Secret},
+		}
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want || want == 403 && res.Header.Get("X-Lanyard-Status") != "404" {
+			t.Errorf("%q: %d, X-Lanyard-Status %q; want %d", query, res.StatusCode, res.Header.Get("X-Lanyard-Status"), want)
+		}
 	}
 }

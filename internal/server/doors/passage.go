@@ -39,6 +39,8 @@ type passage struct {
 	conn  net.Conn // that became a tunnel
 	cutBy *cutError
 	over  bool // the connection may be at its next call
+
+	hushed bool // nothing more is read of the caller, so the connection cannot have a next call
 }
 
 type passageKey struct{}
@@ -80,7 +82,11 @@ func (p *passage) cut(why verify.Ending, text string) {
 }
 
 // hush ends the wait for a body that the caller does not send: a transport waits for it before it says that it failed.
-func (p *passage) hush() { _ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(past) }
+// It is called with the lock.
+func (p *passage) hush() {
+	p.hushed = true
+	_ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(past)
+}
 
 // bodyTime is how long the rest of a body may take that nobody wants, as the server reads it before it answers.
 const bodyTime = 2 * time.Second
@@ -110,6 +116,12 @@ func (p *passage) answer(a *Answer) {
 	}
 	p.status = a.Status
 	p.Header()["X-Request-Id"] = []string{p.requestID}
+	p.mu.Lock()
+	hushed := p.hushed
+	p.mu.Unlock()
+	if hushed {
+		p.Header().Set("Connection", "close")
+	}
 	_ = http.NewResponseController(p.ResponseWriter).SetReadDeadline(time.Now().Add(bodyTime)) //nolint:forbidigo // deadlines of connections are of the real clock
 	a.Write(counter{p})
 }

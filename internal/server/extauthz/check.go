@@ -13,8 +13,10 @@ import (
 // Check implements envoy.service.auth.v3.Authorization. It never fails: what Envoy makes of an error is up to its configuration, so an answer
 // that nobody could decide on is a refusal with status 503.
 func (s *Service) Check(ctx context.Context, req *authv3.CheckRequest) (res *authv3.CheckResponse, _ error) {
+	var ruling doors.Ruling
 	defer func() {
 		if caught := recover(); caught != nil {
+			s.doors.Drop(&ruling)
 			s.doors.Log.ErrorContext(ctx, "panic", "panic", caught)
 			res = denied(s.doors.Failed())
 		}
@@ -23,7 +25,6 @@ func (s *Service) Check(ctx context.Context, req *authv3.CheckRequest) (res *aut
 	if err != nil {
 		return denied(s.unread(err)), nil
 	}
-	var ruling doors.Ruling
 	identity := make(http.Header, 8)
 	if answer := s.rule(ctx, &call, &ruling, identity); answer != nil {
 		return denied(answer), nil

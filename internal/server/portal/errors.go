@@ -87,7 +87,7 @@ func groupErrors(texts map[string]advice.Text) []errorGroup {
 		{ID: "app", Short: "The app’s owner", Title: "The app’s owner can mend it", Text: "Whoever made the app and its keys.", begins: []string{"Whoever owns the app"}},
 		{ID: "team", Short: "A team owner", Title: "A team owner can mend it", Text: "Whoever chooses the team’s plans and members.", begins: []string{"An owner of the team", "A team owner"}},
 		{ID: "user", Short: "The user", Title: "The user can mend it", Text: "The person the app acts for, at the next login.", begins: []string{"The user"}},
-		{ID: "admin", Short: "An admin", Title: "An admin can mend it", Text: "Whoever runs this server.", begins: []string{"An admin", "Whoever runs this server"}},
+		{ID: "admin", Short: "An admin", Title: "An admin can mend it", Text: "Whoever runs this server, or the API behind it.", begins: []string{"An admin", "Whoever runs this server", "Whoever runs the API"}},
 		{ID: "nobody", Short: "Nobody", Title: "Nothing to mend", Text: "Not an error, but it has a code too.", begins: []string{"There is nothing"}},
 	}
 	for _, code := range slices.Sorted(maps.Keys(texts)) {

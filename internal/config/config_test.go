@@ -186,8 +186,11 @@ func TestGateway(t *testing.T) {
 		api     lanyard.API
 		want    string
 	}{
-		{"", weather, "http://localhost:8421/weather"}, {"https://api.example", weather, "https://api.example/weather"}, {"https://api.example", named, "https://weather.example"},
-		{"https://api.example", lanyard.API{Name: "mail"}, "http://localhost:8420/apis/mail"}, {"https://api.example", lanyard.API{Identifier: "urn:mail"}, "urn:mail"},
+		{"", weather, "http://localhost:8421/weather"},
+		{"https://api.example", weather, "https://api.example/weather"},
+		{"https://api.example", named, "https://weather.example"},
+		{"https://api.example", lanyard.API{Name: "mail"}, "http://localhost:8420/apis/mail"},
+		{"https://api.example", lanyard.API{Identifier: "urn:mail"}, "urn:mail"},
 	} {
 		s, err := load(test.address)
 		if got := s.Identifier(test.api); err != nil || got != test.want {

@@ -47,7 +47,7 @@ func TestExtAuthzListens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // nothing is left to be said
+	defer conn.Close()
 	res, err := authv3.NewAuthorizationClient(conn).Check(ctx, &authv3.CheckRequest{})
 	if err != nil || res.GetDeniedResponse().GetStatus().GetCode() != http.StatusBadRequest {
 		t.Errorf("Check of nothing = %v, %v, want a refusal with 400", res, err)

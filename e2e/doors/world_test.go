@@ -170,16 +170,19 @@ func (w *world) fill(t *testing.T) {
 		GrantTypes: []string{"client_credentials"}, Scopes: []string{"profile.read", "notes.read"},
 	}})
 	must(t, err)
-	soon := time.Now().Add(time.Second)
 	read := []string{"forecast.read"}
 	ids := map[string]string{}
 	for name, in := range map[string]lanyard.KeyInput{
 		"live": {Scopes: read}, "test": {Scopes: read, Mode: "test"}, "pub": {Scopes: read, Kind: "pub", IPAllow: []string{"127.0.0.0/8"}},
 		"pub-elsewhere": {Scopes: read, Kind: "pub", IPAllow: []string{"203.0.113.0/24"}}, "bare": {}, "writer": {Scopes: []string{"alerts.write"}}, "revoked": {Scopes: read},
-		"disabled": {Scopes: read}, "expired": {Scopes: read, ExpiresAt: &soon}, "limited": {Scopes: read, Limits: []lanyard.Limit{{Name: "burst", Limit: 1, WindowSeconds: 86400}}},
+		"disabled": {Scopes: read}, "expired": {Scopes: read}, "limited": {Scopes: read, Limits: []lanyard.Limit{{Name: "burst", Limit: 1, WindowSeconds: 86400}}},
 		"quota": {Scopes: read, Quota: &lanyard.Quota{Units: 1}},
 	} {
 		in.Name = name
+		if name == "expired" { // it was good once: nobody makes one that never was
+			soon := time.Now().Add(4 * time.Second)
+			in.ExpiresAt = &soon
+		}
 		made, err := admin.CreateKey(ctx, app.ID, in)
 		must(t, err)
 		ids[name], w.credentials[name] = made.ID, made.Secret

@@ -60,7 +60,6 @@ type Call struct {
 	IP      netip.Addr // the caller's; zero: unknown
 	Address string     // the request's own, as its caller wrote it, without query: what a DPoP proof names
 	APIs    []string   // those that the front stands before; none: all. A call that leads to another is none of it
-	Hold    bool       // an allowed call is counted by the front (verify.Request.Hold)
 	// WholeQuery: the front forwards the query as it is. No key is taken from it then, since the upstream would get it.
 	WholeQuery bool
 }
@@ -87,7 +86,7 @@ type Answer struct {
 	Code   string          // what it is called in logs
 }
 
-// Rule decides on a call. The ruling's slices are used again.
+// Rule decides on a call. One that may pass is not counted yet: its front settles or drops it (verify.Request.Hold). The ruling's slices are used again.
 func (d *Doors) Rule(ctx context.Context, c *Call, r *Ruling) {
 	*r = Ruling{Request: verify.Request{}, Decision: r.Decision, Headers: http.Header{}}
 	var err error
@@ -135,7 +134,7 @@ func (d *Doors) decide(ctx context.Context, c *Call, r *Ruling, at *place) {
 	in := lanyard.VerifyRequest{}
 	sent.Fill(&in)
 	r.Request = verify.Request{
-		Credential: in.Credential, APIKey: in.APIKey, API: at.name, Method: c.Method, Path: r.Forward, IP: c.IP, Cost: verify.DefaultCost, Hold: c.Hold,
+		Credential: in.Credential, APIKey: in.APIKey, API: at.name, Method: c.Method, Path: r.Forward, IP: c.IP, Cost: verify.DefaultCost, Hold: true,
 		Source: "door " + at.name,
 	}
 	if origins := c.Header["Origin"]; len(origins) == 1 {

@@ -71,7 +71,7 @@ func (d *Doors) ask(w http.ResponseWriter, r *http.Request, f *front) {
 		f.refuse(w, d.Unclear(errors.New("the path ends with a space")))
 		return
 	}
-	call.Hold, call.APIs = true, r.URL.Query()["api"]
+	call.APIs = r.URL.Query()["api"]
 	var ruling Ruling
 	d.Rule(r.Context(), &call, &ruling)
 	h := w.Header()

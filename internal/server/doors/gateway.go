@@ -89,7 +89,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	g.Rule(r.Context(), &Call{
-		Method: r.Method, Host: r.Host, Path: wirePath(r), Query: r.URL.RawQuery, Header: r.Header, IP: p.client, Address: g.address(r, p.trusted), Hold: true,
+		Method: r.Method, Host: r.Host, Path: wirePath(r), Query: r.URL.RawQuery, Header: r.Header, IP: p.client, Address: g.address(r, p.trusted),
 	}, &p.ruling)
 	if p.ruling.Answer != nil {
 		p.answer(p.ruling.Answer)

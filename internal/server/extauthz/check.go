@@ -7,6 +7,7 @@ import (
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/server/doors"
 )
 
@@ -43,7 +44,7 @@ func (s *Service) rule(ctx context.Context, call *doors.Call, r *doors.Ruling, i
 		s.doors.Admit(ctx, r, identity)
 	}
 	if r.Answer != nil {
-		s.doors.Log.DebugContext(ctx, "refused", "at", "ext_authz", "status", r.Answer.Status, "code", r.Answer.Code, "method", call.Method, "path", call.Path)
+		s.doors.Log.DebugContext(ctx, "refused", "at", "ext_authz", "status", r.Answer.Status, "code", r.Answer.Code, "method", call.Method, "path", secret.Redact(call.Path))
 	}
 	return r.Answer
 }

@@ -131,7 +131,7 @@ func (d *described) call(proxies []netip.Prefix) (doors.Call, error) {
 		return doors.Call{}, errors.New("its scheme is neither http nor https")
 	}
 	return doors.Call{
-		Method: d.method, Host: d.host, Path: path, Query: query, Header: d.header, Address: d.scheme + "://" + d.host + path, Hold: true,
+		Method: d.method, Host: d.host, Path: path, Query: query, Header: d.header, Address: d.scheme + "://" + d.host + path,
 		IP: web.ClientAddr(&http.Request{RemoteAddr: d.source, Header: d.header}, proxies),
 	}, nil
 }

@@ -14,6 +14,7 @@ type Denial struct {
 	Problem
 	DeniedBy         string   `json:"denied_by,omitempty"`
 	MissingScopes    []string `json:"missing_scopes,omitempty"`
+	MaxAge           int64    `json:"max_age,omitempty"` // seconds
 	RetryAfterMS     int64    `json:"retry_after_ms,omitempty"`
 	ViolatedPolicies []string `json:"violated-policies,omitempty"` // draft-ietf-httpapi-ratelimit-headers spells it so
 }
@@ -25,7 +26,7 @@ const quotaType = "https://iana.org/assignments/http-problem-types#quota-exceede
 // https://auth.example.com/errors.
 func NewDenial(d Decision, errorsURL string) Denial {
 	n := newDenial(d.HTTP.Status, policy.Code(d.Code), d.Message, errorsURL)
-	n.DeniedBy, n.MissingScopes, n.RetryAfterMS = d.DeniedBy, d.MissingScopes, d.RetryAfterMS
+	n.DeniedBy, n.MissingScopes, n.MaxAge, n.RetryAfterMS = d.DeniedBy, d.MissingScopes, d.MaxAge, d.RetryAfterMS
 	if n.Status == http.StatusTooManyRequests {
 		n.Type = quotaType
 		if d.DeniedBy != "" {

@@ -20,6 +20,7 @@ type gate struct {
 	api       string
 	scopes    []string
 	operation string
+	maxAge    int64 // seconds; 0: any
 	prefix    string
 	trusted   []netip.Prefix
 	queryKeys bool
@@ -110,7 +111,7 @@ func (g *gate) below(path string) (string, bool) {
 
 // question is about everything but the credential. What is absent fails the restrictions that need it.
 func (g *gate) question(r *http.Request, path string) VerifyRequest {
-	q := VerifyRequest{API: g.api, Operation: g.operation, Scopes: g.scopes}
+	q := VerifyRequest{API: g.api, Operation: g.operation, Scopes: g.scopes, MaxAge: g.maxAge}
 	if g.operation == "" {
 		q.Method, q.Path = r.Method, path
 	}

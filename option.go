@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Option changes what Require asks or does.
@@ -13,6 +14,12 @@ type Option func(*gate)
 // WithScopes asks for scopes beyond those of the operation.
 func WithScopes(names ...string) Option {
 	return func(g *gate) { g.scopes = append(g.scopes, names...) }
+}
+
+// WithMaxAge asks that the user signed in no longer ago than this, beyond what the operation asks: for what is not undone, such as a
+// transfer of money. Others are told to sign in again (RFC 9470), and a credential without a user never passes. Whole seconds count.
+func WithMaxAge(age time.Duration) Option {
+	return func(g *gate) { g.maxAge = max(1, int64(age/time.Second)) }
 }
 
 // WithOperation asks about one declared operation, such as "GET /v1/forecast", whatever a request's method and path are.

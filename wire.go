@@ -233,6 +233,7 @@ type VerifyRequest struct {
 	Mode           string   `json:"mode,omitempty" enum:"live,test"`
 	Cost           *int64   `json:"cost,omitempty" minimum:"0" maximum:"1000000" doc:"Units to charge; absent: what the operation costs, else 1"`
 	IdempotencyKey string   `json:"idempotency_key,omitempty" maxLength:"200" doc:"Charges once within 10 minutes"`
+	MaxAge         int64    `json:"max_age,omitempty" minimum:"0" doc:"How many seconds ago the user may have signed in, beyond what the operation asks (RFC 9470); 0 asks nothing"`
 	DryRun         bool     `json:"dry_run,omitempty" doc:"Decide, but neither charge nor count"`
 	Consistency    string   `json:"consistency,omitempty" enum:"cached,strict" doc:"strict asks the database first"`
 
@@ -261,9 +262,12 @@ type Decision struct {
 	Quota         *DecisionQuota      `json:"quota,omitempty"`
 	DeniedBy      string              `json:"denied_by,omitempty"`
 	MissingScopes []string            `json:"missing_scopes,omitempty"`
+	MaxAge        int64               `json:"max_age,omitempty" doc:"With insufficient_user_authentication: how many seconds ago the user may have signed in"`
 	RetryAfterMS  int64               `json:"retry_after_ms,omitempty"`
 	Warnings      []string            `json:"warnings,omitempty"`
 	HTTP          DecisionHTTP        `json:"http"`
+	Until         *time.Time          `json:"until,omitempty" doc:"When something that the call came with ends, and the answer with it; absent: never"`
+	Reuse         *DecisionReuse      `json:"reuse,omitempty"`
 	Revision      string              `json:"revision"`
 }
 
@@ -281,6 +285,14 @@ type DecisionApp struct {
 	ID       string   `json:"id"`
 	Name     string   `json:"name"`
 	Metadata Metadata `json:"metadata,omitempty"`
+}
+
+// DecisionReuse comes with an allowed call of an API that does not count (metering: none) and on which no limit holds. Who asked may give the
+// same answer again: to the same credentials, for the same API, operation and scopes, until Until, or until the log of changes (GET
+// /v1/changes) names something that it rests on, and as long as that log was read a moment ago. Follower does so.
+type DecisionReuse struct {
+	IP     bool `json:"ip" doc:"Only from the same address"`
+	Origin bool `json:"origin" doc:"Only from the same web origin"`
 }
 
 // DecisionRef names a team or user.

@@ -67,6 +67,7 @@ type Operation struct {
 	Takes  string   `json:"takes,omitempty" yaml:"takes,omitempty" enum:"key,token,either,both"`
 	Scopes []string `json:"scopes,omitempty" yaml:"scopes,omitempty" maxItems:"20"`
 	Cost   *int64   `json:"cost,omitempty" yaml:"cost,omitempty" minimum:"0" maximum:"1000000"`
+	MaxAge string   `json:"max_age,omitempty" yaml:"max_age,omitempty" doc:"How long ago the user may have signed in, such as 5m (RFC 9470); it needs takes token or both"`
 }
 
 // Plan is limits, quota and prices a team can be subscribed to. Limits read "60/minute", or "60/minute closed" to say what

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type tokenAsk struct {
 	app, resource, secretFrom string
 	scopes                    []string
 	device, own               bool
+	maxAge                    time.Duration
 }
 
 func (p *program) token() *cobra.Command {
@@ -49,6 +51,7 @@ The token alone goes to stdout, so that a program can read it; words about it go
 	f.StringVar(&w.app, "app", "", "the app: its name, id or address (needed)")
 	f.StringSliceVar(&w.scopes, "scope", nil, "what the token may do; may be repeated (needed)")
 	f.StringVar(&w.resource, "resource", "", "the API's identifier, where the scopes do not say which is meant")
+	f.DurationVar(&w.maxAge, "max-age", 0, "sign in again unless you did within this time, such as 5m: for calls that ask for it")
 	f.BoolVar(&w.device, "device", false, "answer in a browser on another machine")
 	f.BoolVar(&w.own, "client-credentials", false, "a token for the app itself, for nobody")
 	f.StringVar(&w.secretFrom, "client-secret-from", "", "take the app's secret from this variable, in the environment or .env")
@@ -61,6 +64,10 @@ func (w *tokenAsk) check() error {
 		return usage("--app is missing: which app is the token for?")
 	case len(w.scopes) == 0:
 		return usage("--scope is missing: what may be done with the token?")
+	case w.maxAge < 0 || w.maxAge%time.Second != 0:
+		return usage("--max-age is whole seconds, such as 5m or 30s")
+	case w.maxAge > 0 && (w.device || w.own):
+		return usage("--max-age is about a login in this machine's browser: it goes with neither --device nor --client-credentials")
 	case w.device && w.own:
 		return usage("--device asks a person and --client-credentials asks nobody; keep one of them")
 	}
@@ -80,6 +87,9 @@ func (p *program) getToken(ctx context.Context, w *tokenAsk) error {
 	var more []oauth2.AuthCodeOption
 	if w.resource != "" {
 		more = append(more, oauth2.SetAuthURLParam("resource", w.resource)) // RFC 8707 section 2
+	}
+	if w.maxAge > 0 {
+		more = append(more, oauth2.SetAuthURLParam("max_age", strconv.Itoa(int(w.maxAge/time.Second)))) // OpenID Connect Core section 3.1.2.1
 	}
 	var got *oauth2.Token
 	switch {

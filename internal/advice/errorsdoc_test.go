@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/lanyard-auth/lanyard/internal/advice"
@@ -20,9 +19,6 @@ import (
 //go:generate go test . -run ^TestErrorsDocUpToDate$ -update
 
 var update = flag.Bool("update", false, "write docs/errors.md")
-
-// unanswered are codes that this version has a text for and no way to answer: they are about stronger logins.
-var unanswered = []policy.Code{policy.InsufficientUserAuthn}
 
 const errorsHead = `<!-- Generated from internal/advice by TestErrorsDocUpToDate. Change the table in internal/advice/pages.go, then run
 go generate ./internal/advice -->
@@ -60,31 +56,27 @@ func errorsDocument() []byte {
 	b.WriteString("\n## Decisions\n")
 	pages := advice.Pages()
 	for _, code := range policy.Codes() {
-		writePage(&b, pages[string(code)], code.HTTPStatus(), slices.Contains(unanswered, code))
+		writePage(&b, pages[string(code)], code.HTTPStatus())
 		delete(pages, string(code))
 	}
 	b.WriteString(problemsHead)
 	for _, kind := range kinds() {
 		if page, ok := pages[string(kind)]; ok {
-			writePage(&b, page, statusOf(kind), false)
+			writePage(&b, page, statusOf(kind))
 			continue
 		}
 		text := advice.Pages()[string(kind)]
 		fmt.Fprintf(&b, "\n### `%s` in the JSON API\n\nHTTP %d. %s As a decision: [`%[1]s`](#%[1]s).\n", kind, statusOf(kind), text.Also)
 	}
 	b.WriteString(gatewayHead)
-	writePage(&b, pages[advice.UpstreamUnavailable], http.StatusBadGateway, false)
-	writePage(&b, pages[advice.UpstreamTimeout], http.StatusGatewayTimeout, false)
+	writePage(&b, pages[advice.UpstreamUnavailable], http.StatusBadGateway)
+	writePage(&b, pages[advice.UpstreamTimeout], http.StatusGatewayTimeout)
 	b.WriteString(oauthErrors)
 	return b.Bytes()
 }
 
-func writePage(b *bytes.Buffer, t advice.Text, status int, later bool) {
+func writePage(b *bytes.Buffer, t advice.Text, status int) {
 	fmt.Fprintf(b, "\n### `%s`\n\n**%s** (HTTP %d). %s\n\n%s %s\n", t.Code, t.Title, status, t.Sentence, t.Who, t.How)
-	if later {
-		b.WriteString("\nNot answered in this version.\n")
-		return
-	}
 	fmt.Fprintf(b, "\n    %s\n", t.Example)
 }
 

@@ -97,9 +97,9 @@ var pages = map[string]Text{
 		Also:    "Your credential may not make this management call; the detail says which scope it lacks.",
 	},
 	string(policy.InsufficientUserAuthn): {
-		Title: "Sign in again", Sentence: "This needs a fresher or stronger sign-in of the user than the token stands for.",
-		Who: "The user can mend it.", How: "Send the user through login again with what the challenge asks for: acr_values or max_age.",
-		Example: "lanyard token --app APP --scope SCOPE",
+		Title: "Sign in again", Sentence: "This needs the user to have signed in more recently than the token says.",
+		Who: "The user can mend it.", How: "Send the user through login again with the max_age of the challenge, and call with the token that comes of it.",
+		Example: "lanyard token --app APP --scope SCOPE --max-age 5m",
 	},
 	string(policy.AppMismatch): {
 		Title: "Two apps", Sentence: "The API key and the access token belong to different apps.",

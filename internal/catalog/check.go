@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -219,10 +220,33 @@ func checkOperations(a *lanyard.API) error {
 		if *op.Cost < 0 || *op.Cost > 1_000_000 {
 			return fault.Field(field+".cost", "must be between 0 and 1000000")
 		}
+		if err := checkMaxAge(op, a.Takes); err != nil {
+			return fault.Field(field+".max_age", "%s", err)
+		}
 		a.Operations[name] = op
 	}
 	if _, err := policy.NewOperations(policyOperations(a.Operations)); err != nil {
 		return fault.Field("operations", "%s", err)
+	}
+	return nil
+}
+
+// maxSignIn is the longest that a max_age may be: sessions end before.
+const maxSignIn = 30 * 24 * time.Hour
+
+func checkMaxAge(op lanyard.Operation, takes string) error {
+	if op.MaxAge == "" {
+		return nil
+	}
+	age, err := time.ParseDuration(op.MaxAge)
+	if err != nil || age < time.Second || age > maxSignIn || age%time.Second != 0 {
+		return fmt.Errorf("must be whole seconds between 1s and %s, such as 5m, not %.40q", maxSignIn, op.MaxAge)
+	}
+	if op.Takes != "" {
+		takes = op.Takes
+	}
+	if takes != string(policy.TakesToken) && takes != string(policy.TakesBoth) {
+		return errors.New("asks that a user signed in, so the operation must take token or both: an API key has no user")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/billing"
@@ -92,7 +93,11 @@ func policyOperations(ops map[string]lanyard.Operation) []policy.Operation {
 		if op.Cost != nil {
 			cost = *op.Cost
 		}
-		out = append(out, policy.Operation{Name: name, Takes: policy.Takes(op.Takes), Scopes: op.Scopes, Cost: cost})
+		age, err := time.ParseDuration(op.MaxAge)
+		if err != nil {
+			age = 0 // none is asked; checkOperations refuses what is no time
+		}
+		out = append(out, policy.Operation{Name: name, Takes: policy.Takes(op.Takes), Scopes: op.Scopes, Cost: cost, MaxAge: age})
 	}
 	return out
 }

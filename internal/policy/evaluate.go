@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // API is the compiled form of one protected API.
@@ -26,6 +27,7 @@ type Bearer struct {
 	Audience     string // of an access token: the identifier of the one API it was issued for
 	Personal     bool   // a personal token: it has no audience, its user's rights and its scopes decide
 	Restrictions *Restrictions
+	SignedIn     time.Time // of an access token: when its user proved who they are; zero: nobody did, or it is not known
 }
 
 // Request is what a decision is about. Key or Token may be nil; without either nothing is allowed.
@@ -40,13 +42,16 @@ type Request struct {
 	Origin     string     // canonical, or ""
 	Mode       string     // "live", "test" or "" for either
 	Plan       string     // the plan in force for the owner on this API; "" if none
+	At         time.Time
+	MaxAge     time.Duration // asked beyond the operation's; 0: none
 }
 
 // Verdict is what the pure rules say.
 type Verdict struct {
 	Code          Code
-	DeniedBy      string   // what refused: "audience", "app", "mode", "key.ip_allow", "plan", …; empty when valid
-	MissingScopes []string // with InsufficientScope: all of them, so that one mending is enough
+	DeniedBy      string        // what refused: "audience", "app", "mode", "key.ip_allow", "plan", …; empty when valid
+	MissingScopes []string      // with InsufficientScope: all of them, so that one mending is enough
+	MaxAge        time.Duration // how long ago the user may have signed in; 0: whenever
 	Operation     *Operation
 }
 
@@ -86,8 +91,28 @@ func Evaluate(r *Request) Verdict {
 		v.Code, v.DeniedBy = NotSubscribed, "plan"
 		return v
 	}
-	v.Code, v.DeniedBy = r.prohibitedCaller()
+	if v.Code, v.DeniedBy = r.prohibitedCaller(); v.Code != Valid {
+		return v
+	}
+	// Last, so that nobody signs in again to be refused for something else.
+	if v.MaxAge = r.maxAge(op); v.MaxAge > 0 && !r.signedInWithin(v.MaxAge) {
+		v.Code, v.DeniedBy = InsufficientUserAuthn, "max_age"
+	}
 	return v
+}
+
+// maxAge is the shorter of what the operation and the request ask.
+func (r *Request) maxAge(op *Operation) time.Duration {
+	if op == nil || op.MaxAge == 0 || r.MaxAge > 0 && r.MaxAge < op.MaxAge {
+		return r.MaxAge
+	}
+	return op.MaxAge
+}
+
+// signedInWithin reports whether a user proved who they are no longer ago than age (RFC 9470). An API key has no user, and a personal token's
+// was not there when it is used.
+func (r *Request) signedInWithin(age time.Duration) bool {
+	return r.Token != nil && !r.Token.SignedIn.IsZero() && !r.At.After(r.Token.SignedIn.Add(age))
 }
 
 func (r *Request) prohibitedMode() string {

@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -39,7 +40,8 @@ func mailAPI(t testing.TB) *API {
 			Operation{Name: "DELETE /v1/all", Scopes: []string{"mail.admin"}},
 			Operation{Name: "GET /v1/key", Takes: TakesKey},
 			Operation{Name: "GET /v1/token", Takes: TakesToken},
-			Operation{Name: "GET /v1/both", Takes: TakesBoth}),
+			Operation{Name: "GET /v1/both", Takes: TakesBoth},
+			Operation{Name: "DELETE /v1/account", Takes: TakesToken, MaxAge: 5 * time.Minute}),
 	}
 }
 
@@ -51,6 +53,8 @@ func TestEvaluateRefuses(t *testing.T) {
 	home := Restrictions{IPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
 	page := Restrictions{Origins: []string{"https://app.example"}}
 	status := Restrictions{Operations: []string{"GET /v1/status"}}
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	signedIn := func(ago time.Duration) *Bearer { return &Bearer{App: "app_1", Audience: ours, SignedIn: now.Add(-ago)} }
 	elsewhere := &Bearer{App: "app_1", Audience: "https://api.acme.example/weather", Scopes: []string{"mail.write", "profile.read"}}
 
 	for _, test := range []struct {
@@ -60,6 +64,31 @@ func TestEvaluateRefuses(t *testing.T) {
 		want    Verdict
 	}{
 		{"no credential", nil, Request{}, Verdict{Code: Missing, DeniedBy: "credential"}},
+		{
+			"signed in too long ago", nil, Request{Token: signedIn(5*time.Minute + 1), At: now, Operation: "DELETE /v1/account"},
+			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: 5 * time.Minute},
+		},
+		{
+			"when a user signed in is not known", nil, Request{Token: token(), At: now, Operation: "DELETE /v1/account"},
+			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: 5 * time.Minute},
+		},
+		{
+			"the request asks for a fresher sign-in", nil, Request{Token: signedIn(2 * time.Minute), At: now, Operation: "DELETE /v1/account", MaxAge: time.Minute},
+			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: time.Minute},
+		},
+		{
+			"the request asks for less than the operation", nil, Request{Token: signedIn(6 * time.Minute), At: now, Operation: "DELETE /v1/account", MaxAge: time.Hour},
+			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: 5 * time.Minute},
+		},
+		{"a key has no user who signed in", nil, Request{Key: key(), At: now, MaxAge: time.Minute}, Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: time.Minute}},
+		{
+			"a personal token neither", nil, Request{Token: &Bearer{Personal: true}, At: now, MaxAge: time.Minute},
+			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: time.Minute},
+		},
+		{
+			"an address that a new sign-in would not mend", nil, Request{Token: restricted(signedIn(time.Hour), home), At: now, MaxAge: time.Minute},
+			Verdict{Code: IPDenied, DeniedBy: "token.ip_allow"},
+		},
 		{"token for another API", nil, Request{Token: elsewhere}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},
 		{"key and a token for another API", nil, Request{Key: key(), Token: elsewhere}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},
 		{"an access token without audience", nil, Request{Token: &Bearer{App: "app_1"}}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},

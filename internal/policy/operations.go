@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 )
 
 // AnyMethod matches every method. It is less specific than a named one.
@@ -14,7 +15,8 @@ type Operation struct {
 	Name   string // "GET /v1/forecast", as declared; how usage and restrictions name it
 	Takes  Takes  // empty: as the API says
 	Scopes []string
-	Cost   int64 // units a call spends; 0 is free, and declared as 1 unless said otherwise
+	Cost   int64         // units a call spends; 0 is free, and declared as 1 unless said otherwise
+	MaxAge time.Duration // how long ago the user may have signed in; 0: whenever
 }
 
 // Operations finds the operation of a request. Templates match as in net/http's ServeMux: `{name}` takes one segment,

@@ -152,6 +152,9 @@ func (v *Verifier) bear(b *policy.Bearer, h *holder, api *policy.API) {
 	case h.token != nil:
 		c := &h.token.claims
 		b.Test, b.App, b.Scopes, b.Audience = c.Mode == secret.Test, string(c.App), c.Scopes, c.Audience
+		if h.user != "" {
+			b.SignedIn = c.AuthTime
+		}
 	case h.personal != nil:
 		b.Test, b.Personal, b.Scopes, b.Restrictions = h.personal.mode == secret.Test, true, h.personal.scopes, h.personal.restrictions
 	}

@@ -43,7 +43,7 @@ func (v *Verifier) Still(ctx context.Context, req *Request, d *Decision) (bool, 
 		return false, err
 	}
 	if next.Code == policy.Valid {
-		d.heard, d.until = next.heard, next.until
+		d.heard, d.Until = next.heard, next.Until
 		return true, nil
 	}
 	d.Code, d.DeniedBy, d.MissingScopes = next.Code, next.DeniedBy, next.MissingScopes

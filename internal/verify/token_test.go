@@ -43,6 +43,8 @@ func TestVerifyRefusesTokens(t *testing.T) {
 		{"an operation for both", nil, verify.Request{API: "mail", Operation: "GET /v1/both"}, policy.KindNotAccepted, "token_alone"},
 		{"not allowed", nil, verify.Request{API: "mail", Operation: "POST /v1/posts"}, policy.InsufficientScope, "token.scopes"},
 		{"a scope beyond", nil, verify.Request{API: "mail", Operation: "GET /v1/messages", Scopes: []string{"rules.write"}}, policy.InsufficientScope, "token.scopes"},
+		{"signed in too long ago", func(c *token.Claims) { c.AuthTime = c.AuthTime.Add(-2 * time.Minute) }, verify.Request{API: "mail", MaxAge: time.Minute}, policy.InsufficientUserAuthn, "max_age"},
+		{"signed in at a time that is not known", func(c *token.Claims) { c.AuthTime = time.Time{} }, verify.Request{API: "mail", MaxAge: time.Minute}, policy.InsufficientUserAuthn, "max_age"},
 		{"a scope only admins have", func(c *token.Claims) { c.Scopes = []string{"rules.write"} }, verify.Request{API: "mail", Scopes: []string{"rules.write"}}, policy.InsufficientScope, "token.owner"},
 		{"a scope only owners have", func(c *token.Claims) { c.Scopes = []string{"invoices.read"} }, verify.Request{API: "mail", Scopes: []string{"invoices.read"}}, policy.InsufficientScope, "token.owner"},
 		{"bound to a key", func(c *token.Claims) { c.JKT = "thumbprint" }, read, policy.SenderMismatch, "scheme"},
@@ -151,6 +153,32 @@ func TestVerifyAllowsToken(t *testing.T) {
 		if ev := w.rec.events[0]; ev.User != p.user || ev.Key != "" || ev.Team != w.team || ev.App != w.app || ev.Operation != "GET /v1/messages" {
 			t.Errorf("%s: recorded %+v, want the user's use of the app, without a key", form, ev)
 		}
+	}
+}
+
+// TestVerifySignedIn: an answer that rests on a sign-in ends when that is too old.
+func TestVerifySignedIn(t *testing.T) {
+	w := newWorld(t)
+	p := w.person("ada@example.com")
+	c := w.claims(p, "messages.read")
+	ask := verify.Request{API: "mail", Operation: "GET /v1/messages", MaxAge: time.Minute, Credential: w.opaque(c)}
+	if d := w.ask(ask); !d.Allowed() || !d.Until.Equal(c.AuthTime.Add(time.Minute)) {
+		t.Errorf("just signed in: Verify = %s until %s, want valid until %s", d.Code, d.Until, c.AuthTime.Add(time.Minute))
+	}
+	w.clock.Advance(61 * time.Second)
+	w.sync()
+	d := w.ask(ask)
+	if d.Code != policy.InsufficientUserAuthn || d.MaxAge != time.Minute {
+		t.Errorf("a minute later: Verify = %s, max age %s, want %s, %s", d.Code, d.MaxAge, policy.InsufficientUserAuthn, time.Minute)
+	}
+	want := `Bearer realm="mail", error="insufficient_user_authentication", error_description="` + d.Message + `", max_age="60"` // RFC 9470 section 3
+	if h := d.Headers(nil, "mail"); len(h) != 1 || h[0].Name != "WWW-Authenticate" || h[0].Value != want {
+		t.Errorf("headers = %v, want the challenge %s", h, want)
+	}
+	own := w.claims(person{}, "messages.read") // a token that an app got for itself
+	own.AuthTime = w.clock.Now()
+	if d := w.ask(verify.Request{API: "mail", MaxAge: time.Minute, Credential: w.opaque(own)}); d.Code != policy.InsufficientUserAuthn {
+		t.Errorf("a token of nobody: Verify = %s, want %s", d.Code, policy.InsufficientUserAuthn)
 	}
 }
 

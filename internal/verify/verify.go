@@ -48,7 +48,8 @@ type Request struct {
 	Method         string
 	Path           string
 	Scopes         []string
-	IP             netip.Addr // the caller's; zero: unknown
+	MaxAge         time.Duration // how long ago the user may have signed in, beyond what the operation asks; 0: whenever
+	IP             netip.Addr    // the caller's; zero: unknown
 	Origin         string
 	Mode           string
 	Cost           int64 // DefaultCost, or 0 to MaxCost
@@ -67,8 +68,9 @@ type Decision struct {
 	DeniedBy      string
 	Message       string
 	MissingScopes []string
-	Key           id.Key   // of an API key or personal token; beside an access token, the key that came with it
-	Token         id.Token // of an access token
+	MaxAge        time.Duration // with InsufficientUserAuthn: how long ago the user may have signed in
+	Key           id.Key        // of an API key or personal token; beside an access token, the key that came with it
+	Token         id.Token      // of an access token
 	Kind          secret.Kind
 	Mode          secret.Mode
 	Version       int
@@ -92,13 +94,14 @@ type Decision struct {
 	Warnings      []string
 	At            time.Time // when it was decided
 	Revision      id.Revision
-	Identified    bool // the credential is real: the fields about it are filled in
+	Identified    bool      // the credential is real: the fields about it are filled in
+	Until         time.Time // when something of what the call came with ends, were it a key beside a token or a secret that was rotated; zero: never
+	Reuse         Reuse
 
 	unmetered  bool
-	held       bool      // neither settled nor dropped
-	cost       int64     // of what is held
-	heard      int64     // changes, before it was decided
-	until      time.Time // when something of what the call came with ends, were it a key beside a token or a secret that was rotated; zero: never
+	held       bool  // neither settled nor dropped
+	cost       int64 // of what is held
+	heard      int64 // changes, before it was decided
 	operation  *policy.Operation
 	app        *appEntry
 	requests   []ratelimit.Request
@@ -106,6 +109,14 @@ type Decision struct {
 	quotaNames []string // of the asks
 	spent      ratelimit.Receipt
 	bound      binding // of this request, whichever try it is
+}
+
+// Reuse says whether whoever asked may give the same answer again without asking, as long as nothing of what it rests on changes: the call is
+// allowed and not counted, no limit holds on it, and it showed no proof, which counts once.
+type Reuse struct {
+	OK     bool
+	IP     bool // only from the same address
+	Origin bool // only from the same origin
 }
 
 // Credential is the public id of what was decided on: of the access token, else of the key or personal token.
@@ -215,6 +226,7 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 	}
 	ask := policy.Request{
 		API: api.Policy, Operation: req.Operation, Method: req.Method, Path: req.Path, Scopes: req.Scopes, IP: req.IP, Origin: req.Origin, Mode: req.Mode, Plan: plan.name,
+		At: d.At, MaxAge: req.MaxAge,
 	}
 	var key, token policy.Bearer
 	if first.key != nil {
@@ -232,11 +244,18 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 	d.operation = verdict.Operation
 	d.Scopes = effective(d.Scopes, &ask)
 	d.Code, d.DeniedBy, d.MissingScopes = verdict.Code, verdict.DeniedBy, verdict.MissingScopes
+	switch {
+	case d.Code == policy.InsufficientUserAuthn:
+		d.MaxAge = verdict.MaxAge
+	case verdict.MaxAge > 0:
+		d.ends(d.AuthTime.Add(verdict.MaxAge))
+	}
 	if d.Code == policy.Valid {
 		v.limits(d, first, beside, plan, api)
 		d.wantKeys(first, beside)
 		d.wantPlan(plan, api.Policy.Name)
 		d.wantSpend(plan, api.Policy.Name)
+		d.reuse(&ask)
 	}
 	return nil
 }
@@ -261,6 +280,15 @@ func effective(dst []string, r *policy.Request) []string {
 		}
 	}
 	return dst
+}
+
+func (d *Decision) reuse(ask *policy.Request) {
+	d.Reuse = Reuse{OK: d.unmetered && len(d.requests) == 0 && !d.DPoP}
+	for _, b := range [2]*policy.Bearer{ask.Key, ask.Token} {
+		if b != nil && b.Restrictions != nil {
+			d.Reuse.IP, d.Reuse.Origin = d.Reuse.IP || len(b.Restrictions.IPs) > 0, d.Reuse.Origin || len(b.Restrictions.Origins) > 0
+		}
+	}
 }
 
 // charge is steps 5 and 6, for a decision that stands so far.
@@ -410,8 +438,8 @@ func (v *Verifier) current(d *Decision) bool {
 
 // ends notes that something of what the call came with ends then; zero: it does not.
 func (d *Decision) ends(at time.Time) {
-	if !at.IsZero() && (d.until.IsZero() || at.Before(d.until)) {
-		d.until = at
+	if !at.IsZero() && (d.Until.IsZero() || at.Before(d.Until)) {
+		d.Until = at
 	}
 }
 

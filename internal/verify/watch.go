@@ -58,7 +58,7 @@ func (v *Verifier) Watch(w *Watch) {
 	v.watches.mu.Lock()
 	defer v.watches.mu.Unlock()
 	v.watches.all[w] = struct{}{}
-	w.until = w.Decision.until
+	w.until = w.Decision.Until
 	if v.watches.changes.Load() != w.Decision.heard { // while it was decided on, or since
 		v.watches.touched(w, v.confirmed())
 	}
@@ -170,7 +170,7 @@ func (v *Verifier) lookAgain(ctx context.Context, w *Watch) {
 		ws.end(w, Refused, string(d.Code))
 		return
 	}
-	w.until = d.until
+	w.until = d.Until
 	if w.times == times { // else once more
 		w.touched = time.Time{}
 	}

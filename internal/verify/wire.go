@@ -16,7 +16,7 @@ import (
 func (d *Decision) Wire(realm string) lanyard.Decision {
 	out := lanyard.Decision{
 		Allowed: d.Allowed(), Code: string(d.Code), Message: d.Message, Scopes: append([]string{}, d.Scopes...), Limits: []lanyard.DecisionLimit{},
-		DeniedBy: d.DeniedBy, MissingScopes: d.MissingScopes, RetryAfterMS: d.RetryAfterMS(), Warnings: d.Warnings,
+		DeniedBy: d.DeniedBy, MissingScopes: d.MissingScopes, MaxAge: int64(d.MaxAge / time.Second), RetryAfterMS: d.RetryAfterMS(), Warnings: d.Warnings,
 		HTTP: lanyard.DecisionHTTP{Status: d.Code.HTTPStatus()}, Revision: d.Revision.String(),
 	}
 	if d.Identified {
@@ -49,6 +49,13 @@ func (d *Decision) Wire(realm string) lanyard.Decision {
 	if q := d.Quota; q.Limit > 0 {
 		out.Quota = &lanyard.DecisionQuota{Limit: q.Limit, Used: q.Used, Remaining: q.Remaining, ResetsAt: q.ResetsAt}
 	}
+	if d.Allowed() && !d.Until.IsZero() {
+		at := d.Until
+		out.Until = &at
+	}
+	if d.Allowed() && d.Reuse.OK {
+		out.Reuse = &lanyard.DecisionReuse{IP: d.Reuse.IP, Origin: d.Reuse.Origin}
+	}
 	for _, h := range d.Headers(nil, realm) {
 		if out.HTTP.Headers == nil {
 			out.HTTP.Headers = lanyard.HTTPHeaders{}
@@ -72,6 +79,9 @@ func (d *Decision) Headers(into []ratelimit.Header, realm string) []ratelimit.He
 	switch status := d.Code.HTTPStatus(); {
 	case d.Code == policy.Missing:
 		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: `Bearer realm="` + realm + `"`})
+	case d.Code == policy.InsufficientUserAuthn: // RFC 9470 section 3
+		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="insufficient_user_authentication", error_description=` +
+			quoted(d.Message) + `, max_age="` + strconv.FormatInt(int64(d.MaxAge/time.Second), 10) + `"`})
 	case status == 401:
 		into = append(into, ratelimit.Header{Name: "WWW-Authenticate", Value: scheme + ` realm="` + realm + `", error="` + word + `", error_description=` + quoted(d.Message)})
 	case d.Code == policy.InsufficientScope && len(d.MissingScopes) > 0:

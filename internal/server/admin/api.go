@@ -156,10 +156,19 @@ func operationList(a lanyard.API, l page.List) page.Listed {
 	for _, name := range names {
 		op := a.Operations[name]
 		made.Rows = append(made.Rows, page.Row{URL: apiPath(a.Name) + "/operation?name=" + url.QueryEscape(name), Cells: []page.Cell{
-			{Text: name, Code: true}, {Text: takes(cmp.Or(op.Takes, a.Takes))}, {Text: cmp.Or(strings.Join(op.Scopes, ", "), "no scope")}, {Text: page.Count(cost(op))},
+			{Text: name, Code: true}, {Text: takes(cmp.Or(op.Takes, a.Takes))}, {Text: asks(op)}, {Text: page.Count(cost(op))},
 		}})
 	}
 	return l.Show(made, pages)
+}
+
+// asks is what a call needs beside its credential.
+func asks(op lanyard.Operation) string {
+	text := cmp.Or(strings.Join(op.Scopes, ", "), "no scope")
+	if op.MaxAge != "" {
+		text += ", a sign-in within " + op.MaxAge
+	}
+	return text
 }
 
 func pathOf(operation string) string {

@@ -26,7 +26,7 @@ func (p *rooms) editOperation(w http.ResponseWriter, r *http.Request, d *desk) e
 	return p.form(w, r, p.operationForm(r, d, a, name, name, op, strconv.FormatInt(cost(op), 10), nil))
 }
 
-// operationForm is the form of an operation: fields name, takes, cost, boxes scope-<name>, button save-operation. was is the name of the one
+// operationForm is the form of an operation: fields name, takes, cost, max_age, boxes scope-<name>, button save-operation. was is the name of the one
 // that is changed; "" makes one.
 func (p *rooms) operationForm(r *http.Request, d *desk, a lanyard.API, was, name string, op lanyard.Operation, price string, errs page.Errs) formPage {
 	view := formPage{
@@ -35,6 +35,7 @@ func (p *rooms) operationForm(r *http.Request, d *desk, a lanyard.API, was, name
 		Fields: []page.Field{
 			choice("takes", "It takes", op.Takes, "", "", "What the API takes: "+takes(a.Takes), "key", "An ID card (API key)", "token", "A visitor badge (access token)", "either", "Either of them", "both", "Both at once"),
 			{ID: "cost", Label: "One call counts for", Value: price, Mode: "numeric", Max: 7, Complete: "off", Hint: "Units of limits and quotas; 0 is free."},
+			{ID: "max_age", Label: "The user signed in within", Value: op.MaxAge, Max: 20, Complete: "off", Hint: "Like 5m, for what cannot be undone: others are asked to sign in again. Empty: whenever. Only for visitor badges."},
 		},
 	}
 	if len(a.Scopes) > 0 {
@@ -63,7 +64,7 @@ func (p *rooms) saveOperation(w http.ResponseWriter, r *http.Request, d *desk) e
 	if was == "" {
 		name = strings.TrimSpace(form.Get("name"))
 	}
-	made := lanyard.Operation{Takes: form.Get("takes"), Scopes: form["scope"]}
+	made := lanyard.Operation{Takes: form.Get("takes"), Scopes: form["scope"], MaxAge: strings.TrimSpace(form.Get("max_age"))}
 	return p.change(w, r, d, func(a *lanyard.API) error {
 		if _, there := a.Operations[name]; there != (was != "") {
 			return stands("operation", name, there)
@@ -81,7 +82,7 @@ func (p *rooms) saveOperation(w http.ResponseWriter, r *http.Request, d *desk) e
 		a.Operations[name] = made
 		return nil
 	}, func(a lanyard.API, refused error) error {
-		errs, err := wrong(refused, map[string]string{"operations": "name"}, "name", "takes", "cost")
+		errs, err := wrong(refused, map[string]string{"operations": "name"}, "name", "takes", "cost", "max_age")
 		if err != nil {
 			return err
 		}

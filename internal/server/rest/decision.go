@@ -53,6 +53,9 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 	if len(d.MissingScopes) > 0 {
 		b = appendTexts(append(b, `,"missing_scopes":`...), d.MissingScopes)
 	}
+	if age := int64(d.MaxAge / time.Second); age > 0 {
+		b = strconv.AppendInt(append(b, `,"max_age":`...), age, 10)
+	}
 	if ms := d.RetryAfterMS(); ms != 0 {
 		b = strconv.AppendInt(append(b, `,"retry_after_ms":`...), ms, 10)
 	}
@@ -70,7 +73,15 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 		}
 		b = append(b, '}')
 	}
-	b = append(b, `},"revision":"r`...)
+	b = append(b, '}')
+	if d.Allowed() && !d.Until.IsZero() {
+		b = appendTime(append(b, `,"until":`...), d.Until)
+	}
+	if d.Allowed() && d.Reuse.OK {
+		b = strconv.AppendBool(append(b, `,"reuse":{"ip":`...), d.Reuse.IP)
+		b = append(strconv.AppendBool(append(b, `,"origin":`...), d.Reuse.Origin), '}')
+	}
+	b = append(b, `,"revision":"r`...)
 	b = strconv.AppendInt(b, int64(d.Revision), 10)
 	return append(b, `"}`...), headers
 }

@@ -30,6 +30,8 @@ func decisions() *rapid.Generator[*verify.Decision] {
 		d := &verify.Decision{
 			Code: rapid.SampledFrom(policy.Codes()).Draw(t, "code"), DeniedBy: texts().Draw(t, "denied_by"), Message: texts().Draw(t, "message"),
 			MissingScopes: scopes.Draw(t, "missing"), Scopes: scopes.Draw(t, "scopes"), At: at, Revision: id.Revision(rapid.Int64Range(0, 1<<60).Draw(t, "revision")),
+			MaxAge: time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "max_age")), Until: at.Add(time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "until"))),
+			Reuse:      verify.Reuse{OK: rapid.Bool().Draw(t, "reuse"), IP: rapid.Bool().Draw(t, "ip"), Origin: rapid.Bool().Draw(t, "origin")},
 			RetryAfter: time.Duration(rapid.Int64Range(-1, 1e12).Draw(t, "retry")), Warnings: rapid.SliceOfN(texts(), 0, 2).Draw(t, "warnings"), Identified: rapid.Bool().Draw(t, "identified"),
 		}
 		if d.Identified {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/lanyard-auth/lanyard"
@@ -19,6 +20,9 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/verify"
 	"github.com/lanyard-auth/lanyard/internal/web"
 )
+
+// maxMaxAge is the longest max_age that can be asked for, in seconds: a year.
+const maxMaxAge = 366 * 24 * 60 * 60
 
 // maxBatch is how many decisions one request may ask for.
 const maxBatch = 100
@@ -163,6 +167,7 @@ func parse(in *lanyard.VerifyRequest, req *verify.Request) error {
 	*req = verify.Request{
 		Credential: in.Credential, APIKey: in.APIKey, API: in.API, Operation: in.Operation, Method: in.Method, Path: in.Path, Scopes: in.Scopes,
 		Mode: in.Mode, Cost: verify.DefaultCost, IdempotencyKey: in.IdempotencyKey, DryRun: in.DryRun,
+		MaxAge: time.Duration(in.MaxAge) * time.Second,
 	}
 	switch {
 	case in.API == "":
@@ -175,6 +180,8 @@ func parse(in *lanyard.VerifyRequest, req *verify.Request) error {
 		return fault.Field("mode", "must be live or test")
 	case in.Consistency != "" && in.Consistency != "cached" && in.Consistency != "strict":
 		return fault.Field("consistency", "must be cached or strict")
+	case in.MaxAge < 0 || in.MaxAge > maxMaxAge:
+		return fault.Field("max_age", "must be seconds between 0 and %d", maxMaxAge)
 	case utf8.RuneCountInString(in.IdempotencyKey) > 200:
 		return fault.Field("idempotency_key", "must have at most 200 characters")
 	case len(in.Scopes) > 100:

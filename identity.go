@@ -2,7 +2,7 @@ package lanyard
 
 import "context"
 
-// Identity is who calls, as the decision found.
+// Identity is who calls, as the decision found. What it points to may be shared with other requests: do not change it.
 type Identity struct {
 	App        DecisionApp
 	Team       string   // its id; "" when the credential has none
@@ -17,12 +17,15 @@ type identityKey struct{}
 
 // IdentityFrom returns who calls, from the context of a request that Require let through.
 func IdentityFrom(ctx context.Context) (Identity, bool) {
-	who, ok := ctx.Value(identityKey{}).(Identity)
-	return who, ok
+	who, ok := ctx.Value(identityKey{}).(*Identity)
+	if !ok {
+		return Identity{}, false
+	}
+	return *who, true
 }
 
-func identityOf(d Decision) Identity {
-	who := Identity{Scopes: d.Scopes, Decision: d}
+func identityOf(d Decision) *Identity {
+	who := &Identity{Scopes: d.Scopes, Decision: d}
 	if d.App != nil {
 		who.App = *d.App
 	}

@@ -25,8 +25,9 @@ type gate struct {
 	trusted   []netip.Prefix
 	queryKeys bool
 	preflight bool
-	public    string // scheme and host that callers use; "": those of the connection
-	metadata  string // address of the API's metadata document; "": none
+	public    string    // scheme and host that callers use; "": those of the connection
+	metadata  string    // address of the API's metadata document; "": none
+	follower  *Follower // nil: every request is asked about, and nobody ends what was let through
 	health    health
 }
 
@@ -37,7 +38,8 @@ type gate struct {
 //   - 503 when there is no decision, whatever the reason: it fails closed.
 //
 // The body is a problem document. See the package comment for what the handler may rely on. A request without a credential
-// is answered without asking the server. Every request that carries one is asked about, and charged as its operation says.
+// is answered without asking the server. Every request that carries one is asked about, and charged as its operation says; WithFollower makes
+// exceptions where nothing is charged, and ends what is under way when it may not go on.
 func Require(c *Client, api string, opts ...Option) func(http.Handler) http.Handler {
 	if c == nil {
 		c = &Client{} // every call of it says what is missing
@@ -48,6 +50,9 @@ func Require(c *Client, api string, opts ...Option) func(http.Handler) http.Hand
 	}
 	if g.health.log == nil {
 		g.health.log = slog.New(slog.DiscardHandler)
+	}
+	if g.follower != nil {
+		g.follower.guards(api)
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(w, r, next) })
@@ -74,27 +79,54 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 		g.newDenial(http.StatusForbidden, policy.OperationUnknown, "").Answer(w)
 		return
 	}
-	question := g.question(r, below)
-	credentials.Fill(&question)
-	if credentials.Proof != "" {
-		question.DPoP = &VerifyProof{Proof: credentials.Proof, Method: r.Method, URL: g.address(r)}
-	}
-	decision, err := g.client.Verify(r.Context(), question)
+	ip := ClientIP(r, g.trusted)
+	question := g.question(r, below, ip)
+	who, at, err := g.ask(r, &credentials, &question, ip)
 	if err != nil {
 		g.undecided(r.Context(), w, err)
 		return
 	}
-	g.health.good(r.Context(), g.api)
-	if !decision.Allowed {
-		g.deny(w, decision, credentials)
+	if !who.Decision.Allowed {
+		g.deny(w, who.Decision, credentials)
 		return
 	}
-	addHeaders(w.Header(), decision.HTTP.Headers)
+	addHeaders(w.Header(), who.Decision.HTTP.Headers)
 	if warning := credentials.Warning(); warning != "" {
 		w.Header().Add("Warning", "299 lanyard "+quoted(warning))
 	}
-	who := context.WithValue(r.Context(), identityKey{}, identityOf(decision))
-	next.ServeHTTP(w, strip(who, r, path))
+	seen := strip(context.WithValue(r.Context(), identityKey{}, who), r, path)
+	if g.follower == nil {
+		next.ServeHTTP(w, seen)
+		return
+	}
+	g.follower.serve(w, seen, next, question, at, who, g)
+}
+
+// ask finds out whether a request may pass, and who calls: by an answer that holds for it too, or from the server. at is when that was asked.
+func (g *gate) ask(r *http.Request, c *Credentials, q *VerifyRequest, ip netip.Addr) (who *Identity, at time.Time, err error) {
+	c.Fill(q)
+	if c.Proof != "" {
+		q.DPoP = &VerifyProof{Proof: c.Proof, Method: r.Method, URL: g.address(r)}
+	}
+	var place lookup
+	if f := g.follower; f != nil {
+		at = f.now()
+		known, l := f.find(g, c, q, ip, at)
+		if known != nil {
+			return known, at, nil
+		}
+		place = l
+	}
+	d, err := g.client.Verify(r.Context(), *q)
+	if err != nil {
+		return nil, at, err
+	}
+	g.health.good(r.Context(), g.api)
+	who = identityOf(d)
+	if g.follower != nil {
+		g.follower.remember(place, who)
+	}
+	return who, at, nil
 }
 
 // below returns the path without the prefix it is mounted at.
@@ -110,12 +142,12 @@ func (g *gate) below(path string) (string, bool) {
 }
 
 // question is about everything but the credential. What is absent fails the restrictions that need it.
-func (g *gate) question(r *http.Request, path string) VerifyRequest {
+func (g *gate) question(r *http.Request, path string, ip netip.Addr) VerifyRequest {
 	q := VerifyRequest{API: g.api, Operation: g.operation, Scopes: g.scopes, MaxAge: g.maxAge}
 	if g.operation == "" {
 		q.Method, q.Path = r.Method, path
 	}
-	if ip := ClientIP(r, g.trusted); ip.IsValid() {
+	if ip.IsValid() {
 		q.IP = ip.String()
 	}
 	// Longer than any origin, or sent twice: none that could be relied on.
@@ -229,6 +261,10 @@ func (g *gate) undecided(ctx context.Context, w http.ResponseWriter, err error) 
 	if ctx.Err() == nil { // else the caller left, which says nothing about Lanyard
 		g.health.bad(ctx, g.api, err)
 	}
+	g.noDecision(w, pause)
+}
+
+func (g *gate) noDecision(w http.ResponseWriter, pause time.Duration) {
 	w.Header().Set("Retry-After", strconv.FormatInt(int64(pause/time.Second), 10))
 	Denial{Problem: Problem{
 		Type: g.errorsURL() + "/unavailable", Title: "No decision", Status: http.StatusServiceUnavailable, Code: "unavailable",

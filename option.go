@@ -40,6 +40,10 @@ func WithTrustedProxies(networks ...netip.Prefix) Option {
 // has a Warning header. Only for APIs whose key_in says so.
 func WithQueryKeys() Option { return func(g *gate) { g.queryKeys = true } }
 
+// WithFollower ends requests under way when they may not go on, and gives answers again without asking for APIs with metering: none. See
+// Follower.
+func WithFollower(f *Follower) Option { return func(g *gate) { g.follower = f } }
+
 // WithPreflight lets CORS preflights through to the handler without a credential, a decision or an Identity. Whatever the
 // handler answers to OPTIONS is then open to everybody, so it must answer OPTIONS itself. Better: put the CORS handler
 // around the guarded one, and leave this off.

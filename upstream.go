@@ -70,7 +70,7 @@ func (u *Upstream) Guard(next http.Handler) http.Handler {
 			u.refuse(w, err)
 			return
 		}
-		said := r.Clone(context.WithValue(r.Context(), identityKey{}, who))
+		said := r.Clone(context.WithValue(r.Context(), identityKey{}, &who))
 		// Beside what was checked nothing stays that was not.
 		said.Header.Set("X-Lanyard-App", who.App.ID)
 		said.Header.Set("X-Lanyard-Team", who.Team)

@@ -253,6 +253,7 @@ type Decision struct {
 	Code          string              `json:"code"`
 	Message       string              `json:"message"`
 	Credential    *DecisionCredential `json:"credential,omitempty"`
+	APIKey        *DecisionRef        `json:"api_key,omitempty" doc:"The API key that came beside the token"`
 	App           *DecisionApp        `json:"app,omitempty"`
 	Team          *DecisionRef        `json:"team,omitempty"`
 	User          *DecisionRef        `json:"user,omitempty"`

@@ -228,15 +228,16 @@ type AuditEvent struct {
 // Change is one entry of the log of whatever can alter a decision.
 type Change struct {
 	Revision string    `json:"revision"`
-	Kind     string    `json:"kind" doc:"key, app, team, user, api, plan, subscription, …"`
+	Kind     string    `json:"kind" doc:"key, app, team, user, grant, api, subscription, brand, import, revocation, keyring, restored"`
 	ID       string    `json:"id"`
 	At       time.Time `json:"at"`
 }
 
 // Changes is a page of the log, oldest first; Cursor asks for what comes after it.
 type Changes struct {
-	Items  []Change `json:"items"`
-	Cursor string   `json:"cursor"`
+	Items    []Change `json:"items"`
+	Cursor   string   `json:"cursor"`
+	Revision string   `json:"revision" doc:"Where the cursor stands"`
 }
 
 // Page is a page of a list, newest first. NextCursor is absent on the last.

@@ -16,12 +16,12 @@ import (
 )
 
 // mayReadAPIs says whether the actor may read the catalog, and whether also where the APIs really are: who makes apps and
-// keys needs to know what there is to call, but not the upstream addresses.
+// keys needs to know what there is to call, and who follows the changes what they are about, but neither needs the upstream addresses.
 func (s *Service) mayReadAPIs(actor audit.Actor) (upstreams bool, err error) {
 	if _, err = s.may(actor, catalogRead); err == nil {
 		return true, nil
 	}
-	if s.holds(actor, appsRead) || s.holds(actor, keysRead) {
+	if s.holds(actor, appsRead) || s.holds(actor, keysRead) || s.holds(actor, changesRead) {
 		return false, nil
 	}
 	return false, err
@@ -29,12 +29,12 @@ func (s *Service) mayReadAPIs(actor audit.Actor) (upstreams bool, err error) {
 
 func shownAPI(a lanyard.API, upstreams bool) lanyard.API {
 	if !upstreams {
-		a.Upstream = ""
+		a.Upstream, a.Upstreams, a.Health = "", nil, nil
 	}
 	return a
 }
 
-// API shows one API. It needs lanyard.catalog.read; with lanyard.apps.read or lanyard.keys.read its upstream is left out.
+// API shows one API. It needs lanyard.catalog.read; with lanyard.apps.read, lanyard.keys.read or lanyard.changes.read its upstreams are left out.
 func (s *Service) API(ctx context.Context, actor audit.Actor, name string) (lanyard.API, error) {
 	upstreams, err := s.mayReadAPIs(actor)
 	if err != nil {

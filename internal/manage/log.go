@@ -81,7 +81,11 @@ func (s *Service) Attempts(ctx context.Context, actor audit.Actor, list List) (l
 
 const maxChanges = 1000
 
-// ChangesAfter lists entries of the log of changes, oldest first, that came after a cursor; "" is before the oldest kept.
+// fromNow as a cursor is behind the newest entry: for who remembers nothing yet.
+const fromNow = "now"
+
+// ChangesAfter lists entries of the log of changes, oldest first, that came after a cursor; "" is before the oldest kept, "now" behind the
+// newest.
 // A cursor carries the revision it stands at and that entry's tag: if the entry is gone, or the database was put back and
 // another entry took its number, the answer is fault.ChangesReset and whoever follows the log starts over. limit is at most
 // 1,000; 0 is 1,000. It needs lanyard.changes.read for the whole server.
@@ -95,6 +99,11 @@ func (s *Service) ChangesAfter(ctx context.Context, actor audit.Actor, cursor st
 	}
 	if limit == 0 {
 		limit = maxChanges
+	}
+	if cursor == fromNow {
+		head, err := s.Changes.NewestChange(ctx)
+		answer.Cursor, answer.Revision = placeText(head), head.Revision.String()
+		return answer, err
 	}
 	last, err := parsePlace(cursor)
 	if err != nil {
@@ -121,7 +130,7 @@ func (s *Service) ChangesAfter(ctx context.Context, actor audit.Actor, cursor st
 		answer.Items = append(answer.Items, lanyard.Change{Revision: e.Revision.String(), Kind: string(e.Kind), ID: e.ID, At: e.At})
 		last = e
 	}
-	answer.Cursor = placeText(last)
+	answer.Cursor, answer.Revision = placeText(last), last.Revision.String()
 	return answer, nil
 }
 

@@ -39,6 +39,10 @@ func TestChangesAfter(t *testing.T) {
 	if len(got) != len(all.Items) || cursor != all.Cursor {
 		t.Errorf("pages of 3 hold %d changes and end at %q, want %d and %q", len(got), cursor, len(all.Items), all.Cursor)
 	}
+	now, err := w.svc.ChangesAfter(t.Context(), w.admin, "now", 0)
+	if err != nil || len(now.Items) != 0 || now.Cursor != all.Cursor || now.Revision != got[len(got)-1].Revision || all.Revision != now.Revision {
+		t.Errorf("ChangesAfter now = %+v, %v, want the place behind the newest", now, err)
+	}
 	w.newApp(w.a.team)
 	next, err := w.svc.ChangesAfter(t.Context(), w.admin, cursor, 0)
 	if err != nil || len(next.Items) != 1 || next.Items[0].Kind != "app" {

@@ -125,6 +125,8 @@ type AuditLog interface {
 
 // ChangeLog reads the log of changes.
 type ChangeLog interface {
+	// NewestChange is the newest entry: its revision and tag. Both are 0 where there is none.
+	NewestChange(ctx context.Context) (changes.Entry, error)
 	// ChangesAfter lists entries after a revision, oldest first.
 	ChangesAfter(ctx context.Context, after id.Revision, limit int) ([]changes.Entry, error)
 }

@@ -108,6 +108,15 @@ func (s *Store) ChangesSnapshot(ctx context.Context) (changes.Snapshot, error) {
 	return snap, err
 }
 
+// NewestChange is where the log ends: the revision and the tag of the newest entry.
+func (s *Store) NewestChange(ctx context.Context) (e changes.Entry, err error) {
+	err = s.read("read the head of the changes", func(q querier) error {
+		return q.QueryRowContext(ctx, `
+			SELECT revision, COALESCE((SELECT tag FROM change_entry e WHERE e.revision = h.revision), 0) FROM change_head h WHERE id = 1`).Scan(&e.Revision, &e.Tag)
+	})
+	return e, err
+}
+
 // ChangesAfter implements changes.Store.
 func (s *Store) ChangesAfter(ctx context.Context, after id.Revision, limit int) (entries []changes.Entry, err error) {
 	err = s.read("read changes", func(q querier) error {

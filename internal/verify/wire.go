@@ -25,6 +25,9 @@ func (d *Decision) Wire(realm string) lanyard.Decision {
 			at := d.ExpiresAt
 			out.Credential.ExpiresAt = &at
 		}
+		if d.Token != "" && d.Key != "" {
+			out.APIKey = &lanyard.DecisionRef{ID: string(d.Key)}
+		}
 		if d.App != "" {
 			out.App = &lanyard.DecisionApp{ID: string(d.App), Name: d.AppName}
 		}

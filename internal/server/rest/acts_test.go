@@ -186,6 +186,12 @@ func TestCatalogAndBilling(t *testing.T) {
 	if w.ok("GET", "/v1/apis/weather", "a", "", &api); api.Upstream != "" {
 		t.Errorf("a team sees the upstream %s", api.Upstream)
 	}
+	w.ok("PUT", "/v1/apis/many", "admin", `{"upstreams":["http://10.0.0.1:9001","http://10.0.0.2:9001"],"health":{"path":"/healthz"}}`, &diff)
+	var many lanyard.API
+	if w.ok("GET", "/v1/apis/many", "a", "", &many); len(many.Upstreams) > 0 || many.Health != nil {
+		t.Errorf("a team sees the upstreams %q and their health check %v", many.Upstreams, many.Health)
+	}
+	w.ok("DELETE", "/v1/apis/many", "admin", "", nil)
 	if w.ok("GET", "/v1/apis/weather", "admin", "", &api); api.Upstream == "" {
 		t.Error("an admin does not see the upstream")
 	}

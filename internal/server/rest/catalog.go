@@ -43,8 +43,8 @@ type catalogInput struct {
 
 func (a *api) addCatalog() {
 	s := a.Service
-	// Whoever makes apps or keys needs to see what there is to ask for; upstream addresses are for readers of the catalog.
-	readers := []string{catalogRead, appsRead, keysRead}
+	// Whoever makes apps or keys needs to see what there is to ask for, and who follows the changes what they are about; upstream addresses are for readers of the catalog.
+	readers := []string{catalogRead, appsRead, keysRead, changesRead}
 	add(a, route{
 		id: "list-apis", method: http.MethodGet, path: "/v1/apis", tag: "catalog", scopes: readers,
 		summary: "List the protected APIs", description: "By name.",

@@ -14,7 +14,7 @@ import (
 const changesRead = "lanyard.changes.read"
 
 type changesQuery struct {
-	After       string `query:"after" maxLength:"100" doc:"cursor of the answer before; absent: from the oldest kept"`
+	After       string `query:"after" maxLength:"100" doc:"cursor of the answer before; absent: from the oldest kept; now: behind the newest"`
 	Limit       int    `query:"limit" minimum:"1" maximum:"1000" doc:"How many at most; absent: 1000"`
 	LastEventID string `header:"Last-Event-ID" maxLength:"100" doc:"What a reconnecting event stream sends in place of after"`
 }

@@ -26,6 +26,9 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 			b = appendTime(append(b, `,"expires_at":`...), d.ExpiresAt)
 		}
 		b = append(b, '}')
+		if d.Token != "" && d.Key != "" {
+			b = append(appendText(append(b, `,"api_key":{"id":`...), string(d.Key)), '}')
+		}
 		b = appendWhose(b, d)
 	}
 	b = appendTexts(append(b, `,"scopes":`...), d.Scopes)

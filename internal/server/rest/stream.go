@@ -33,8 +33,12 @@ type follower struct {
 func (a *api) streamChanges(c *call, in *changesQuery) error {
 	f := &follower{api: a, c: c, cursor: cmp.Or(in.After, in.LastEventID), next: a.Next()}
 	// Before the answer begins an unknown cursor is a problem like any other.
-	if _, err := a.Service.ChangesAfter(c.r.Context(), c.actor, f.cursor, 1); err != nil {
+	page, err := a.Service.ChangesAfter(c.r.Context(), c.actor, f.cursor, 1)
+	if err != nil {
 		return err
+	}
+	if len(page.Items) == 0 {
+		f.cursor = page.Cursor // "now" is a place from here on
 	}
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream")

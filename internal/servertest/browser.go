@@ -177,7 +177,7 @@ func (b *Browser) Press(p *Page, button string, fields map[string]string) *Page 
 				values.Add(name, attribute(n, "value"))
 			}
 		default:
-			values.Add(name, attribute(n, "value"))
+			values.Add(name, filledIn(n))
 		}
 	})
 	for name, value := range fields {
@@ -193,6 +193,30 @@ func (b *Browser) Press(p *Page, button string, fields map[string]string) *Page 
 		b.tb.Fatal(err)
 	}
 	return b.do(http.MethodPost, action, sent{form: values, from: p})
+}
+
+// filledIn is what a field holds as the page came: a select its chosen option, or the first.
+func filledIn(n *html.Node) string {
+	switch n.Data {
+	case "textarea":
+		text := ""
+		walk(n, func(n *html.Node) {
+			if n.Type == html.TextNode {
+				text += n.Data
+			}
+		})
+		return strings.ReplaceAll(text, "\n", "\r\n") // as browsers do: HTML section 4.10.21.4
+	case "select":
+		chosen := find(n, func(n *html.Node) bool { return n.Data == "option" && has(n, "selected") })
+		if chosen == nil {
+			chosen = find(n, func(n *html.Node) bool { return n.Data == "option" })
+		}
+		if chosen == nil {
+			return ""
+		}
+		return attribute(chosen, "value")
+	}
+	return attribute(n, "value")
 }
 
 // admits reports whether a form of the page may lead to an address elsewhere.

@@ -20,11 +20,19 @@ type apiPage struct {
 	Heading    string
 	API        lanyard.API
 	Facts      []fact
+	Doors      []factGroup // what the gateway and its like go by
 	Findings   []page.Alert
 	Scopes     page.Table
 	Operations page.Listed
 	Plans      page.Table
 	Remove     page.Ask
+}
+
+// factGroup is facts under a heading.
+type factGroup struct {
+	ID, Title string
+	Facts     []fact
+	Empty     page.Empty // stands in their place where there are none
 }
 
 // Path is the API's page, or one below it.
@@ -36,7 +44,7 @@ func (p *rooms) api(w http.ResponseWriter, r *http.Request, d *desk) error {
 	if err != nil {
 		return err
 	}
-	view := apiPage{Room: p.room(r, d, "/admin/apis", titleOf(a)), Heading: titleOf(a), API: a, Facts: p.apiFacts(a), Scopes: scopeTable(a), Plans: planTable(a)}
+	view := apiPage{Room: p.room(r, d, "/admin/apis", titleOf(a)), Heading: titleOf(a), API: a, Facts: p.apiFacts(a), Doors: doorFacts(a), Scopes: scopeTable(a), Plans: planTable(a)}
 	if view.Done, err = p.told(r, d); err != nil {
 		return err
 	}
@@ -56,10 +64,8 @@ func (p *rooms) apiFacts(a lanyard.API) []fact {
 	out := []fact{
 		{"Name", a.Name},
 		{"Takes", takes(a.Takes)},
-		{"Upstream", cmp.Or(a.Upstream, strings.Join(a.Upstreams, ", "), "not said")},
 		{"Identifier", p.Settings.Identifier(a)},
 		{"Keys stand in", strings.Join(a.KeyIn, " or ")},
-		{"Metering", map[string]string{"exact": "every call is counted", "none": "calls are not counted"}[a.Metering]},
 	}
 	if t := a.Token; t != nil {
 		text := "opaque, worth " + t.Lifetime
@@ -74,28 +80,46 @@ func (p *rooms) apiFacts(a lanyard.API) []fact {
 	if len(a.UserLimits) > 0 {
 		out = append(out, fact{"Limits on each person", strings.Join(a.UserLimits, ", ")})
 	}
-	if a.CORS != nil {
-		out = append(out, fact{"Browsers from", strings.Join(a.CORS.Origins, ", ")})
-	}
-	return append(out, p.behind(a)...)
+	return out
 }
 
-// behind is where the gateway forwards calls to, and how.
-func (p *rooms) behind(a lanyard.API) (out []fact) {
-	for _, route := range a.Routes {
-		out = append(out, fact{"At the gateway", route.Host + route.Prefix})
+// doorFacts are where the API stands, which scripts may call it, and what of it is counted. A line is an entry.
+func doorFacts(a lanyard.API) []factGroup {
+	where := factGroup{ID: "where", Title: "Where it stands", Empty: page.Empty{
+		Title: "It stands nowhere yet", Text: "With a route it is found at the gateway and at proxies that ask Lanyard. Without one it asks Lanyard itself about each call.",
+		Link: page.Link{Text: "Say where it stands", URL: apiPath(a.Name) + "/edit#stands"},
+	}}
+	if len(a.Routes) > 0 || len(upstreams(a)) > 0 || a.Health != nil || a.Timeout != "" {
+		var routes []string
+		for _, r := range a.Routes {
+			text := r.Host + r.Prefix
+			if r.StripPrefix {
+				text += ", which the upstream does not see"
+			}
+			routes = append(routes, text)
+		}
+		health := "none"
+		if a.Health != nil {
+			health = "GET " + a.Health.Path + " below 400, every " + cmp.Or(a.Health.Every, "5s")
+		}
+		where.Facts = []fact{
+			{"Routes", cmp.Or(strings.Join(routes, "\n"), "none: callers find it at no gateway")},
+			{"Upstreams", cmp.Or(strings.Join(upstreams(a), "\n"), "none: the gateway cannot send its calls on")},
+			{"Health check", health},
+			{"Begins its answer within", cmp.Or(a.Timeout, "60s")},
+		}
 	}
-	if a.Upstream == "" && len(a.Upstreams) == 0 {
-		return out
+	count := factGroup{ID: "counted", Title: "Counting", Facts: []fact{{"Metering", map[string]string{"exact": "every call is counted", "none": "calls are not counted"}[a.Metering]}}}
+	if a.Metering != "none" {
+		count.Facts = append(count.Facts, fact{"At the gateway", map[bool]string{false: "once a call goes to an upstream", true: "if the answer has a status below 400"}[a.Charge == "success"]})
 	}
-	out = append(out, fact{"Has to begin its answer within", cmp.Or(a.Timeout, "60s")})
-	if a.Health != nil {
-		out = append(out, fact{"Is well while it answers", "GET " + a.Health.Path + ", every " + cmp.Or(a.Health.Every, "5s")})
+	if len(a.Meters) > 0 {
+		count.Facts = append(count.Facts, fact{"Meters", metersText(a)})
 	}
-	if a.Charge == "success" {
-		out = append(out, fact{"Counted at the gateway", "answers below 400"})
+	if len(a.Stripe) > 0 {
+		count.Facts = append(count.Facts, fact{"Told to Stripe", stripeText(a)})
 	}
-	return out
+	return []factGroup{where, {ID: "scripts", Title: "Browsers", Facts: []fact{{"May call from", cmp.Or(strings.Join(originsOf(a), "\n"), "no other site")}}}, count}
 }
 
 func scopeTable(a lanyard.API) page.Table {

@@ -15,21 +15,31 @@ import (
 // formPage is a form: to make a thing, or to change one.
 type formPage struct {
 	page.Room
-	Steps   *page.Steps // of the way the form is on; nil: it is on none
-	Heading string
-	Lead    string
-	Back    page.Link
-	Action  string // where the form posts to
-	Upload  bool   // it has a file
-	Fields  []page.Field
-	Groups  []group
-	Hidden  []page.Hidden
-	Button  string    // a verb and what it makes
-	ID      string    // of the button
-	Other   *page.Act // another way on
-	Skip    page.Link // how to go on without it
-	Remove  *page.Act
-	Errors  page.Errs
+	Steps    *page.Steps // of the way the form is on; nil: it is on none
+	Heading  string
+	Lead     string
+	Back     page.Link
+	Action   string // where the form posts to
+	Upload   bool   // it has a file
+	Fields   []page.Field
+	Groups   []group
+	Sections []section // below both
+	Hidden   []page.Hidden
+	Button   string    // a verb and what it makes
+	ID       string    // of the button
+	Other    *page.Act // another way on
+	Skip     page.Link // how to go on without it
+	Remove   *page.Act
+	Errors   page.Errs
+}
+
+// section is a part of a long form.
+type section struct {
+	ID     string
+	Title  string // empty: it begins the form
+	Text   string
+	Fields []page.Field
+	Groups []group
 }
 
 // group is boxes under one question.
@@ -42,10 +52,16 @@ type group struct {
 // form shows a form, with what is wrong beside its fields.
 func (p *rooms) form(w http.ResponseWriter, r *http.Request, view formPage) error {
 	status := http.StatusOK
-	for i, f := range view.Fields {
-		if text, is := view.Errors[f.ID]; is {
-			view.Fields[i].Error, status = text, http.StatusBadRequest
+	beside := func(fields []page.Field) {
+		for i, f := range fields {
+			if text, is := view.Errors[f.ID]; is {
+				fields[i].Error, status = text, http.StatusBadRequest
+			}
 		}
+	}
+	beside(view.Fields)
+	for _, s := range view.Sections {
+		beside(s.Fields)
 	}
 	if text := view.Errors[""]; text != "" {
 		status = http.StatusBadRequest

@@ -28,7 +28,7 @@ func nameChapter(a lanyard.API) chapter {
 
 func placeChapter(a lanyard.API) chapter {
 	return chapter{"stands", "Where it stands", "What comes in at a route is decided here. The gateway then sends it on to an upstream; proxies that ask Lanyard do that themselves.", []part{
-		{page.Field{ID: "routes", Label: "Routes", Type: "textarea", Value: routesText(a), Optional: true, Code: true, Hint: "One a line, like api.example.com/weather strip_prefix: a host if only that one is meant, the path, and strip_prefix if the upstream is asked without that path."}, "routes", setRoutes},
+		{page.Field{ID: "routes", Label: "Routes", Type: "textarea", Value: routesText(a), Optional: true, Code: true, Hint: "One a line, like “/weather” or “api.example.com/weather strip_prefix”: a host if only that one is meant, the path, and strip_prefix if the upstream is asked without that path."}, "routes", setRoutes},
 		{page.Field{ID: "upstreams", Label: "Upstreams", Type: "textarea", Value: strings.Join(upstreams(a), "\n"), Optional: true, Code: true, Hint: "Where it really is, like http://10.0.0.1:9001. Several, one a line, are asked in turn. Nobody but you and other admins sees them."}, "upstreams", setUpstreams},
 		{page.Field{ID: "health_path", Label: "Health check", Value: healthOf(a).Path, Max: 200, Optional: true, Complete: "off", Hint: "A path like /healthz that every upstream answers with a status below 400 while it is well. Empty: none is checked."}, "health.path", ofHealth(func(h *lanyard.HealthCheck, text string) { h.Path = text })},
 		{page.Field{ID: "health_every", Label: "Checked every", Value: healthOf(a).Every, Max: 20, Optional: true, Complete: "off", Hint: "Like 10s. Empty: 5s, if there is a check."}, "health.every", ofHealth(func(h *lanyard.HealthCheck, text string) { h.Every = text })},
@@ -50,8 +50,8 @@ func countChapter(a lanyard.API) chapter {
 	return chapter{"counting", "Counting", "What is not counted can be neither limited by quota nor billed. Calls that are refused use up nothing.", []part{
 		{valued(choice("metering", "Metering", "", "", "exact", "Count every call", "none", "Count nothing"), a.Metering), "metering", word(func(a *lanyard.API) *string { return &a.Metering })},
 		{valued(choice("charge", "The gateway counts a call", "", "Proxies that ask Lanyard never tell the answer: there a call counts once it is allowed.", unsaid, "Once it goes to an upstream", "success", "If its answer has a status below 400"), a.Charge), "charge", word(func(a *lanyard.API) *string { return &a.Charge })},
-		{page.Field{ID: "meters", Label: "Meters", Type: "textarea", Value: metersText(a), Optional: true, Code: true, Hint: "What events count beside calls, one a line: name, type of the events, and what it is in words. Like storage_gb com.acme.storage gigabytes stored."}, "meters", setMeters},
-		{page.Field{ID: "stripe", Label: "Told to Stripe", Type: "textarea", Value: stripeText(a), Optional: true, Code: true, Hint: "A meter and its event name at Stripe, one a line. Like requests weather_calls."}, "stripe", setStripe},
+		{page.Field{ID: "meters", Label: "Meters", Type: "textarea", Value: metersText(a), Optional: true, Code: true, Hint: "What events count beside calls, one a line: name, type of the events, and what it is in words. Like “storage_gb com.acme.storage gigabytes stored”."}, "meters", setMeters},
+		{page.Field{ID: "stripe", Label: "Told to Stripe", Type: "textarea", Value: stripeText(a), Optional: true, Code: true, Hint: "A meter and its event name at Stripe, one a line. Like “requests weather_calls”."}, "stripe", setStripe},
 	}}
 }
 

@@ -125,14 +125,14 @@ func TestEditedAPIRefused(t *testing.T) {
 	_, before := w.maps(t)
 	lines := w.lines(t)
 	for _, test := range []struct{ field, text, want string }{
-		{"routes", "/maps\n\n/maps/../x", "Line 3, prefix: Must be a plain path"},
-		{"routes", "weather", "Line 1, prefix: Must be a plain path"},
-		{"routes", "API.example/maps", "Line 1, host: Must be a lower-case host name"},
-		{"routes", "/maps strip", "Line 1: Must be host and path in one word, and after it nothing or strip_prefix."},
+		{"routes", "/maps\n\n/maps/../x", "Line 3, prefix: must be a plain path"},
+		{"routes", "weather", "Line 1, prefix: must be a plain path"},
+		{"routes", "API.example/maps", "Line 1, host: must be a lower-case host name"},
+		{"routes", "/maps strip", "Line 1: must be host and path in one word, and after it nothing or strip_prefix."},
 		{"routes", "/maps\n/maps/", "Line 2: API “maps” stands at this place already"},
-		{"upstreams", "http://a\nftp://b", "Line 2: Must be an http or https address"},
+		{"upstreams", "http://a\nftp://b", "Line 2: must be an http or https address"},
 		{"upstreams", "\nlocalhost:9001", "Must be an http or https address"},
-		{"upstreams", "http://a\nhttp://b\nhttp://a", "Line 3: Stands there twice."},
+		{"upstreams", "http://a\nhttp://b\nhttp://a", "Line 3: stands there twice."},
 		{"health_path", "healthz", "Must be a plain path"},
 		{"health_path", "", "Must be a plain path"},
 		{"health_every", "1ms", "Must be between 1s and 10m0s"},
@@ -140,12 +140,12 @@ func TestEditedAPIRefused(t *testing.T) {
 		{"charge", "never", "Must be allow or success"},
 		{"metering", "some", "Must be exact or none"},
 		{"origins", "https://app.example\nhttps://*.example", "Line 2: “https://*.example” is no origin"},
-		{"meters", "tiles com.acme.tile tiles\nTiles x y", "Line 2: A meter's name must match"},
-		{"meters", "tiles com.acme.tile", "Line 1, text: Must not be empty."},
-		{"meters", "tiles a b\ntiles c d", "Line 2: There is a meter “tiles” already."},
+		{"meters", "tiles com.acme.tile tiles\nTiles x y", "Line 2: a meter's name must match"},
+		{"meters", "tiles com.acme.tile", "Line 1, text: must not be empty."},
+		{"meters", "tiles a b\ntiles c d", "Line 2: there is a meter “tiles” already."},
 		{"stripe", "tiles x\nrequests x", "goes by this name already"},
-		{"stripe", "requests", "Line 1: Must not be empty."},
-		{"stripe", "tiles x\ntiles y", "Line 2: The meter “tiles” stands there already."},
+		{"stripe", "requests", "Line 1: must not be empty."},
+		{"stripe", "tiles x\ntiles y", "Line 2: the meter “tiles” stands there already."},
 		{"lifetime", "forever", "Must be between 1s and 24h"},
 		{"identifier", "maps", "Must be an absolute URI"},
 		{"limits", "9/second\n9/fortnight", "Line 2: "},
@@ -155,6 +155,9 @@ func TestEditedAPIRefused(t *testing.T) {
 		if p.Status != http.StatusBadRequest || !p.Has(test.field+"-error") || p.Has("wrong") {
 			t.Errorf("%s %q = %d, want 400 beside it alone", test.field, test.text, p.Status)
 			continue
+		}
+		if !strings.Contains(p.Body, `href="#`+test.field+`"`) {
+			t.Errorf("the refusal of %s leads nobody to it", test.field)
 		}
 		said := strings.NewReplacer("“", `"`, "”", `"`).Replace(test.want)
 		wantOn(t, p, test.field+" "+test.text, said)

@@ -105,7 +105,7 @@ func besideParts(refused error, all []chapter) (page.Errs, error) {
 
 // about is what a fault says of the part, if it is about it.
 func (p part) about(f *fault.Error) (string, bool) {
-	field, detail := f.Field, page.Upper(strings.TrimSuffix(f.Detail, "."))+"."
+	field, detail := f.Field, strings.TrimSuffix(f.Detail, ".")+"."
 	if other, is := strings.CutPrefix(field, "apis."); is { // what one API says and another contradicts may be told of the other
 		_, field, _ = strings.Cut(other, ".")
 		detail = f.Field + ": " + detail
@@ -120,7 +120,7 @@ func (p part) about(f *fault.Error) (string, bool) {
 	if strings.HasPrefix(f.Field, "apis.") {
 		return detail, true
 	}
-	return p.line(rest) + detail, true
+	return page.Upper(p.line(rest) + detail), true
 }
 
 // line says which line of the part a fault is about that has the rest of a place: "[1].prefix" in a list, ".storage_gb.event" under names.

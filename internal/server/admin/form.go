@@ -62,6 +62,11 @@ func (p *rooms) form(w http.ResponseWriter, r *http.Request, view formPage) erro
 	beside(view.Fields)
 	for _, s := range view.Sections {
 		beside(s.Fields)
+		for _, f := range s.Fields {
+			if f.Error != "" { // it may be far down
+				view.Done = &page.Alert{ID: "refused", Tone: "bad", Title: "Nothing was changed.", Text: "Look at", Link: page.Link{Text: f.Label, URL: "#" + f.ID}}
+			}
+		}
 	}
 	if text := view.Errors[""]; text != "" {
 		status = http.StatusBadRequest

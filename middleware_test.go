@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -128,6 +129,8 @@ func TestRequireAsks(t *testing.T) {
 		{"options", "GET", "/w/v1/x", []string{"X-Api-Key", key}, []Option{WithScopes("a", "b"), WithScopes("c"), WithStripPrefix("/w")}, VerifyRequest{Credential: key, Method: "GET", Path: "/v1/x", IP: "192.0.2.1", Scopes: []string{"a", "b", "c"}}},
 		{"the prefix itself", "GET", "/w", []string{"X-Api-Key", key}, []Option{WithStripPrefix("/w/")}, VerifyRequest{Credential: key, Method: "GET", Path: "/", IP: "192.0.2.1"}},
 		{"operation", "GET", "/any", []string{"X-Api-Key", key}, []Option{WithOperation("GET /v1/x")}, VerifyRequest{Credential: key, Operation: "GET /v1/x", IP: "192.0.2.1"}},
+		{"a sign-in", "POST", "/v1", []string{"X-Api-Key", key}, []Option{WithMaxAge(5 * time.Minute)}, VerifyRequest{Credential: key, Method: "POST", Path: "/v1", IP: "192.0.2.1", MaxAge: 300}},
+		{"a sign-in this very moment", "POST", "/v1", []string{"X-Api-Key", key}, []Option{WithMaxAge(0)}, VerifyRequest{Credential: key, Method: "POST", Path: "/v1", IP: "192.0.2.1", MaxAge: 1}},
 		{"OPTIONS with a credential", "OPTIONS", "/", []string{"X-Api-Key", key}, nil, VerifyRequest{Credential: key, Method: "OPTIONS", Path: "/", IP: "192.0.2.1"}},
 		{"HEAD", "HEAD", "/", []string{"X-Api-Key", key}, nil, VerifyRequest{Credential: key, Method: "HEAD", Path: "/", IP: "192.0.2.1"}},
 	}

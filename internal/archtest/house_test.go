@@ -25,7 +25,7 @@ var house = []line{
 	{prefix: "internal/", packages: "advice"},
 	// The public package.
 	{packages: "."},
-	{prefix: "examples/", packages: "weather mail postpal/face postpal", order: leftToRight},
+	{prefix: "examples/", packages: "weather live mail postpal/face postpal", order: leftToRight},
 	// Actor, Reach, Event; how a page of a list is asked for; the one guarded HTTP client.
 	{prefix: "internal/", packages: "audit listing outbound"},
 	{prefix: "internal/", packages: "keyring ratelimit"},

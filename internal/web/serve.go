@@ -15,7 +15,7 @@ import (
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	closing := make(chan struct{})
 	s := &http.Server{
-		Handler:           handler,
+		Handler:           oneAtATime(handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       120 * time.Second,
 		MaxHeaderBytes:    32 << 10,
@@ -26,6 +26,18 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	}
 	s.RegisterOnShutdown(sync.OnceFunc(func() { close(closing) }))
 	return s
+}
+
+// oneAtATime ends a connection after a request whose length another program could have read in another way: one in chunks, which may have come with a
+// Content-Length as well, and one of HTTP/1.0, for which chunks do not exist. net/http has taken those headers out by now, so nobody can tell
+// (RFC 9112 section 6.1). What a program before us took for the rest of such a request is not read as the next.
+func oneAtATime(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 && (len(r.TransferEncoding) > 0 || r.ProtoMinor == 0) {
+			w.Header()["Connection"] = []string{"close"}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // NewGatewayServer is NewServer for calls that are forwarded: it also speaks HTTP/2 without TLS, to proxies that do.

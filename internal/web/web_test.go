@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -386,5 +387,35 @@ func TestServeEndsInOrder(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Errorf("Serve() = %v, want nil after an orderly end", err)
+	}
+}
+
+// What another program could take for a part of a request is not read as the next one.
+func TestOneAtATime(t *testing.T) {
+	for text, want := range map[string]int{
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n":      1,
+		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n":                           1,
+		"POST / HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\nHost: a\r\n\r\n0\r\n\r\n": 1,
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello":                                        2,
+	} {
+		var asked atomic.Int64
+		l := httptest.NewUnstartedServer(nil)
+		l.Config = NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }), slog.New(slog.DiscardHandler))
+		l.Start()
+		conn, err := net.Dial("tcp", l.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, text+"GET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		_ = conn.Close()
+		l.Close()
+		if got := asked.Load(); got != int64(want) {
+			t.Errorf("%q and another: %d requests were read, want %d", text, got, want)
+		}
 	}
 }

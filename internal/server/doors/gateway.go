@@ -140,7 +140,7 @@ func wirePath(r *http.Request) string {
 	if strings.HasPrefix(path, "/") {
 		return path
 	}
-	if u, err := url.Parse(path); err == nil && u.Host != "" { // absolute form
+	if u, err := url.Parse(path); err == nil && u.Host != "" && u.User == nil { // absolute form; RFC 9110 section 4.2.4 has no user there
 		return u.EscapedPath()
 	}
 	if r.RequestURI == "" { // made in this process
@@ -236,6 +236,9 @@ func arrived(res *http.Response) error {
 	}
 	h["X-Request-Id"] = []string{p.requestID}
 	delete(p.Header(), "X-Request-Id") // else it would be there twice
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		delete(p.Header(), "Connection") // what was to come after the answer is the tunnel now
+	}
 	p.status = res.StatusCode
 	return nil
 }
@@ -296,6 +299,10 @@ func failed(_ http.ResponseWriter, r *http.Request, err error) {
 	case p.inbound.Err() != nil:
 		p.status = statusGone // nobody listens any more, or only half: what became of the call is not known
 		panic(http.ErrAbortHandler)
+	case p.broken.Load():
+		p.failure = err
+		p.answer(g.problem(http.StatusBadRequest, "invalid_request", "The body cannot be read",
+			"The call was let through, but its body broke off or is not framed as its headers say, so the API behind did not get all of it."))
 	case errors.As(cause, &unavailable), errors.As(err, &unavailable):
 		g.undecided(&p.ruling, err)
 		p.answer(p.ruling.Answer)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/policy"
@@ -32,7 +33,8 @@ type passage struct {
 	status    int
 	bytes     int64
 	failure   error
-	reached   bool // there was a connection to an upstream
+	reached   bool        // there was a connection to an upstream
+	broken    atomic.Bool // the caller did not send all of the body
 
 	mu    sync.Mutex
 	begun bool     // the upstream's answer is on its way

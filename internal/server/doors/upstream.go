@@ -163,7 +163,7 @@ func (t roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 	})
 	defer waiting.Stop()
 	defer answered.Store(true)
-	body := &onceBody{ReadCloser: out.Body, read: func() {
+	body := &onceBody{ReadCloser: out.Body, broken: &p.broken, read: func() {
 		if !answered.Load() {
 			waiting.Reset(p.pool.patience) // who sends a long body makes progress
 		}
@@ -188,10 +188,10 @@ func (t roundTripper) RoundTrip(out *http.Request) (*http.Response, error) {
 		if out.Context().Err() != nil {
 			return nil, err
 		}
-		if !body.broken { // else it was the caller
+		if !p.broken.Load() { // else it was the caller
 			u.bench.Store(t.g.Now().Add(benched).UnixMicro())
 		}
-		if len(tried) >= min(len(p.pool.servers), maxTries) || body.touched || p.reached && !(idempotent(out.Method) && (out.Body == nil || out.Body == http.NoBody)) {
+		if len(tried) >= min(len(p.pool.servers), maxTries) || body.touched.Load() || p.reached && !(idempotent(out.Method) && (out.Body == nil || out.Body == http.NoBody)) {
 			return nil, err
 		}
 	}
@@ -235,15 +235,17 @@ func idempotent(method string) bool {
 type onceBody struct {
 	io.ReadCloser
 	read    func()
-	touched bool
-	broken  bool // the caller did not send all of it
+	touched atomic.Bool
+	broken  *atomic.Bool // the caller did not send all of it
 }
 
 func (b *onceBody) Read(into []byte) (int, error) {
-	b.touched = true
+	b.touched.Store(true)
 	b.read()
 	n, err := b.ReadCloser.Read(into)
-	b.broken = err != nil && !errors.Is(err, io.EOF)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.broken.Store(true)
+	}
 	return n, err
 }
 

@@ -23,7 +23,7 @@ import (
 // world is a whole server with a gateway, and an upstream that remembers what it was asked.
 type world struct {
 	*servertest.Node
-	t    *testing.T
+	t    testing.TB
 	shop servertest.Shop
 	key  lanyard.NewKey
 	log  *logged
@@ -38,6 +38,7 @@ type world struct {
 type logged struct {
 	mu sync.Mutex
 	bytes.Buffer
+	level slog.LevelVar
 }
 
 func (l *logged) Write(b []byte) (int, error) {
@@ -53,13 +54,14 @@ func (l *logged) text() string {
 }
 
 // newWorld declares weather behind the gateway, changed as wanted.
-func newWorld(t *testing.T, change func(a *lanyard.API), settings ...func(*config.Settings)) *world {
+func newWorld(t testing.TB, change func(a *lanyard.API), settings ...func(*config.Settings)) *world {
 	t.Helper()
 	w := &world{t: t, log: &logged{}}
+	w.log.level.Set(slog.LevelDebug)
 	w.upstream = httptest.NewServer(http.HandlerFunc(w.record))
 	t.Cleanup(w.upstream.Close)
 	w.Node = servertest.Start(t, servertest.Options{
-		Gateway: true, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Gateway: true, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: &w.log.level})),
 		Settings: func(s *config.Settings) {
 			for _, set := range settings {
 				set(s)

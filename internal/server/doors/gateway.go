@@ -88,8 +88,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.answer(g.problem(http.StatusMethodNotAllowed, "invalid_request", "Not a method for an API", "The method "+r.Method+" is not forwarded."))
 		return
 	}
+	if !isToken(r.Method) { // HTTP/2 carries any text
+		p.answer(g.problem(http.StatusBadRequest, "invalid_request", "Not a method", "What the request has for a method is none."))
+		return
+	}
 	g.Rule(r.Context(), &Call{
-		Method: r.Method, Host: r.Host, Path: wirePath(r), Query: r.URL.RawQuery, Header: r.Header, IP: p.client, Address: g.address(r, p.trusted),
+		Method: r.Method, Host: hostOf(r), Path: wirePath(r), Query: r.URL.RawQuery, Header: r.Header, IP: p.client, Address: g.address(r, p.trusted),
 	}, &p.ruling)
 	if p.ruling.Answer != nil {
 		p.answer(p.ruling.Answer)
@@ -140,13 +144,24 @@ func wirePath(r *http.Request) string {
 	if strings.HasPrefix(path, "/") {
 		return path
 	}
-	if u, err := url.Parse(path); err == nil && u.Host != "" && u.User == nil { // absolute form; RFC 9110 section 4.2.4 has no user there
+	if u, err := url.Parse(path); err == nil && u.Host != "" && u.User == nil && r.ProtoMajor < 2 { // absolute form; RFC 9110 section 4.2.4 has no user there
 		return u.EscapedPath()
 	}
 	if r.RequestURI == "" { // made in this process
 		return r.URL.EscapedPath()
 	}
 	return path // "*" and the like, which is no path
+}
+
+// hostOf is the host that a request is for; "": it names two. HTTP/2 has a place of its own for it, beside which a header may stand
+// (RFC 9113 section 8.3.1); net/http leaves that in only there.
+func hostOf(r *http.Request) string {
+	for _, said := range r.Header["Host"] {
+		if !strings.EqualFold(said, r.Host) {
+			return ""
+		}
+	}
+	return r.Host
 }
 
 // address is what a caller wrote to get here, without query.

@@ -217,7 +217,7 @@ func (u *Upstream) have(kid string) (key *ecdsa.PublicKey, settled bool, err err
 	switch {
 	case key != nil && age >= 0 && age < keysLast, key != nil && resting && age < 2*keysLast:
 		return key, true, nil
-	case resting && u.keys == nil:
+	case resting && (u.keys == nil || key != nil): // none was ever had, or this one is too old to be relied on
 		return nil, true, errKeys
 	case resting:
 		return nil, true, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -92,6 +93,45 @@ func TestNginxFindsWhoIsBack(t *testing.T) {
 	begin(addresses[1])
 	if got := status(t, http.MethodPost, url); got != http.StatusOK {
 		t.Errorf("status %d with a node back, want %d", got, http.StatusOK)
+	}
+}
+
+// TestNginxKeepsFrontsOut: who comes through nginx would be taken for a proxy that is trusted, so nobody gets to where those ask, in whatever spelling.
+func TestNginxKeepsFrontsOut(t *testing.T) {
+	var asked atomic.Int64
+	mux := http.NewServeMux() // as a node reads paths
+	mux.HandleFunc("/forward-auth/", func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	mux.HandleFunc("/healthz", agree)
+	node := httptest.NewServer(mux)
+	t.Cleanup(node.Close)
+	address := node.Listener.Addr().String()
+	host := strings.TrimPrefix(before(t, []string{address, address, address}), "http://")
+	for target, want := range map[string]int{
+		"/forward-auth/nginx": 404, "/forward-auth/": 404, "/forward-auth/nginx?api=weather": 404, "//forward-auth/nginx": 404, "/forward-auth//nginx": 404, "/./forward-auth/nginx": 404, "/x/../forward-auth/nginx": 404,
+		"/forward-auth/x/../nginx": 404, "/%66orward-auth/nginx": 404, "/forward%2dauth/nginx": 404, "/forward-auth%2fnginx": 404, "/forward-auth%2Fnginx": 404, "/x%2f..%2fforward-auth/nginx": 404, "/%2e/forward-auth/nginx": 404,
+		"/forward-auth/traefik/preflight": 404, "http://elsewhere/forward-auth/nginx": 404, "/healthz": 200,
+	} {
+		for _, method := range []string{"GET", "POST", "OPTIONS"} {
+			conn, err := net.Dial("tcp", host)
+			must(t, err)
+			_, err = io.WriteString(conn, method+" "+target+" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			must(t, err)
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			must(t, err)
+			must(t, res.Body.Close())
+			_ = conn.Close()
+			if res.StatusCode != want {
+				t.Errorf("%s %s: %d, want %d", method, target, res.StatusCode, want)
+			}
+		}
+	}
+	for _, target := range []string{"/FORWARD-AUTH/nginx", "/forward-auth", "/forward-auth;x/nginx", "/x/..;/forward-auth/nginx", "/forward-auth%252fnginx"} { // these lead nowhere
+		if got := status(t, http.MethodGet, "http://"+host+target+"?"); got == http.StatusOK {
+			t.Errorf("%s: %d", target, got)
+		}
+	}
+	if asked.Load() != 0 {
+		t.Errorf("a node was asked %d times", asked.Load())
 	}
 }
 

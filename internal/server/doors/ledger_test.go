@@ -38,6 +38,7 @@ type ledger struct {
 	faults []string
 	under  int // calls under way
 	number int
+	last   context.Context // of the call that came last
 }
 
 // ruled is a call as the gateway was asked for it.
@@ -120,6 +121,7 @@ func (l *ledger) watch(gateway http.Handler) http.Handler {
 		l.number++
 		number := strconv.Itoa(l.number)
 		l.calls[number] = c
+		l.last = r.Context()
 		l.mu.Unlock()
 		r.Header[l.mark] = []string{number}
 		defer func() {
@@ -135,6 +137,12 @@ func (l *ledger) watch(gateway http.Handler) http.Handler {
 		}()
 		gateway.ServeHTTP(&writer{w, l, c}, r)
 	})
+}
+
+func (l *ledger) latest() context.Context {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
 }
 
 type writer struct {
@@ -352,7 +360,8 @@ func (l *ledger) send(t testing.TB, text string, least int, quiet time.Duration)
 		_, _ = io.WriteString(conn, text)
 	}()
 	told := false
-	for {
+	for since := time.Now(); ; {
+		before := got.Len()
 		_ = conn.SetReadDeadline(time.Now().Add(quiet))
 		_, err := io.Copy(&got, conn)
 		late, is := err.(net.Error) //nolint:errorlint // as a connection returns it
@@ -362,10 +371,14 @@ func (l *ledger) send(t testing.TB, text string, least int, quiet time.Duration)
 		l.mu.Lock()
 		under := l.under
 		l.mu.Unlock()
+		if got.Len() > before {
+			since = time.Now()
+		}
+		stalled := least == 0 && time.Since(since) > 200*time.Millisecond // a body that does not come
 		if time.Now().After(limit) {
 			t.Fatalf("the gateway neither answers nor ends after %q", text)
 		}
-		if tcp, is := conn.(*net.TCPConn); is && under == 0 && !told && len(answers(got.String())) >= least {
+		if tcp, is := conn.(*net.TCPConn); is && (under == 0 || stalled) && !told && len(answers(got.String())) >= least {
 			told = true
 			_ = tcp.CloseWrite()
 		}

@@ -248,8 +248,11 @@ func normalHost(host string) (string, bool) {
 		}
 		name = host[:i]
 	}
-	if strings.Contains(name, ":") && !strings.HasPrefix(name, "[") {
-		return "", false
+	if strings.ContainsAny(name, "[]:") { // an address of IPv6, whole, and nothing else
+		literal, closed := strings.CutSuffix(strings.TrimPrefix(name, "["), "]")
+		if ip, err := netip.ParseAddr(literal); err != nil || !ip.Is6() || ip.Zone() != "" || !closed || name[0] != '[' {
+			return "", false
+		}
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	return name, name != "" && !strings.HasSuffix(name, ".")

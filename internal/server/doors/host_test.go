@@ -29,6 +29,15 @@ func TestNormalHost(t *testing.T) {
 		{"a;b", ""},
 		{"a\\b", ""},
 		{"::1", ""},
+		{"[::", ""},
+		{"[::1", ""},
+		{"::1]", ""},
+		{"[a]", ""},
+		{"[1.2.3.4]", ""},
+		{"[::1]x", ""},
+		{"a[b]", ""},
+		{"[fe80::1%eth0]", ""},
+		{"[2001:DB8::1]:80", "[2001:db8::1]"},
 		{strings.Repeat("a", 301), ""},
 	} {
 		if got, ok := normalHost(test.host); got != test.want && ok || ok != (test.want != "") {

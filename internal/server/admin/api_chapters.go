@@ -57,7 +57,7 @@ func countChapter(a lanyard.API) chapter {
 
 func tokenChapter(a lanyard.API) chapter {
 	token := tokenOf(a)
-	return chapter{"tokens", "Tokens", "A JWT can be checked by its signature alone, so it works until it ends; an opaque one dies at once.", []part{
+	return chapter{"tokens", "Tokens", "Whoever does not ask here can check a JWT by its signature alone, and there it works until it ends. An opaque one nobody else can read.", []part{
 		{valued(choice("format", "Its tokens are", "", "", "jwt", "JWTs", "opaque", "Opaque"), token.Format), "token.format", ofToken(func(t *lanyard.TokenRules, text string) { t.Format = text })},
 		{page.Field{ID: "lifetime", Label: "Each is worth", Value: token.Lifetime, Max: 20, Optional: true, Complete: "off", Hint: "Like 15m or 1h; at most 24h."}, "token.lifetime", ofToken(func(t *lanyard.TokenRules, text string) { t.Lifetime = text })},
 		{valued(choice("algorithm", "JWTs are signed with", "", "", "", "ES256, as most are", "ES256", "ES256", "RS256", "RS256", "PS256", "PS256", "EdDSA", "EdDSA"), token.Algorithm), "token.algorithm", ofToken(func(t *lanyard.TokenRules, text string) { t.Algorithm = text })},

@@ -35,7 +35,7 @@ func (p *rooms) operationForm(r *http.Request, d *desk, a lanyard.API, was, name
 		Fields: []page.Field{
 			choice("takes", "It takes", op.Takes, "", "", "What the API takes: "+takes(a.Takes), "key", "An ID card (API key)", "token", "A visitor badge (access token)", "either", "Either of them", "both", "Both at once"),
 			{ID: "cost", Label: "One call counts for", Value: price, Mode: "numeric", Max: 7, Complete: "off", Hint: "Units of limits and quotas; 0 is free."},
-			{ID: "max_age", Label: "The user signed in within", Value: op.MaxAge, Max: 20, Complete: "off", Hint: "Like 5m, for what cannot be undone: others are asked to sign in again. Empty: whenever. Only for visitor badges."},
+			{ID: "max_age", Label: "The user signed in within", Value: op.MaxAge, Max: 20, Complete: "off", Optional: true, Hint: "Like 5m, for what cannot be undone: others are asked to sign in again. Empty: whenever. Only for visitor badges."},
 		},
 	}
 	if len(a.Scopes) > 0 {

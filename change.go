@@ -17,12 +17,12 @@ const (
 
 // Touches reports whether a change may alter the decision made for an API: whoever remembers decisions forgets those. In doubt it may.
 func (c Change) Touches(api string, d *Decision) bool {
-	app, team, user, credential, beside := "", refID(d.Team), refID(d.User), "", refID(d.APIKey)
+	app, team, user, credential, family, beside := "", refID(d.Team), refID(d.User), "", "", refID(d.APIKey)
 	if d.App != nil {
 		app = d.App.ID
 	}
 	if d.Credential != nil {
-		credential = d.Credential.ID
+		credential, family = d.Credential.ID, d.Credential.FamilyID
 	}
 	switch c.Kind {
 	case changedKey: // personal tokens too
@@ -42,10 +42,7 @@ func (c Change) Touches(api string, d *Decision) bool {
 	case changedBrand:
 		return false
 	case changedRevocation: // an id alone, or with a version or an epoch
-		if strings.Contains(c.ID, "fam_") { // the chain that a token belongs to, which the decision does not name
-			return strings.HasPrefix(credential, "tok_")
-		}
-		for _, one := range [...]string{credential, beside, d.GrantID, app, user} {
+		for _, one := range [...]string{credential, family, beside, d.GrantID, app, user} {
 			if one != "" && strings.Contains(c.ID, one) {
 				return true
 			}

@@ -38,14 +38,18 @@ type Follower struct {
 	log    *slog.Logger
 	now    func() time.Time
 	soon   chan struct{} // something under way has to be looked at
+	wanted chan struct{} // an API has to be read
+	asking chan struct{} // one for each question about what is under way
 
-	confirmed atomic.Int64 // everything that happened before this moment is known; nanoseconds since begun
-	begun     time.Time
+	confirmed atomic.Pointer[time.Time] // everything that happened before is known; nil: nothing is
+	hides     sync.Once                 // of a line in the log
 
 	mu       sync.RWMutex
 	cursor   string // "": nothing is known yet
 	revision int64  // where the cursor stands
-	epoch    int    // counts how often everything had to be forgotten
+	recent   []heard
+	settled  time.Time // before it nothing is remembered: nodes may not know yet that the log began anew
+	epoch    int       // counts how often everything had to be forgotten
 	done     bool
 	bad      bool // the last read failed, and that was logged
 	answers  map[question]*remembered
@@ -53,12 +57,31 @@ type Follower struct {
 	underway map[*passage]struct{}
 }
 
+// heard is a change that was heard of lately.
+type heard struct {
+	Change
+	revision int64
+	since    time.Time // no earlier did it happen
+}
+
+const (
+	maxRecent = 1 << 10
+	maxPage   = 1000
+	// maxWork is how many changes are held against how much of what is known, one by one: above that all of it is forgotten, or asked about.
+	maxWork = 1 << 20
+	// settling is how long after the log began anew a node may not know of it: longer than any of them is allowed to be stale.
+	settling = time.Minute
+	// learnEvery is how often an API is tried again that could not be read.
+	learnEvery = 5 * time.Second
+)
+
 // Follow begins to read the log of changes of c's server, and goes on until ctx ends. c's token needs the scope lanyard.changes.read beside
-// lanyard.verify. When ctx ends, so does what is under way.
+// lanyard.verify. When ctx ends, so does what is under way, and nothing is let through any more: end it after the HTTP server's Shutdown.
 func Follow(ctx context.Context, c *Client, o FollowOptions) *Follower {
 	f := newFollower(c, o, time.Now) //nolint:forbidigo // the real clock is put in here
 	go f.read(ctx)
 	go f.look(ctx)
+	go f.learn(ctx)
 	return f
 }
 
@@ -67,7 +90,7 @@ func newFollower(c *Client, o FollowOptions, now func() time.Time) *Follower {
 		c = &Client{} // every call of it says what is missing
 	}
 	f := &Follower{
-		client: c, stale: o.MaxStaleness, log: o.Log, now: now, begun: now(), soon: make(chan struct{}, 1),
+		client: c, stale: o.MaxStaleness, log: o.Log, now: now, soon: make(chan struct{}, 1), wanted: make(chan struct{}, 1), asking: make(chan struct{}, 8),
 		answers: map[question]*remembered{}, apis: map[string]*followedAPI{}, underway: map[*passage]struct{}{},
 	}
 	if f.stale <= 0 {
@@ -76,15 +99,17 @@ func newFollower(c *Client, o FollowOptions, now func() time.Time) *Follower {
 	if f.log == nil {
 		f.log = slog.Default()
 	}
-	f.confirmed.Store(-1)
 	return f
 }
 
-// every is how often the log is read: two reads may fail before what is known is too old.
+// every is how often the log is read.
 func (f *Follower) every() time.Duration { return f.stale / 3 }
 
 // lookEvery is how often what is under way is looked through.
-func (f *Follower) lookEvery() time.Duration { return f.every() / 2 }
+func (f *Follower) lookEvery() time.Duration { return f.stale / 6 }
+
+// askFor is how long a call may take on which what is known depends: one may hang, and the next is still in time.
+func (f *Follower) askFor() time.Duration { return f.stale / 2 }
 
 func (f *Follower) read(ctx context.Context) {
 	ticker := time.NewTicker(f.every())
@@ -115,19 +140,37 @@ func (f *Follower) look(ctx context.Context) {
 	}
 }
 
-// fresh reports whether everything is known that happened more than the longest staleness ago.
-func (f *Follower) fresh(now time.Time) bool {
-	at := f.confirmed.Load()
-	return at >= 0 && now.Sub(f.begun)-time.Duration(at) <= f.stale
+// learn reads the APIs that are guarded: when one is new or changed, and again where that failed.
+func (f *Follower) learn(ctx context.Context) {
+	ticker := time.NewTicker(learnEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-f.wanted:
+		}
+		f.fetchAPIs(ctx)
+	}
 }
 
-// poll reads what is new in the log, and fetches what is missing of the APIs.
+// fresh reports whether everything is known that happened more than the longest staleness ago. Both clocks are asked: while a machine sleeps, one
+// of them stands still.
+func (f *Follower) fresh(now time.Time) bool {
+	at := f.confirmed.Load()
+	if at == nil {
+		return false
+	}
+	wall := now.Round(0).Sub(at.Round(0))
+	return now.Sub(*at) <= f.stale && wall <= f.stale && wall >= -f.stale
+}
+
+// poll reads what is new in the log.
 func (f *Follower) poll(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, f.stale)
-	defer cancel()
 	for {
 		sent, after := f.now(), f.place()
-		page, err := f.client.Changes(ctx, after, 0)
+		page, revision, err := f.page(ctx, after)
 		var p *ProblemError
 		switch {
 		case errors.As(err, &p) && p.Code == "changes_reset" && after != fromNow:
@@ -137,20 +180,25 @@ func (f *Follower) poll(ctx context.Context) {
 			f.trouble(ctx, err)
 			return
 		}
-		revision, err := parseRevision(page.Revision)
-		if err != nil {
-			f.trouble(ctx, err)
-			return
-		}
 		f.apply(page, revision)
-		if len(page.Items) > 0 { // there may be more
+		if len(page.Items) == maxPage { // there may be more
 			continue
 		}
-		f.confirmed.Store(int64(sent.Sub(f.begun)))
+		f.confirmed.Store(&sent)
 		f.well(ctx)
-		break
+		return
 	}
-	f.fetchAPIs(ctx)
+}
+
+func (f *Follower) page(ctx context.Context, after string) (Changes, int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.askFor())
+	defer cancel()
+	page, err := f.client.Changes(ctx, after, maxPage)
+	if err != nil {
+		return page, 0, err
+	}
+	revision, err := parseRevision(page.Revision)
+	return page, revision, err
 }
 
 // place is where to read on: behind the newest entry, as long as nothing is remembered.
@@ -170,30 +218,54 @@ const fromNow = "now"
 func (f *Follower) apply(page Changes, revision int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	since := f.now().Add(-f.stale) // no earlier, or it would have been heard of before
+	if at := f.confirmed.Load(); at != nil && at.After(since) {
+		since = *at
+	}
+	if f.cursor == "" { // where everything begins nobody knows what was before
+		for p := range f.underway {
+			if p.knows < revision || p.strict {
+				f.touch(p, since, revision)
+			}
+		}
+	}
 	for _, c := range page.Items {
+		at, err := parseRevision(c.Revision)
+		if err != nil {
+			at = revision
+		}
+		f.note(heard{c, at, since})
 		if c.Kind == changedAPI || c.Kind == "restored" {
 			for name, api := range f.apis {
 				if c.Kind != changedAPI || name == c.ID {
-					api.touch()
+					f.want(api)
 				}
 			}
 		}
+	}
+	if len(page.Items)*len(f.answers) > maxWork {
+		clear(f.answers)
 	}
 	for q, a := range f.answers {
 		if anyTouches(page.Items, q.api, &a.who.Decision) {
 			delete(f.answers, q)
 		}
 	}
-	since := f.now().Add(-f.stale) // no earlier, or it would have been heard of before
-	if at := f.confirmed.Load(); at >= 0 && f.begun.Add(time.Duration(at)).After(since) {
-		since = f.begun.Add(time.Duration(at))
-	}
+	all := len(page.Items)*len(f.underway) > maxWork
 	for p := range f.underway {
-		if anyTouches(page.Items, p.asked.API, p.decision) {
+		if all || anyTouches(page.Items, p.asked.API, p.decision) {
 			f.touch(p, since, revision)
 		}
 	}
 	f.cursor, f.revision = page.Cursor, revision
+}
+
+// note keeps a change for requests that are still being decided on. The lock is held.
+func (f *Follower) note(h heard) {
+	if len(f.recent) == maxRecent {
+		f.recent = append(f.recent[:0], f.recent[maxRecent/2:]...)
+	}
+	f.recent = append(f.recent, h)
 }
 
 func anyTouches(changes []Change, api string, d *Decision) bool {
@@ -209,14 +281,15 @@ func anyTouches(changes []Change, api string, d *Decision) bool {
 func (f *Follower) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.cursor, f.revision = "", 0
+	now := f.now()
+	f.cursor, f.revision, f.recent, f.settled = "", 0, nil, now.Add(settling)
 	f.epoch++
 	clear(f.answers)
 	for _, api := range f.apis {
-		api.touch()
+		f.want(api)
 	}
-	now := f.now()
 	for p := range f.underway {
+		p.strict = true
 		f.touch(p, now, 0)
 	}
 }
@@ -226,11 +299,18 @@ func (f *Follower) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.done = true
-	f.confirmed.Store(-1)
+	f.confirmed.Store(nil)
 	clear(f.answers)
 	for p := range f.underway {
-		f.end(p, errUndecided)
+		f.end(p, &endError{})
 	}
+}
+
+// stopped reports whether the Follower has come to its end.
+func (f *Follower) stopped() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.done
 }
 
 // trouble says once that the log cannot be read.

@@ -80,53 +80,61 @@ func (g *gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler) 
 		return
 	}
 	ip := ClientIP(r, g.trusted)
-	question := g.question(r, below, ip)
-	who, at, err := g.ask(r, &credentials, &question, ip)
-	if err != nil {
+	a := &admission{question: g.question(r, below, ip), credentials: credentials}
+	if err := g.ask(r, a, ip); err != nil {
 		g.undecided(r.Context(), w, err)
 		return
 	}
-	if !who.Decision.Allowed {
-		g.deny(w, who.Decision, credentials)
+	if !a.who.Decision.Allowed {
+		g.deny(w, a.who.Decision, credentials)
 		return
 	}
-	addHeaders(w.Header(), who.Decision.HTTP.Headers)
+	addHeaders(w.Header(), a.who.Decision.HTTP.Headers)
 	if warning := credentials.Warning(); warning != "" {
 		w.Header().Add("Warning", "299 lanyard "+quoted(warning))
 	}
-	seen := strip(context.WithValue(r.Context(), identityKey{}, who), r, path)
+	seen := strip(context.WithValue(r.Context(), identityKey{}, a.who), r, path)
 	if g.follower == nil {
 		next.ServeHTTP(w, seen)
 		return
 	}
-	g.follower.serve(w, seen, next, question, at, who, g)
+	g.follower.serve(w, seen, next, a, g)
 }
 
-// ask finds out whether a request may pass, and who calls: by an answer that holds for it too, or from the server. at is when that was asked.
-func (g *gate) ask(r *http.Request, c *Credentials, q *VerifyRequest, ip netip.Addr) (who *Identity, at time.Time, err error) {
+// errStopped is why nothing is decided once the Follower has ended.
+var errStopped = errors.New("the context that lanyard.Follow was given has ended, so nobody would look after the request")
+
+// ask finds out whether a request may pass, and who calls: by an answer that holds for it too, or from the server.
+func (g *gate) ask(r *http.Request, a *admission, ip netip.Addr) error {
+	c, q, f := &a.credentials, &a.question, g.follower
 	c.Fill(q)
 	if c.Proof != "" {
 		q.DPoP = &VerifyProof{Proof: c.Proof, Method: r.Method, URL: g.address(r)}
 	}
 	var place lookup
-	if f := g.follower; f != nil {
-		at = f.now()
-		known, l := f.find(g, c, q, ip, at)
-		if known != nil {
-			return known, at, nil
+	if f != nil {
+		if f.stopped() {
+			return errStopped
 		}
-		place = l
+		a.at = f.now()
+		if a.who, place = f.find(g, c, q, ip, a.at); a.who != nil {
+			a.knows = place.revision
+			return nil
+		}
 	}
 	d, err := g.client.Verify(r.Context(), *q)
 	if err != nil {
-		return nil, at, err
+		return err
 	}
 	g.health.good(r.Context(), g.api)
-	who = identityOf(d)
-	if g.follower != nil {
-		g.follower.remember(place, who)
+	a.who = identityOf(d)
+	if f != nil {
+		if a.knows, err = parseRevision(d.Revision); err != nil {
+			return err
+		}
+		f.remember(place, a.who)
 	}
-	return who, at, nil
+	return nil
 }
 
 // below returns the path without the prefix it is mounted at.
@@ -262,6 +270,14 @@ func (g *gate) undecided(ctx context.Context, w http.ResponseWriter, err error) 
 		g.health.bad(ctx, g.api, err)
 	}
 	g.noDecision(w, pause)
+}
+
+// cutOff answers a request that had begun and that nobody could say any more whether it may go on.
+func (g *gate) cutOff(w http.ResponseWriter) {
+	Denial{Problem: Problem{
+		Type: g.errorsURL() + "/unavailable", Title: "Cut off", Status: http.StatusServiceUnavailable, Code: "unavailable",
+		Detail: "This request was let through, but while it was under way it could not be decided any more whether it may go on, so it was cut off. What it had done by then is done.",
+	}}.Answer(w)
 }
 
 func (g *gate) noDecision(w http.ResponseWriter, pause time.Duration) {

@@ -16,10 +16,13 @@ func WithScopes(names ...string) Option {
 	return func(g *gate) { g.scopes = append(g.scopes, names...) }
 }
 
+// longestMaxAge is the longest that the server takes, in seconds.
+const longestMaxAge = 366 * 24 * 60 * 60
+
 // WithMaxAge asks that the user signed in no longer ago than this, beyond what the operation asks: for what is not undone, such as a
 // transfer of money. Others are told to sign in again (RFC 9470), and a credential without a user never passes. Whole seconds count.
 func WithMaxAge(age time.Duration) Option {
-	return func(g *gate) { g.maxAge = max(1, int64(age/time.Second)) }
+	return func(g *gate) { g.maxAge = min(max(1, int64(age/time.Second)), longestMaxAge) }
 }
 
 // WithOperation asks about one declared operation, such as "GET /v1/forecast", whatever a request's method and path are.

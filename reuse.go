@@ -24,7 +24,7 @@ type question struct {
 // remembered is an answer that may be given again.
 type remembered struct {
 	who      *Identity
-	until    time.Time // zero: until something changes
+	ends     time.Time // zero: when something changes
 	ip       netip.Addr
 	origin   string
 	byIP     bool
@@ -36,27 +36,35 @@ type followedAPI struct {
 	operations *policy.Operations
 	free       bool // metering: none
 	known      bool
-	heard      int // changes of it
+	heard      int  // how often it was forgotten
+	refused    bool // it cannot be read, and that was logged
 }
 
-// touch forgets the API; it is fetched again.
-func (a *followedAPI) touch() {
-	a.known = false
-	a.heard++
+// want forgets an API, so that it is read again. The lock is held.
+func (f *Follower) want(api *followedAPI) {
+	api.known = false
+	api.heard++
+	select {
+	case f.wanted <- struct{}{}:
+	default: // somebody is awake already
+	}
 }
 
 // lookup is one look for an answer: what it was looked for by is what a new answer is stored under.
 type lookup struct {
 	key      question
+	sent     time.Time
 	ip       netip.Addr
 	origin   string
+	heard    int // changes of the API, by whose operations it was looked for
 	epoch    int
-	possible bool // an answer could be remembered
+	possible bool  // an answer could be remembered
+	revision int64 // which the answer that was found knows
 }
 
 // find returns who calls if an answer holds for a request now, else nil: ask, and remember it by the lookup.
 func (f *Follower) find(g *gate, c *Credentials, q *VerifyRequest, ip netip.Addr, now time.Time) (*Identity, lookup) {
-	l := lookup{ip: ip, origin: q.Origin}
+	l := lookup{sent: now, ip: ip, origin: q.Origin}
 	if c.Proof != "" { // it counts once
 		return nil, l
 	}
@@ -74,9 +82,9 @@ func (f *Follower) find(g *gate, c *Credentials, q *VerifyRequest, ip netip.Addr
 		}
 		l.key.operation = op.Name
 	}
-	l.key.digest, l.epoch, l.possible = digestOf(c), f.epoch, true
+	l.key.digest, l.heard, l.epoch, l.possible, l.revision = digestOf(c), api.heard, f.epoch, true, f.revision
 	a := f.answers[l.key]
-	if a == nil || !f.fresh(now) || !a.until.IsZero() && !now.Before(a.until) || a.byIP && a.ip != ip || a.byOrigin && a.origin != q.Origin {
+	if a == nil || !f.fresh(now) || !a.ends.IsZero() && !now.Before(a.ends) || a.byIP && a.ip != ip || a.byOrigin && a.origin != q.Origin {
 		return nil, l
 	}
 	return a.who, l
@@ -101,13 +109,16 @@ func (f *Follower) remember(l lookup, who *Identity) {
 	if err != nil {
 		return
 	}
-	a := &remembered{who: who, ip: l.ip, origin: l.origin, byIP: d.Reuse.IP, byOrigin: d.Reuse.Origin}
-	if d.Until != nil {
-		a.until = *d.Until
-	}
+	a := &remembered{who: who, ends: d.ends(l.sent), ip: l.ip, origin: l.origin, byIP: d.Reuse.IP, byOrigin: d.Reuse.Origin}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.done || f.cursor == "" || l.epoch != f.epoch || revision < f.revision {
+	api := f.apis[l.key.api]
+	switch {
+	case f.done, f.cursor == "", l.epoch != f.epoch, revision < f.revision:
+		return
+	case api == nil || !api.known || api.heard != l.heard: // it may be another operation by now
+		return
+	case l.sent.Before(f.settled):
 		return
 	}
 	if len(f.answers) >= maxRemembered {
@@ -128,37 +139,46 @@ func (f *Follower) guards(api string) {
 	defer f.mu.Unlock()
 	if f.apis[api] == nil {
 		f.apis[api] = &followedAPI{}
+		f.want(f.apis[api])
 	}
 }
 
-// fetchAPIs reads the APIs that are guarded and not known. One that changed meanwhile is read again in the next round.
-func (f *Follower) fetchAPIs(ctx context.Context) {
-	type missing struct {
-		name  string
-		heard int
+// ends is when something ends that the decision rests on, by the clock of who asked for it then; zero: nothing does. The server's clock does not
+// matter, and what the answer needed to come here is to the safe side.
+func (d *Decision) ends(sent time.Time) time.Time {
+	if d.EndsInMS <= 0 {
+		return time.Time{}
 	}
-	var all []missing
+	return sent.Add(time.Duration(d.EndsInMS) * time.Millisecond)
+}
+
+// fetchAPIs reads the APIs that are guarded and not known. One that changed meanwhile is read again.
+func (f *Follower) fetchAPIs(ctx context.Context) {
+	missing := map[string]int{}
 	f.mu.RLock()
 	for name, api := range f.apis {
 		if !api.known {
-			all = append(all, missing{name, api.heard})
+			missing[name] = api.heard
 		}
 	}
 	f.mu.RUnlock()
-	for _, m := range all {
-		spec, err := f.client.API(ctx, m.name)
-		if err != nil {
-			continue // its requests are asked about, and whoever answers those says what is wrong
-		}
-		operations, err := operationsOf(spec.Operations)
-		if err != nil {
-			continue
+	for name, before := range missing {
+		spec, err := f.client.API(ctx, name)
+		var operations *policy.Operations
+		if err == nil {
+			operations, err = operationsOf(spec.Operations)
 		}
 		f.mu.Lock()
-		if api := f.apis[m.name]; api.heard == m.heard {
+		api := f.apis[name]
+		again := api.refused
+		api.refused = err != nil
+		if err == nil && api.heard == before {
 			api.operations, api.free, api.known = operations, spec.Metering == "none", true
 		}
 		f.mu.Unlock()
+		if err != nil && !again && ctx.Err() == nil {
+			f.log.WarnContext(ctx, "lanyard: an API that is guarded cannot be read, so every request is asked about", "api", name, "error", err.Error())
+		}
 	}
 }
 

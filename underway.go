@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -18,16 +19,16 @@ import (
 // changed or has expired, or whether it was cannot be found out.
 var ErrEnded = errors.New("lanyard: the request may not go on")
 
-// endError says which of them it is.
-type endError struct {
-	code policy.Code // "" when nobody can say
-	text string
+// endError says which of them it is: the decision that refused it, or none when nobody can say.
+type endError struct{ refused *Decision }
+
+func (e *endError) Error() string {
+	if e.refused == nil {
+		return ErrEnded.Error() + ": whether it still may could not be found out in time"
+	}
+	return ErrEnded.Error() + ": " + e.refused.Code
 }
-
-func (e *endError) Error() string { return ErrEnded.Error() + ": " + e.text }
 func (e *endError) Unwrap() error { return ErrEnded }
-
-var errUndecided = &endError{text: "whether it still may could not be found out in time"} //nolint:gochecknoglobals // a constant
 
 // past is a time at which every deadline is over.
 var past = time.Unix(1, 0) //nolint:gochecknoglobals // a constant
@@ -39,33 +40,66 @@ type passage struct {
 	asked    VerifyRequest // to be asked again
 	decision *Decision
 	at       time.Time // when it was decided
+	knows    int64     // the revision that was known then
 	cancel   context.CancelCauseFunc
 
 	// Of the Follower, under its lock.
 	touched  time.Time // the earliest that something can have changed that was not looked into; zero: nothing was heard of
 	revision int64     // an answer has to know at least so much
+	strict   bool      // and the node that gives it has to ask the database first
 	times    int       // how often something was heard of
-	until    time.Time // when the decision ends by itself; zero: never
+	busy     bool      // it is being asked about
+	ends     time.Time // when the decision ends by itself; zero: never
 
 	mu    sync.Mutex
-	ended error
+	ended *endError
 	begun bool     // the handler's answer is on its way
 	conn  net.Conn // that the handler took over
 }
 
+// admission is a request that was decided on.
+type admission struct {
+	question    VerifyRequest
+	credentials Credentials
+	who         *Identity
+	at          time.Time
+	knows       int64
+}
+
 // serve lets a request through to next and keeps an eye on it until next is done.
-func (f *Follower) serve(w http.ResponseWriter, r *http.Request, next http.Handler, asked VerifyRequest, at time.Time, who *Identity, g *gate) {
+func (f *Follower) serve(w http.ResponseWriter, r *http.Request, next http.Handler, a *admission, g *gate) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	p := &passage{ResponseWriter: w, f: f, asked: asked, decision: &who.Decision, at: at, cancel: cancel}
-	if until := who.Decision.Until; until != nil {
-		p.until = *until
+	d := &a.who.Decision
+	p := &passage{ResponseWriter: w, f: f, asked: a.question, decision: d, at: a.at, knows: a.knows, ends: d.ends(a.at), cancel: cancel}
+	before := w.Header().Clone()
+	if !f.watch(p) {
+		g.noDecision(w, time.Second)
+		return
 	}
-	f.watch(p)
 	defer p.over()
 	next.ServeHTTP(p, r.WithContext(ctx))
 	p.over() // from here on nobody ends it
-	p.finish(g)
+	p.mu.Lock()
+	ended, begun, taken := p.ended, p.begun, p.conn != nil
+	p.mu.Unlock()
+	switch {
+	case ended == nil || taken:
+		return
+	case begun: // what broke off must not look whole
+		panic(http.ErrAbortHandler)
+	}
+	h := w.Header()
+	clear(h) // what the handler set is not said any more, what was there before it is
+	maps.Copy(h, before)
+	if r.ProtoMajor == 1 {
+		h.Set("Connection", "close") // nothing more is read of it
+	}
+	if ended.refused != nil {
+		g.deny(w, *ended.refused, a.credentials)
+		return
+	}
+	g.cutOff(w)
 }
 
 // over ends the watch, unless the handler took the connection over: that lives until it is closed.
@@ -78,19 +112,27 @@ func (p *passage) over() {
 	}
 }
 
-// watch begins to keep an eye on a request. What was decided before a change that we have heard of is looked at at once.
-func (f *Follower) watch(p *passage) {
-	revision, err := parseRevision(p.decision.Revision)
+// watch begins to keep an eye on a request, and reports whether it may begin. What was heard of that its decision did not know is looked into.
+func (f *Follower) watch(p *passage) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.done {
-		f.end(p, errUndecided)
-		return
+		return false
 	}
 	f.underway[p] = struct{}{}
-	if err != nil || revision < f.revision {
-		f.touch(p, p.at.Add(-f.stale), f.revision)
+	if p.knows >= f.revision {
+		return true
 	}
+	if len(f.recent) == 0 || f.recent[0].revision > p.knows+1 { // what lies between is not known any more
+		f.touch(p, p.at.Add(-f.stale), f.revision)
+		return true
+	}
+	for _, h := range f.recent {
+		if h.revision > p.knows && h.Touches(p.asked.API, p.decision) {
+			f.touch(p, h.since, h.revision)
+		}
+	}
+	return true
 }
 
 func (f *Follower) unwatch(p *passage) {
@@ -102,7 +144,7 @@ func (f *Follower) unwatch(p *passage) {
 // touch notes that a request has to be looked at. The lock is held.
 func (f *Follower) touch(p *passage, since time.Time, revision int64) {
 	p.times++
-	p.revision = revision
+	p.revision = max(p.revision, revision)
 	if p.touched.IsZero() {
 		p.touched = since
 	}
@@ -113,7 +155,7 @@ func (f *Follower) touch(p *passage, since time.Time, revision int64) {
 }
 
 // end cuts a request off. The lock is held, so it cannot come after unwatch.
-func (f *Follower) end(p *passage, why error) {
+func (f *Follower) end(p *passage, why *endError) {
 	delete(f.underway, p)
 	p.cut(why)
 }
@@ -124,37 +166,73 @@ func (f *Follower) patience() time.Duration {
 	return max(time.Second, f.stale+2*f.lookEvery()) - f.lookEvery()
 }
 
-// sweep looks through what is under way: what may have changed is asked about again, and what cannot be found out in time ends.
-func (f *Follower) sweep(ctx context.Context) {
+// sweep looks through what is under way: what may have changed is asked about again, and what cannot be found out in time ends. It does not wait for
+// the answers; who wants to, waits for what it returns.
+func (f *Follower) sweep(ctx context.Context) *sync.WaitGroup {
 	now := f.now()
 	fresh := f.fresh(now)
 	var again []*passage
 	f.mu.Lock()
 	for p := range f.underway {
-		if p.touched.IsZero() && !p.until.IsZero() && !now.Before(p.until) {
+		if p.touched.IsZero() && !p.ends.IsZero() && !now.Before(p.ends) {
 			p.touched = now
 		}
 		switch {
 		case !fresh && now.Sub(p.at) > f.stale, !p.touched.IsZero() && now.Sub(p.touched) > f.patience():
-			f.end(p, errUndecided)
+			f.end(p, &endError{})
 		case !p.touched.IsZero() && p.asked.DPoP != nil: // its proof counted once
-			f.end(p, errUndecided)
-		case !p.touched.IsZero():
+			f.end(p, &endError{})
+		case !p.touched.IsZero() && !p.busy:
 			again = append(again, p)
 		}
 	}
 	f.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, f.lookEvery())
-	defer cancel()
-	for len(again) > 0 && ctx.Err() == nil {
-		n := min(len(again), maxBatch)
-		f.askAgain(ctx, again[:n])
+	var answers sync.WaitGroup
+	for len(again) > 0 {
+		n := together(again)
+		batch := again[:n]
 		again = again[n:]
+		select {
+		case f.asking <- struct{}{}:
+		default:
+			return &answers // the next look goes on
+		}
+		f.mu.Lock()
+		for _, p := range batch {
+			p.busy = true
+		}
+		f.mu.Unlock()
+		answers.Go(func() {
+			defer func() { <-f.asking }()
+			ctx, cancel := context.WithTimeout(ctx, f.askFor())
+			defer cancel()
+			f.askAgain(ctx, batch)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			for _, p := range batch {
+				p.busy = false
+			}
+		})
 	}
+	return &answers
 }
 
-// maxBatch is how many decisions the server makes at once.
-const maxBatch = 100
+// How many questions go together: what a request or an answer may hold is bounded, and one caller's long path must not spoil it for others.
+const (
+	maxTogether  = 25
+	maxQuestions = 64 << 10 // bytes
+)
+
+func together(all []*passage) int {
+	size := 0
+	for i, p := range all {
+		size += len(p.asked.Path) + len(p.asked.Credential) + len(p.asked.APIKey)
+		if i == maxTogether || i > 0 && size > maxQuestions {
+			return i
+		}
+	}
+	return len(all)
+}
 
 // askAgain asks about requests under way, without charging them, and ends those that are refused.
 func (f *Follower) askAgain(ctx context.Context, all []*passage) {
@@ -164,8 +242,12 @@ func (f *Follower) askAgain(ctx context.Context, all []*passage) {
 	for i, p := range all {
 		questions[i], times[i] = p.asked, p.times
 		questions[i].DryRun, questions[i].Cost = true, &none
+		if p.strict {
+			questions[i].Consistency = "strict"
+		}
 	}
 	f.mu.RUnlock()
+	sent := f.now()
 	answers, err := f.client.VerifyBatch(ctx, questions)
 	if err != nil {
 		return // the next look tries again
@@ -177,28 +259,26 @@ func (f *Follower) askAgain(ctx context.Context, all []*passage) {
 		if _, there := f.underway[p]; !there || d == nil {
 			continue
 		}
-		if revision, err := parseRevision(d.Revision); err != nil || revision < p.revision {
+		if revision, err := parseRevision(d.Revision); err != nil || revision < p.revision || p.strict && f.cursor == "" {
 			continue // who answered does not know of it yet
 		}
 		switch code := policy.Code(d.Code); {
 		case d.Allowed:
-			p.until = time.Time{}
-			if d.Until != nil {
-				p.until = *d.Until
-			}
-		case code == policy.RateLimited, code == policy.QuotaExceeded: // what is under way was paid for
-		default:
-			f.end(p, &endError{code, d.Message})
+			p.ends = d.ends(sent)
+		case code != policy.RateLimited && code != policy.QuotaExceeded:
+			f.end(p, &endError{d})
 			continue
-		}
+		case d.Credential == nil: // its source is barred, for what others there tried, so nothing was found out
+			continue
+		} // else a limit holds, but what is under way was paid for
 		if p.times == times[i] { // else once more
-			p.touched = time.Time{}
+			p.touched, p.strict = time.Time{}, false
 		}
 	}
 }
 
 // cut ends a request that may not go on. It never waits: whoever reads or writes finds that it is over.
-func (p *passage) cut(why error) {
+func (p *passage) cut(why *endError) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = why
@@ -208,41 +288,26 @@ func (p *passage) cut(why error) {
 		return
 	}
 	control := http.NewResponseController(p.ResponseWriter)
-	_ = control.SetReadDeadline(past) // a writer without deadlines is one of a test
+	err := control.SetReadDeadline(past)
 	if p.begun {
-		_ = control.SetWriteDeadline(past)
+		err = errors.Join(err, control.SetWriteDeadline(past))
 	}
-}
-
-// finish answers in the handler's place where it had not begun, and breaks an answer off that had: it must not look whole.
-func (p *passage) finish(g *gate) {
-	p.mu.Lock()
-	ended, begun, taken := p.ended, p.begun, p.conn != nil
-	p.mu.Unlock()
-	switch {
-	case ended == nil || taken:
-		return
-	case begun:
-		panic(http.ErrAbortHandler)
+	if errors.Is(err, http.ErrNotSupported) {
+		p.f.hides.Do(func() {
+			p.f.log.Warn("a http.ResponseWriter around lanyard.Require has no method Unwrap, so a write that waits for its reader cannot be ended (logged once)")
+		})
 	}
-	clear(p.Header())
-	p.Header().Set("Connection", "close") // nothing more is read of it
-	var e *endError
-	if errors.As(ended, &e) && e.code != "" {
-		g.newDenial(e.code.HTTPStatus(), e.code, e.text).Answer(p.ResponseWriter)
-		return
-	}
-	g.noDecision(p.ResponseWriter, time.Second)
 }
 
 // begin notes that the handler answers, and says why it may not.
 func (p *passage) begin() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended == nil {
-		p.begun = true
+	if p.ended != nil {
+		return p.ended
 	}
-	return p.ended
+	p.begun = true
+	return nil
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -264,12 +329,39 @@ func (p *passage) Write(b []byte) (int, error) {
 	return p.ResponseWriter.Write(b)
 }
 
-// ReadFrom implements io.ReaderFrom, so that files are still sent by the system.
-func (p *passage) ReadFrom(from io.Reader) (int64, error) {
-	if err := p.begin(); err != nil {
-		return 0, err
+// ReadFrom implements io.ReaderFrom, so that files are still sent by the system: in pieces, between which it may end.
+func (p *passage) ReadFrom(from io.Reader) (sent int64, err error) {
+	const piece = 1 << 20
+	for {
+		if err := p.begin(); err != nil {
+			return sent, err
+		}
+		n, err := io.Copy(p.ResponseWriter, &io.LimitedReader{R: from, N: piece})
+		sent += n
+		if err != nil || n < piece {
+			return sent, err
+		}
 	}
-	return io.Copy(p.ResponseWriter, from)
+}
+
+// SetReadDeadline is what http.ResponseController asks for. What has ended stays so.
+func (p *passage) SetReadDeadline(at time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended != nil {
+		return p.ended
+	}
+	return http.NewResponseController(p.ResponseWriter).SetReadDeadline(at)
+}
+
+// SetWriteDeadline is SetReadDeadline's like.
+func (p *passage) SetWriteDeadline(at time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended != nil {
+		return p.ended
+	}
+	return http.NewResponseController(p.ResponseWriter).SetWriteDeadline(at)
 }
 
 // Flush implements http.Flusher.
@@ -310,12 +402,12 @@ func (s *socket) Close() error {
 	return s.Conn.Close()
 }
 
-// closeNow closes a connection without waiting: TLS would send a last word to who may not read it. Deadlines would be the handler's to move.
+// closeNow closes a connection without waiting, as TLS may: for a last word to who does not read it. Deadlines would be the handler's to move.
 func closeNow(conn net.Conn) {
 	if secured, ok := conn.(*tls.Conn); ok {
 		conn = secured.NetConn()
 	}
-	_ = conn.Close()
+	go func() { _ = conn.Close() }()
 }
 
 // Unwrap lets http.ResponseController reach the rest.

@@ -267,7 +267,7 @@ type Decision struct {
 	RetryAfterMS  int64               `json:"retry_after_ms,omitempty"`
 	Warnings      []string            `json:"warnings,omitempty"`
 	HTTP          DecisionHTTP        `json:"http"`
-	Until         *time.Time          `json:"until,omitempty" doc:"When something that the call came with ends, and the answer with it; absent: never"`
+	EndsInMS      int64               `json:"ends_in_ms,omitempty" doc:"In how many milliseconds something ends that the answer rests on; absent: never"`
 	Reuse         *DecisionReuse      `json:"reuse,omitempty"`
 	Revision      string              `json:"revision"`
 }
@@ -279,6 +279,7 @@ type DecisionCredential struct {
 	Mode      string     `json:"mode"`
 	Version   int        `json:"version,omitempty"`
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
+	FamilyID  string     `json:"family_id,omitempty" doc:"Of an access token that can be refreshed: what is revoked with it"`
 }
 
 // DecisionApp is the app that calls.
@@ -289,7 +290,7 @@ type DecisionApp struct {
 }
 
 // DecisionReuse comes with an allowed call of an API that does not count (metering: none) and on which no limit holds. Who asked may give the
-// same answer again: to the same credentials, for the same API, operation and scopes, until Until, or until the log of changes (GET
+// same answer again: to the same credentials, for the same API, operation and scopes, for EndsInMS at most, until the log of changes (GET
 // /v1/changes) names something that it rests on, and as long as that log was read a moment ago. Follower does so.
 type DecisionReuse struct {
 	IP     bool `json:"ip" doc:"Only from the same address"`

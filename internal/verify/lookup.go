@@ -111,6 +111,7 @@ func (v *Verifier) api(ctx context.Context, name string) (*catalog.Compiled, err
 
 // planEntry is the plan in force for a team on an API.
 type planEntry struct {
+	ends    time.Time // when another plan takes its place; zero: that was not decided
 	name    string
 	subject string // whom its limits count: the team on this API, or the user behind a personal token
 	limits  []ratelimit.Limit
@@ -190,7 +191,8 @@ func (v *Verifier) plan(ctx context.Context, h *holder, api *catalog.Compiled, n
 		}
 	}
 	name := cmp.Or(chosen.PlanAt(now), api.Policy.DefaultPlan)
-	return planEntry{name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Anchor(now), bound: chosen.boundAt(now)}, nil
+	next, _ := chosen.Next(now)
+	return planEntry{ends: next.At, name: name, subject: entity, limits: api.PlanLimits[name], owner: owner, quota: api.PlanQuotas[name], since: chosen.Anchor(now), bound: chosen.boundAt(now)}, nil
 }
 
 // network is the neighbourhood of an address that "last used" shows: /24 for IPv4, /48 for IPv6.

@@ -1,10 +1,12 @@
 package verify_test
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/lanyard-auth/lanyard/internal/billing"
 	"github.com/lanyard-auth/lanyard/internal/policy"
 	"github.com/lanyard-auth/lanyard/internal/ratelimit"
 	"github.com/lanyard-auth/lanyard/internal/verify"
@@ -37,5 +39,19 @@ func TestVerifyReuse(t *testing.T) {
 	}
 	if d := w.ask(verify.Request{API: "open", Credential: w.key(keySpec{restrict: home}).credential}); d.Allowed() || d.Reuse.OK {
 		t.Errorf("refused: Verify = %s, reuse %+v, want neither", d.Code, d.Reuse)
+	}
+}
+
+// TestVerifyPlanEnds: an answer that rests on a plan ends when another takes its place, though that was decided long before.
+func TestVerifyPlanEnds(t *testing.T) {
+	w := newWorld(t)
+	k, now := w.key(keySpec{}), w.clock.Now()
+	at := now.Add(time.Hour).UTC().Truncate(time.Minute)
+	for _, c := range []billing.Change{{Plan: "gold"}, {Plan: "free", At: at}} {
+		w.must(w.st.Subscribe(context.Background(), w.team, "paid", c, w.event("subscription.set")))
+	}
+	w.sync()
+	if d := w.ask(verify.Request{API: "paid", Credential: k.credential}); !d.Allowed() || !d.Until.Equal(at) {
+		t.Errorf("Verify = %s until %s, want valid until %s", d.Code, d.Until, at)
 	}
 }

@@ -224,6 +224,7 @@ func (v *Verifier) evaluate(ctx context.Context, req *Request, d *Decision, api 
 	if err != nil {
 		return err
 	}
+	d.ends(plan.ends)
 	ask := policy.Request{
 		API: api.Policy, Operation: req.Operation, Method: req.Method, Path: req.Path, Scopes: req.Scopes, IP: req.IP, Origin: req.Origin, Mode: req.Mode, Plan: plan.name,
 		At: d.At, MaxAge: req.MaxAge,

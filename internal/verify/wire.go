@@ -20,7 +20,7 @@ func (d *Decision) Wire(realm string) lanyard.Decision {
 		HTTP: lanyard.DecisionHTTP{Status: d.Code.HTTPStatus()}, Revision: d.Revision.String(),
 	}
 	if d.Identified {
-		out.Credential = &lanyard.DecisionCredential{ID: d.Credential(), Kind: string(d.Kind), Mode: string(d.Mode), Version: d.Version}
+		out.Credential = &lanyard.DecisionCredential{ID: d.Credential(), Kind: string(d.Kind), Mode: string(d.Mode), Version: d.Version, FamilyID: string(d.Family)}
 		if !d.ExpiresAt.IsZero() {
 			at := d.ExpiresAt
 			out.Credential.ExpiresAt = &at
@@ -52,9 +52,8 @@ func (d *Decision) Wire(realm string) lanyard.Decision {
 	if q := d.Quota; q.Limit > 0 {
 		out.Quota = &lanyard.DecisionQuota{Limit: q.Limit, Used: q.Used, Remaining: q.Remaining, ResetsAt: q.ResetsAt}
 	}
-	if d.Allowed() && !d.Until.IsZero() {
-		at := d.Until
-		out.Until = &at
+	if d.Allowed() {
+		out.EndsInMS = d.EndsInMS()
 	}
 	if d.Allowed() && d.Reuse.OK {
 		out.Reuse = &lanyard.DecisionReuse{IP: d.Reuse.IP, Origin: d.Reuse.Origin}
@@ -115,6 +114,14 @@ func quoted(text string) string {
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+// EndsInMS is in how many whole milliseconds, at least one, something ends that the decision rests on; 0: nothing does.
+func (d *Decision) EndsInMS() int64 {
+	if d.Until.IsZero() {
+		return 0
+	}
+	return max(1, d.Until.Sub(d.At).Milliseconds())
 }
 
 // RetryAfterMS is RetryAfter in whole milliseconds, rounded up.

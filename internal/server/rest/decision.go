@@ -25,6 +25,9 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 		if !d.ExpiresAt.IsZero() {
 			b = appendTime(append(b, `,"expires_at":`...), d.ExpiresAt)
 		}
+		if d.Family != "" {
+			b = appendText(append(b, `,"family_id":`...), string(d.Family))
+		}
 		b = append(b, '}')
 		if d.Token != "" && d.Key != "" {
 			b = append(appendText(append(b, `,"api_key":{"id":`...), string(d.Key)), '}')
@@ -77,8 +80,8 @@ func appendDecision(b []byte, d *verify.Decision, realm string, headers []rateli
 		b = append(b, '}')
 	}
 	b = append(b, '}')
-	if d.Allowed() && !d.Until.IsZero() {
-		b = appendTime(append(b, `,"until":`...), d.Until)
+	if ms := d.EndsInMS(); d.Allowed() && ms > 0 {
+		b = strconv.AppendInt(append(b, `,"ends_in_ms":`...), ms, 10)
 	}
 	if d.Allowed() && d.Reuse.OK {
 		b = strconv.AppendBool(append(b, `,"reuse":{"ip":`...), d.Reuse.IP)

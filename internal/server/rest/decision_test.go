@@ -37,7 +37,7 @@ func decisions() *rapid.Generator[*verify.Decision] {
 		if d.Identified {
 			d.Key, d.App, d.Team, d.Kind, d.Mode = id.New[id.Key](), id.New[id.App](), id.New[id.Team](), secret.Publishable, secret.Test
 			if rapid.Bool().Draw(t, "token") {
-				d.Token = id.New[id.Token]()
+				d.Token, d.Family = id.New[id.Token](), id.New[id.Family]()
 			}
 			d.AppName, d.Version = texts().Draw(t, "app"), rapid.IntRange(0, 9).Draw(t, "version")
 			if rapid.Bool().Draw(t, "expires") {

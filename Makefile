@@ -36,7 +36,7 @@ check: ## lint, races, tidy modules, generated files
 	@echo '== all checks passed'
 
 bench: ## measure: the packages' benchmarks, then the server's table
-	$(GO) test -run=NONE -bench=. -benchmem ./internal/...
+	$(GO) test -run=NONE -bench=. -benchmem . ./internal/...
 	$(GO) run ./e2e/bench
 
 fuzz: ## run every fuzz target for FUZZTIME (20s) each

@@ -24,7 +24,7 @@ import (
 const testToken = "lyd_key_live_tokenTOKENtoken1234567890"
 
 // fake starts a server that answers as told and a client for it.
-func fake(t *testing.T, answer http.HandlerFunc) *Client {
+func fake(t testing.TB, answer http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(answer)
 	t.Cleanup(server.Close)

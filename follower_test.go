@@ -135,14 +135,14 @@ func (c *wall) advance(d time.Duration) {
 }
 
 type followed struct {
-	*testing.T
+	testing.TB
 	*ledger
 	clock *wall
 	f     *Follower
 	guard func(http.Handler) http.Handler
 }
 
-func follow(t *testing.T, opts ...Option) *followed {
+func follow(t testing.TB, opts ...Option) *followed {
 	t.Helper()
 	l := &ledger{reuse: `{"ip":false,"origin":false}`, metering: "none"}
 	for range 5 { // the log is not at its beginning
@@ -153,7 +153,7 @@ func follow(t *testing.T, opts ...Option) *followed {
 	c := fake(t, l.ServeHTTP)
 	f := newFollower(c, FollowOptions{Log: quiet}, clock.Now)
 	guard := Require(c, "weather", append([]Option{WithFollower(f), WithLogger(quiet)}, opts...)...)
-	w := &followed{T: t, ledger: l, clock: clock, f: f, guard: guard}
+	w := &followed{TB: t, ledger: l, clock: clock, f: f, guard: guard}
 	w.poll()
 	return w
 }

@@ -46,9 +46,9 @@ func measureBadge(ctx context.Context, p plan, dir string, bare process, out, pr
 	if err != nil {
 		return err
 	}
-	handler.pid = bare.pid
+	handler.pids = []int{bare.pid}
 	for i := range subjects {
-		subjects[i].pid = running.pid
+		subjects[i].pids = []int{running.pid}
 	}
 	subjects = slices.DeleteFunc(subjects, func(s subject) bool { return !strings.Contains(s.name, p.match) })
 	fmt.Fprintf(out, "\n| connections | what | requests/s | of bare | server CPU | p50 | p99 |\n|---:|---|---:|---:|---:|---:|---:|\n")

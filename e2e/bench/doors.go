@@ -2,112 +2,83 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
-
-	"github.com/lanyard-auth/lanyard"
-	"github.com/lanyard-auth/lanyard/internal/audit"
-	"github.com/lanyard-auth/lanyard/internal/config"
-	"github.com/lanyard-auth/lanyard/internal/server"
-	"github.com/lanyard-auth/lanyard/internal/web"
 )
 
 // doorKeys are how many keys calls come with.
 const doorKeys = 1000
 
-// sunny is what the upstream answers.
-const sunny = `{"city":"Lagos","days":[{"summary":"some clouds","high_c":33}]}`
-
-// serveUpstream is an API that does nothing.
-func serveUpstream(ctx context.Context, out io.Writer) error {
-	return serveOn(ctx, out, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, sunny)
-	}))
+// doors are a server, what it is compared with, and the APIs that ask it.
+type doors struct {
+	upstream, proxy, yes, check process // none of them asks anybody
+	lanyard                     process
+	site                        site
+	remote, local               process  // APIs with a guard
+	keys, tokens                []string // headers
+	credentials                 []string
+	ends                        []func() error
 }
 
-// serveProxy is the standard library's reverse proxy before an upstream, with as many idle connections as the gateway keeps.
-func serveProxy(ctx context.Context, upstream string, out io.Writer) error {
-	target := &url.URL{Scheme: "http", Host: upstream}
-	return serveOn(ctx, out, &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() },
-		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true, IdleConnTimeout: 90 * time.Second, WriteBufferSize: 32 << 10, ReadBufferSize: 32 << 10},
-	})
-}
-
-func serveOn(ctx context.Context, out io.Writer, handler http.Handler) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// begin starts a process that ends with the doors.
+func (d *doors) begin(ctx context.Context, into *process, what string, more ...string) error {
+	p, stop, err := child(ctx, what, more...)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out, l.Addr())
-	return web.Serve(ctx, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}, l, time.Second)
+	*into, d.ends = p, append(d.ends, stop)
+	return nil
 }
 
-// measureDoors measures the gateway beside a bare reverse proxy to the same upstream.
-func measureDoors(ctx context.Context, p plan, dir string, out, progress io.Writer) (err error) {
-	upstream, stopUpstream, err := child(ctx, "upstream")
-	if err != nil {
+// end ends what was begun, the last first.
+func (d *doors) end() (err error) {
+	for _, end := range slices.Backward(d.ends) {
+		err = errors.Join(err, end())
+	}
+	return err
+}
+
+// open starts them all, on a server with doorKeys keys.
+func (d *doors) open(ctx context.Context, p plan, dir string, progress io.Writer) error {
+	if err := errors.Join(d.begin(ctx, &d.upstream, "upstream"), d.begin(ctx, &d.yes, "yes"), d.begin(ctx, &d.check, "check")); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopUpstream()) }()
-	proxy, stopProxy, err := child(ctx, "proxy", "-upstream", upstream.address)
-	if err != nil {
+	if err := d.begin(ctx, &d.proxy, "proxy", "-upstream", d.upstream.address); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopProxy()) }()
-	fmt.Fprintf(progress, "storing %d keys for the gateway…\n", doorKeys)
+	fmt.Fprintf(progress, "storing %d keys for the doors…\n", doorKeys)
 	where := settings(filepath.Join(dir, "doors"))
 	seeded, err := seed(ctx, where, doorKeys, doorKeys)
 	if err != nil {
 		return err
 	}
-	client, err := gated(ctx, where, "http://"+upstream.address)
+	client, err := gated(ctx, where, "http://"+d.upstream.address)
 	if err != nil {
 		return err
 	}
-	gateway, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	running, stop, err := child(ctx, where.DataDir, "-gateway", gateway, "-pprof", p.profile)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stop()) }()
-	token, err := client.token(ctx, running.address)
-	if err != nil {
-		return err
-	}
-	handler := calls("bare httputil.ReverseProxy", proxy.address, []string{"X-Api-Key: " + seeded.credentials[0]})
-	subjects := []subject{
-		calls("gateway: key, two limits, metered", gateway, headers("X-Api-Key: ", seeded.credentials)),
-		calls("gateway: JWT, two limits, metered", gateway, []string{"Authorization: Bearer " + token}),
-	}
-	for i := range subjects {
-		subjects[i].pid = running.pid
-	}
-	handler.pid = proxy.pid
-	fmt.Fprintf(out, "\n| connections | what | requests/s | of bare | server CPU | p50 | p99 |\n|---:|---|---:|---:|---:|---:|---:|\n")
-	for _, connections := range []int{16, 64} {
-		rows, err := compare(p, connections, handler, subjects)
-		if err != nil {
+	for _, address := range []*string{&d.site.gateway, &d.site.envoy, &d.site.metrics} {
+		if *address, err = freeAddress(); err != nil {
 			return err
 		}
-		for _, r := range rows {
-			fmt.Fprintf(out, "| %d | %s |\n", connections, r)
-		}
 	}
-	return nil
+	if err := d.begin(ctx, &d.lanyard, where.DataDir, "-gateway", d.site.gateway, "-envoy", d.site.envoy, "-metrics", d.site.metrics, "-pprof", p.profile); err != nil {
+		return err
+	}
+	token, err := client.token(ctx, d.lanyard.address)
+	if err != nil {
+		return err
+	}
+	d.credentials, d.keys, d.tokens = seeded.credentials, headers("X-Api-Key: ", seeded.credentials), []string{"Authorization: Bearer " + token}
+	ask := []string{"-asks", "http://" + d.lanyard.address, "-token", client.guard}
+	return errors.Join(
+		d.begin(ctx, &d.remote, "guarded", append(ask, "-api", "gated")...),
+		d.begin(ctx, &d.local, "guarded", append(ask, "-api", "free", "-follow")...),
+	)
 }
 
 // freeAddress is one that nobody listens on just now.
@@ -119,74 +90,111 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-func headers(before string, credentials []string) []string {
-	made := make([]string, len(credentials))
-	for i, c := range credentials {
-		made[i] = before + c
-	}
-	return made
+// beside is what a door is compared with, and the door.
+type beside struct {
+	bare  subject
+	doors []subject
 }
 
-// calls asks for the same with one of the headers, at random.
-func calls(name, address string, with []string) subject {
-	made := make([][]byte, len(with))
-	for i, header := range with {
-		made[i] = fmt.Appendf(nil, "GET /gated/v1/forecast?city=Lagos HTTP/1.1\r\nHost: %s\r\n%s\r\nAccept: application/json\r\n\r\n", address, header)
+// groups are every door beside what does the same and asks nobody.
+func (d *doors) groups(ctx context.Context) ([]beside, error) {
+	of := func(s subject, by ...process) subject {
+		for _, p := range by {
+			s.pids = append(s.pids, p.pid)
+		}
+		return s
+	}
+	bareCheck, closeBare, err := asEnvoyChecks(ctx, "bare gRPC that says yes", d.check.address, d.credentials)
+	if err != nil {
+		return nil, err
+	}
+	d.ends = append(d.ends, closeBare)
+	check, closeCheck, err := asEnvoyChecks(ctx, "ext_authz over gRPC: key, two limits, metered", d.site.envoy, d.credentials)
+	if err != nil {
+		return nil, err
+	}
+	d.ends = append(d.ends, closeCheck)
+	return []beside{
+		{of(calls("bare httputil.ReverseProxy", d.proxy.address, gatedTarget, d.keys[:1]), d.proxy), []subject{
+			of(calls("gateway: key, two limits, metered", d.site.gateway, gatedTarget, d.keys), d.lanyard),
+			of(calls("gateway: JWT, two limits, metered", d.site.gateway, gatedTarget, d.tokens), d.lanyard),
+		}},
+		{of(asNginx("bare handler that says yes", d.yes.address, d.keys[:1]), d.yes), []subject{
+			of(asNginx("forward-auth: key, two limits, metered", d.lanyard.address, d.keys), d.lanyard),
+			of(asNginx("forward-auth: JWT, two limits, metered", d.lanyard.address, d.tokens), d.lanyard),
+			of(asEnvoy("ext_authz over HTTP: key, two limits, metered", d.site.envoy, d.keys), d.lanyard),
+		}},
+		{of(bareCheck, d.check), []subject{of(check, d.lanyard)}},
+		{of(calls("bare API", d.upstream.address, forecastTarget, d.keys[:1]), d.upstream), []subject{
+			of(calls("API that asks: key, two limits, metered", d.remote.address, forecastTarget, d.keys), d.remote, d.lanyard),
+			d.unasked(ctx, of(calls("API that follows: key, unmetered", d.local.address, forecastTarget, d.keys), d.local, d.lanyard)),
+		}},
+	}, nil
+}
+
+// unasked fails a round in which the server decided anything.
+func (d *doors) unasked(ctx context.Context, s subject) subject {
+	var before int
+	s.before = func() (err error) {
+		before, err = d.settle(ctx)
+		return err
+	}
+	s.after = func() error {
+		n, err := decided(ctx, d.site.metrics)
+		if err == nil && n != before {
+			err = fmt.Errorf("the server was asked about %d calls, want none", n-before)
+		}
+		return err
+	}
+	return s
+}
+
+// settle has the API that follows the log of changes ask about every key, until it need not any more: the server may have made itself a signing
+// key since the last time, and then every answer is forgotten. It returns how many decisions the server has made.
+func (d *doors) settle(ctx context.Context) (int, error) {
+	requests := make([][]byte, len(d.keys))
+	for i, key := range d.keys {
+		requests[i] = calls("", d.local.address, forecastTarget, []string{key}).open(0).next()
 	}
 	right := func(body []byte) error { return begins(body, []byte(sunny)) }
-	return subject{name: name, address: address, open: func(int) talk { return &repeated{made, right} }}
+	for range 20 {
+		before, err := decided(ctx, d.site.metrics)
+		if err != nil {
+			return 0, err
+		}
+		if err := ask(d.local.address, slices.Values(requests), right); err != nil {
+			return 0, err
+		}
+		if after, err := decided(ctx, d.site.metrics); err != nil || after == before {
+			return after, err
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return 0, errors.New("an API that follows the log of changes asks about every call")
 }
 
-// service is an app that gets tokens for itself.
-type service struct{ id, secret string }
-
-// gated declares an API behind the gateway, with two limits that are never reached, and makes an app for it.
-func gated(ctx context.Context, where config.Settings, upstream string) (s service, err error) {
-	core, err := server.Open(ctx, where, server.Options{})
+// measureDoors measures every door beside what does the same and asks nobody.
+func measureDoors(ctx context.Context, p plan, dir string, out, progress io.Writer) (err error) {
+	var d doors
+	defer func() { err = errors.Join(err, d.end()) }()
+	if err := d.open(ctx, p, dir, progress); err != nil {
+		return err
+	}
+	groups, err := d.groups(ctx)
 	if err != nil {
-		return s, err
+		return err
 	}
-	defer func() { err = errors.Join(err, core.Close()) }()
-	actor := audit.Command("bench")
-	api := lanyard.API{
-		Takes: "either", Upstream: upstream, Routes: []lanyard.Route{{Prefix: "/gated", StripPrefix: true}}, Scopes: map[string]lanyard.Scope{"gate.read": {Text: "read behind the gate"}},
-		Operations: map[string]lanyard.Operation{"GET /v1/forecast": {}},
-		Plans:      map[string]lanyard.Plan{"free": {Default: true, Limits: []string{"100000000/second", "1000000000/minute"}}},
+	fmt.Fprintf(out, "\n| connections | what | requests/s | of bare | server CPU | p50 | p99 |\n|---:|---|---:|---:|---:|---:|---:|\n")
+	for _, g := range groups {
+		for _, connections := range []int{16, 64} {
+			rows, err := compare(p, connections, g.bare, g.doors)
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				fmt.Fprintf(out, "| %d | %s |\n", connections, r)
+			}
+		}
 	}
-	if _, err := core.Manage.ApplyCatalog(ctx, actor, lanyard.Catalog{APIs: map[string]lanyard.API{"gated": api}}, false); err != nil {
-		return s, err
-	}
-	team, err := core.Manage.CreateTeam(ctx, actor, lanyard.TeamInput{Name: "Gate"})
-	if err != nil {
-		return s, err
-	}
-	app, err := core.Manage.CreateApp(ctx, actor, lanyard.AppInput{
-		Name: "service", TeamID: team.ID, OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{"client_credentials"}, Scopes: []string{"gate.read"}},
-	})
-	if err != nil {
-		return s, err
-	}
-	secret, err := core.Manage.CreateSecret(ctx, actor, app.ID, lanyard.SecretInput{Name: "bench"})
-	return service{app.ID, secret.Secret}, err
-}
-
-func (s service) token(ctx context.Context, address string) (string, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {s.id}, "client_secret": {s.secret}, "scope": {"gate.read"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/oauth/token", strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	var said struct {
-		Token string `json:"access_token"`
-	}
-	if err := json.NewDecoder(res.Body).Decode(&said); err != nil || said.Token == "" {
-		return "", fmt.Errorf("no access token: %s, %w", res.Status, err)
-	}
-	return said.Token, nil
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -30,9 +29,9 @@ type talk interface {
 	heard(body []byte) error
 }
 
-// load talks over n connections, shared evenly between the addresses, one request at a time each, for as long as told or until there is nothing more to say. The
-// client is as small as can be, so that what is measured is the server. An answer that is not right ends it with an error.
-func load(addresses []string, n int, during time.Duration, open func(conn int) talk) (result, error) {
+// load drives n connections at once for as long as told, and takes together how long each answer took. An answer that is not right ends it with
+// an error.
+func load(n int, during time.Duration, drive func(conn int, until time.Time) ([]time.Duration, error)) (result, error) {
 	var all []time.Duration
 	var mu sync.Mutex
 	var failure error
@@ -41,7 +40,7 @@ func load(addresses []string, n int, during time.Duration, open func(conn int) t
 	until := start.Add(during)
 	for c := range n {
 		running.Go(func() {
-			took, err := drive(addresses[c%len(addresses)], until, open(c))
+			took, err := drive(c, until)
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, took...)
@@ -51,12 +50,14 @@ func load(addresses []string, n int, during time.Duration, open func(conn int) t
 	running.Wait()
 	elapsed := time.Since(start)
 	if failure != nil || len(all) == 0 {
-		return result{}, fmt.Errorf("load on %s: %w", strings.Join(addresses, ", "), failure)
+		return result{}, fmt.Errorf("%d answers: %w", len(all), failure)
 	}
 	slices.Sort(all)
 	return result{perSecond: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], requests: len(all)}, nil
 }
 
+// drive talks over one connection, one request at a time, until there is nothing more to say. The client is as small as can be, so that what is
+// measured is the server.
 func drive(address string, until time.Time, t talk) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", address)
 	if err != nil {

@@ -4,8 +4,8 @@
 //
 //	go run ./e2e/bench [-keys 1000000] [-asked 100000] [-rounds 5] [-for 2s] [-only keys|limits|badge|doors|pages]
 //
-// Then it measures limits and quotas, on one node and on three, and the visitor badge in the same way, the gateway beside a bare reverse proxy, and the pages, one at a time, on a
-// server with much on it.
+// Then it measures limits and quotas, on one node and on three, and the visitor badge in the same way, the doors beside what does the same without asking, and the
+// pages, one at a time, on a server with much on it.
 package main
 
 import (
@@ -66,19 +66,33 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	flags.DurationVar(&p.during, "for", 2*time.Second, "length of a round")
 	flags.StringVar(&p.only, "only", "", "measure keys, limits, badge, doors or pages alone")
 	flags.StringVar(&p.match, "match", "", "measure only those of the badge whose name holds this")
-	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge, or the gateway, shows its profiles")
+	flags.StringVar(&p.profile, "pprof", "", "address where the measured server of the badge, or the doors, shows its profiles")
 	serve := flags.String("serve", "", "internal: what a child process serves, bare or a data directory")
 	database := flags.String("database", "", "internal: the database of a child, if it is not in its directory")
 	redis := flags.String("redis", "", "internal: the Redis of a child")
 	durability := flags.String("durability", "", "internal: the durability of a child, if it is not what its database suggests")
-	gateway := flags.String("gateway", "", "internal: where a child's gateway listens")
+	var where site
+	flags.StringVar(&where.gateway, "gateway", "", "internal: where a child's gateway listens")
+	flags.StringVar(&where.envoy, "envoy", "", "internal: where a child answers Envoy")
+	flags.StringVar(&where.metrics, "metrics", "", "internal: where a child shows its counters")
 	upstream := flags.String("upstream", "", "internal: where a child that is a bare proxy forwards to")
+	var guard guard
+	flags.StringVar(&guard.server, "asks", "", "internal: the server that a child which is a guarded API asks")
+	flags.StringVar(&guard.token, "token", "", "internal: by what it asks")
+	flags.StringVar(&guard.api, "api", "", "internal: its name")
+	flags.BoolVar(&guard.follow, "follow", false, "internal: it follows the log of changes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch *serve {
 	case "upstream":
 		return serveUpstream(ctx, out)
+	case "guarded":
+		return guard.serve(ctx, out)
+	case "yes":
+		return serveYes(ctx, out)
+	case "check":
+		return serveCheck(ctx, out)
 	case "proxy":
 		return serveProxy(ctx, *upstream, out)
 	case "":
@@ -86,7 +100,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	case "bare":
 		return serveBare(ctx, out)
 	}
-	where := site{dir: *serve, database: secret.Of(*database), redis: secret.Of(*redis), durability: *durability, gateway: *gateway}
+	where.dir, where.database, where.redis, where.durability = *serve, secret.Of(*database), secret.Of(*redis), *durability
 	return serveLanyard(ctx, where.settings(), p.profile, out)
 }
 
@@ -141,18 +155,23 @@ func serveLanyard(ctx context.Context, settings config.Settings, profile string,
 // site is where a server keeps what it has; what is empty is as the server would choose.
 type site struct {
 	dir, durability string
-	gateway         string
+	gateway, envoy  string
+	metrics         string
 	database, redis secret.Secret
 }
 
 func settings(dir string) config.Settings { return site{dir: dir}.settings() }
 
 func (w site) settings() config.Settings {
+	proxies := ""
+	if w.envoy != "" {
+		proxies = "127.0.0.1/32"
+	}
 	s, err := config.Load(config.Source{Dir: w.dir, Getenv: func(name string) string {
 		return map[string]string{
 			"LANYARD_DATA_DIR": w.dir, "LANYARD_LISTEN": "127.0.0.1:0", "LANYARD_PUBLIC_URL": "http://localhost:8420",
 			"LANYARD_DATABASE_URL": w.database.Reveal(), "LANYARD_REDIS_URL": w.redis.Reveal(), "LANYARD_DURABILITY": w.durability,
-			"LANYARD_GATEWAY_LISTEN": w.gateway,
+			"LANYARD_GATEWAY_LISTEN": w.gateway, "LANYARD_EXTAUTHZ_LISTEN": w.envoy, "LANYARD_METRICS_LISTEN": w.metrics, "LANYARD_TRUSTED_PROXIES": proxies,
 		}[name]
 	}})
 	if err != nil {
@@ -196,10 +215,11 @@ type subject struct {
 	name    string
 	address string
 	others  []string // further nodes that share the connections
-	pid     int      // of the server, whose processor time is then told; 0: it is not
+	pids    []int    // of the servers that work for it, whose processor time is then told; none: it is not
 	open    func(conn int) talk
-	before  func() error // before a round; nil: nothing is to be prepared
-	after   func() error // after a round, to look at what came of it; nil: the answers said it all
+	drive   func(conn int, until time.Time) ([]time.Duration, error) // for what is not said over HTTP/1.1, in place of open
+	before  func() error                                             // before a round; nil: nothing is to be prepared
+	after   func() error                                             // after a round, to look at what came of it; nil: the answers said it all
 }
 
 func measure(ctx context.Context, p plan, out, progress io.Writer) (err error) {
@@ -332,14 +352,21 @@ func (s *subject) round(connections int, during time.Duration) (r result, err er
 			return r, err
 		}
 	}
-	busy, err := processorTime(s.pid)
+	busy, err := processorTime(s.pids...)
 	if err != nil {
 		return r, err
 	}
-	if r, err = load(append([]string{s.address}, s.others...), connections, during, s.open); err != nil {
+	converse := s.drive
+	if converse == nil {
+		addresses := append([]string{s.address}, s.others...) // share the connections evenly
+		converse = func(conn int, until time.Time) ([]time.Duration, error) {
+			return drive(addresses[conn%len(addresses)], until, s.open(conn))
+		}
+	}
+	if r, err = load(connections, during, converse); err != nil {
 		return r, err
 	}
-	after, err := processorTime(s.pid)
+	after, err := processorTime(s.pids...)
 	if err != nil {
 		return r, err
 	}
@@ -350,27 +377,29 @@ func (s *subject) round(connections int, during time.Duration) (r result, err er
 	return r, s.after()
 }
 
-// processorTime is what a process has used up, in steps of 10 ms; 0 for the process 0, and where the system does not say.
-func processorTime(pid int) (time.Duration, error) {
-	if pid == 0 || runtime.GOOS != "linux" {
+// processorTime is what processes have used up, in steps of 10 ms; 0 where the system does not say.
+func processorTime(pids ...int) (time.Duration, error) {
+	if runtime.GOOS != "linux" {
 		return 0, nil
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// proc_pid_stat(5): the name stands in brackets; user and system time are the 14th and 15th field, in hundredths of a second.
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("the times of process %d cannot be read", pid)
-	}
 	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
+	for _, pid := range pids {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			return 0, err
 		}
-		ticks += n
+		// proc_pid_stat(5): the name stands in brackets; user and system time are the 14th and 15th field, in hundredths of a second.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) < 13 {
+			return 0, fmt.Errorf("the times of process %d cannot be read", pid)
+		}
+		for _, field := range fields[11:13] {
+			n, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			ticks += n
+		}
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond, nil
 }

@@ -322,12 +322,12 @@ func (f *Follower) trouble(ctx context.Context, err error) {
 	if again {
 		return
 	}
-	why := "lanyard's log of changes cannot be read: every request is asked about, and what is under way ends"
 	var p *ProblemError
 	if errors.As(err, &p) && p.Status == http.StatusForbidden {
-		why = "lanyard refuses its log of changes to LANYARD_TOKEN: give it the scope lanyard.changes.read; until then what is under way ends at once"
+		f.log.ErrorContext(ctx, "lanyard refuses its log of changes to LANYARD_TOKEN: give it the scope lanyard.changes.read; until then what is under way ends at once", "error", err.Error())
+		return
 	}
-	f.log.ErrorContext(ctx, why, "error", err.Error())
+	f.log.ErrorContext(ctx, "lanyard's log of changes cannot be read: every request is asked about, and what is under way ends", "error", err.Error())
 }
 
 func (f *Follower) well(ctx context.Context) {

@@ -142,7 +142,7 @@ type followed struct {
 	guard func(http.Handler) http.Handler
 }
 
-func follow(t testing.TB, opts ...Option) *followed {
+func follow(t testing.TB) *followed {
 	t.Helper()
 	l := &ledger{reuse: `{"ip":false,"origin":false}`, metering: "none"}
 	for range 5 { // the log is not at its beginning
@@ -152,7 +152,7 @@ func follow(t testing.TB, opts ...Option) *followed {
 	quiet := slog.New(slog.DiscardHandler)
 	c := fake(t, l.ServeHTTP)
 	f := newFollower(c, FollowOptions{Log: quiet}, clock.Now)
-	guard := Require(c, "weather", append([]Option{WithFollower(f), WithLogger(quiet)}, opts...)...)
+	guard := Require(c, "weather", WithFollower(f), WithLogger(quiet))
 	w := &followed{TB: t, ledger: l, clock: clock, f: f, guard: guard}
 	w.poll()
 	return w

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/advice"
@@ -215,7 +216,12 @@ func rewrite(pr *httputil.ProxyRequest) {
 
 // routing says whether a header tells a program behind where a request came from or went, in whatever spelling: only a door says that.
 func routing(name string) bool {
-	plain := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))
+	plain := strings.Map(func(r rune) rune {
+		if r == '_' || r == '.' {
+			return '-'
+		}
+		return unicode.ToLower(r)
+	}, name)
 	switch plain {
 	case "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip", "x-rewrite-url", "x-host", "x-http-host-override", "x-scheme",
 		"front-end-https", "remote-user", "x-remote-user", "x-request-id":

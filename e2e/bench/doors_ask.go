@@ -94,7 +94,7 @@ func asEnvoyChecks(ctx context.Context, name, address string, keys []string) (s 
 				return nil, err
 			}
 			if answer.GetStatus().GetCode() != 0 || answer.GetOkResponse() == nil {
-				return nil, fmt.Errorf("the server answered %v", answer)
+				return nil, fmt.Errorf("the server answered %d, %s", answer.GetStatus().GetCode(), answer.GetDeniedResponse().GetStatus().GetCode())
 			}
 			took = append(took, time.Since(began))
 		}

@@ -41,9 +41,9 @@ func BenchmarkLocalDecision(b *testing.B) {
 	ip := ClientIP(r, nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		question := g.question(r, r.URL.Path, ip)
-		if who, _, err := g.ask(r, &credentials, &question, ip); err != nil || !who.Decision.Allowed {
-			b.Fatalf("ask() = %v, %v, want who calls", who, err)
+		a := admission{question: g.question(r, r.URL.Path, ip), credentials: credentials}
+		if err := g.ask(r, &a, ip); err != nil || !a.who.Decision.Allowed {
+			b.Fatalf("ask() = %v, %v, want who calls", a.who, err)
 		}
 	}
 	wantOnce(b, w)

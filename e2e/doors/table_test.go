@@ -96,6 +96,10 @@ func kinds() []row {
 func scopes() []row {
 	return []row{
 		{name: "a scope that lacks", target: forecast, header: []string{"x-api-key: {bare}"}, status: 403, code: "insufficient_scope", answer: []string{"WWW-Authenticate: insufficient_scope"}},
+		{
+			name: "a token of nobody who signed in lately", target: "/mail/v1/vault", header: []string{"Authorization: Bearer {jwt}"}, status: 401, code: "insufficient_user_authentication",
+			answer: []string{`WWW-Authenticate: error="insufficient_user_authentication"`, `WWW-Authenticate: max_age="300"`},
+		},
 		{name: "another's scope", method: "POST", target: alerts, header: []string{"x-api-key: {live}", "Content-Length: 0"}, status: 403, code: "insufficient_scope"},
 		{name: "an operation there is not", target: "/weather/v1/secrets", header: []string{"x-api-key: {live}"}, status: 403, code: "operation_unknown"},
 		{name: "no API there", target: "/elsewhere", header: []string{"x-api-key: {live}"}, status: 404, code: "not_found"},

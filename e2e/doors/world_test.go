@@ -145,7 +145,9 @@ func catalog() lanyard.Catalog {
 		},
 		"mail": {
 			Takes: "token", Routes: []lanyard.Route{{Prefix: "/mail"}}, Token: &lanyard.TokenRules{Format: "jwt"},
-			Scopes: map[string]lanyard.Scope{"profile.read": {Text: "read your profile"}}, Operations: map[string]lanyard.Operation{"GET /mail/v1/me": {Scopes: []string{"profile.read"}}},
+			Scopes: map[string]lanyard.Scope{"profile.read": {Text: "read your profile"}}, Operations: map[string]lanyard.Operation{
+				"GET /mail/v1/me": {Scopes: []string{"profile.read"}}, "GET /mail/v1/vault": {Scopes: []string{"profile.read"}, MaxAge: "5m"},
+			},
 		},
 		"notes": {
 			Takes: "either", Metering: "none", Routes: []lanyard.Route{{Host: "notes.example.test", Prefix: "/"}}, Token: &lanyard.TokenRules{Format: "opaque"},

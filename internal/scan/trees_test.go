@@ -1,0 +1,29 @@
+package scan
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// patience bounds the test over others' trees.
+const patience = 10 * time.Second
+
+// othersTrees are the module cache and the sources of Go.
+func othersTrees(t testing.TB) []string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOMODCACHE", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache, root, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	return []string{cache, filepath.Join(root, "src")}
+}
+
+func wideOf(text string) []byte { return wide(binary.LittleEndian, false)(text) }
+
+func b64() *base64.Encoding { return base64.StdEncoding }

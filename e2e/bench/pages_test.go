@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -29,7 +30,7 @@ func TestPages(t *testing.T) {
 	})
 	served := httptest.NewServer(s.Handler())
 	t.Cleanup(served.Close)
-	v, err := visit(t.Context(), process{address: strings.TrimPrefix(served.URL, "http://")})
+	v, err := visit(t.Context(), process{pid: os.Getpid(), address: strings.TrimPrefix(served.URL, "http://")})
 	if err != nil {
 		t.Fatal(err)
 	}

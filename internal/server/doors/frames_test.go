@@ -85,7 +85,8 @@ func frames() (all []framed) {
 		framed{name: "a length", head: append(post, "+content-length: 5"), body: "hello", want: 200},
 		framed{name: "a length that is too short", head: append(post, "+content-length: 3"), body: "hello", want: 0},
 		framed{name: "a length that is too long", head: append(post, "+content-length: 9"), body: "hello", want: 0},
-		framed{name: "two lengths", head: append(post, "+content-length: 5", "+content-length: 6"), body: "hello", want: 200},
+		framed{name: "two lengths", head: append(post, "+content-length: 5", "+content-length: 6"), body: "hello", want: 400},
+		framed{name: "one length twice", head: append(post, "+content-length: 5", "+content-length: 5"), body: "hello", want: 200},
 		framed{name: "a length that is none", head: append(post, "+content-length: x"), body: "hello", want: 0},
 		framed{name: "a length and no body", head: append(post, "+content-length: 5"), want: 200},
 	)
@@ -101,6 +102,7 @@ func TestFrames(t *testing.T) {
 			if status != r.want && (r.want != 0 || status != http.StatusBadRequest) {
 				t.Errorf("%v: %d, %v; want %d", r.head, status, err, r.want)
 			}
+			l.rest(t)
 			calls, faults := l.taken()
 			for _, fault := range faults {
 				t.Error(fault)

@@ -93,6 +93,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.answer(g.problem(http.StatusBadRequest, "invalid_request", "Not a method", "What the request has for a method is none."))
 		return
 	}
+	if !oneLength(r.Header) { // HTTP/2 again: the library takes the first of them, and what is no number for none
+		p.answer(g.problem(http.StatusBadRequest, "invalid_request", "Not one length", "The content-length of the request is not one number, so its body has more than one reading."))
+		return
+	}
 	g.Rule(r.Context(), &Call{
 		Method: r.Method, Host: hostOf(r), Path: wirePath(r), Query: r.URL.RawQuery, Header: r.Header, IP: p.client, Address: g.address(r, p.trusted),
 	}, &p.ruling)
@@ -152,6 +156,17 @@ func wirePath(r *http.Request) string {
 		return r.URL.EscapedPath()
 	}
 	return path // "*" and the like, which is no path
+}
+
+// oneLength reports whether a request names one length at most (RFC 9110 section 8.6).
+func oneLength(h http.Header) bool {
+	lengths := h["Content-Length"]
+	for _, length := range lengths {
+		if length != lengths[0] || length == "" || strings.Trim(length, "0123456789") != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // hostOf is the host that a request is for; "": it names two. HTTP/2 has a place of its own for it, beside which a header may stand

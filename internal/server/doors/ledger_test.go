@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -191,7 +192,23 @@ func (l *ledger) fault(format string, args ...any) {
 	l.faults = append(l.faults, fmt.Sprintf(format, args...))
 }
 
-// take returns the calls that ended since, and what was wrong with any.
+// rest waits until the gateway is done with every call: who reads the end of an answer may be before it.
+func (l *ledger) rest(t *testing.T) {
+	t.Helper()
+	for began := time.Now(); ; runtime.Gosched() {
+		l.mu.Lock()
+		under := l.under
+		l.mu.Unlock()
+		if under == 0 {
+			return
+		}
+		if time.Since(began) > deadline {
+			t.Fatalf("%d calls are still under way", under)
+		}
+	}
+}
+
+// taken returns the calls that ended since, and what was wrong with any.
 func (l *ledger) taken() (calls []*ruled, faults []string) {
 	l.world.take()
 	l.mu.Lock()

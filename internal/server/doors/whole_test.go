@@ -218,6 +218,7 @@ func TestWholeRequests(t *testing.T) {
 			if r.want != nil && !slices.Equal(got, r.want) && !slices.Equal(append(got, 0), r.want) {
 				t.Errorf("%q\nis answered %v, want %v", text[:min(len(text), 400)], got, r.want)
 			}
+			l.rest(t)
 			calls, faults := l.taken()
 			for _, fault := range faults {
 				t.Error(fault)

@@ -59,9 +59,9 @@ var needs = map[string]string{
 	"GET /v1/users/{id}":                             "lanyard.users.read",
 	"PATCH /v1/users/{id}":                           "lanyard.users.write",
 
-	"GET /v1/apis":              "lanyard.catalog.read lanyard.apps.read lanyard.keys.read",
-	"GET /v1/apis/{name}":       "lanyard.catalog.read lanyard.apps.read lanyard.keys.read",
-	"GET /v1/apis/{name}/plans": "lanyard.catalog.read lanyard.apps.read lanyard.keys.read",
+	"GET /v1/apis":              "lanyard.catalog.read lanyard.apps.read lanyard.keys.read lanyard.changes.read",
+	"GET /v1/apis/{name}":       "lanyard.catalog.read lanyard.apps.read lanyard.keys.read lanyard.changes.read",
+	"GET /v1/apis/{name}/plans": "lanyard.catalog.read lanyard.apps.read lanyard.keys.read lanyard.changes.read",
 	"PUT /v1/apis/{name}":       "lanyard.catalog.write",
 	"DELETE /v1/apis/{name}":    "lanyard.catalog.write",
 	"GET /v1/catalog":           "lanyard.catalog.read",

@@ -123,7 +123,9 @@ func TestFollowerLetsGoOn(t *testing.T) {
 	w.change("key", "key_1")
 	w.poll()
 	w.sweep()
-	<-cause
+	if err := <-cause; !errors.Is(err, ErrEnded) {
+		t.Errorf("the request ended for %v, want %v", err, ErrEnded)
+	}
 	<-done
 }
 
@@ -245,7 +247,9 @@ func TestFollowerUnrelated(t *testing.T) {
 			t.Errorf("%s: it was asked about %d times more", name, w.dry)
 		}
 		w.f.stop()
-		<-cause
+		if err := <-cause; !errors.Is(err, ErrEnded) {
+			t.Errorf("the request ended for %v, want %v", err, ErrEnded)
+		}
 		<-done
 	}
 }

@@ -65,28 +65,34 @@ func TestEvaluateRefuses(t *testing.T) {
 	}{
 		{"no credential", nil, Request{}, Verdict{Code: Missing, DeniedBy: "credential"}},
 		{
-			"signed in too long ago", nil, Request{Token: signedIn(5*time.Minute + 1), At: now, Operation: "DELETE /v1/account"},
+			"signed in too long ago", nil,
+			Request{Token: signedIn(5*time.Minute + 1), At: now, Operation: "DELETE /v1/account"},
 			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: 5 * time.Minute},
 		},
 		{
-			"when a user signed in is not known", nil, Request{Token: token(), At: now, Operation: "DELETE /v1/account"},
+			"when a user signed in is not known", nil,
+			Request{Token: token(), At: now, Operation: "DELETE /v1/account"},
 			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: 5 * time.Minute},
 		},
 		{
-			"the request asks for a fresher sign-in", nil, Request{Token: signedIn(2 * time.Minute), At: now, Operation: "DELETE /v1/account", MaxAge: time.Minute},
+			"the request asks for a fresher sign-in", nil,
+			Request{Token: signedIn(2 * time.Minute), At: now, Operation: "DELETE /v1/account", MaxAge: time.Minute},
 			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: time.Minute},
 		},
 		{
-			"the request asks for less than the operation", nil, Request{Token: signedIn(6 * time.Minute), At: now, Operation: "DELETE /v1/account", MaxAge: time.Hour},
+			"the request asks for less than the operation", nil,
+			Request{Token: signedIn(6 * time.Minute), At: now, Operation: "DELETE /v1/account", MaxAge: time.Hour},
 			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: 5 * time.Minute},
 		},
 		{"a key has no user who signed in", nil, Request{Key: key(), At: now, MaxAge: time.Minute}, Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: time.Minute}},
 		{
-			"a personal token neither", nil, Request{Token: &Bearer{Personal: true}, At: now, MaxAge: time.Minute},
+			"a personal token neither", nil,
+			Request{Token: &Bearer{Personal: true}, At: now, MaxAge: time.Minute},
 			Verdict{Code: InsufficientUserAuthn, DeniedBy: "max_age", MaxAge: time.Minute},
 		},
 		{
-			"an address that a new sign-in would not mend", nil, Request{Token: restricted(signedIn(time.Hour), home), At: now, MaxAge: time.Minute},
+			"an address that a new sign-in would not mend", nil,
+			Request{Token: restricted(signedIn(time.Hour), home), At: now, MaxAge: time.Minute},
 			Verdict{Code: IPDenied, DeniedBy: "token.ip_allow"},
 		},
 		{"token for another API", nil, Request{Token: elsewhere}, Verdict{Code: AudienceMismatch, DeniedBy: "audience"}},

@@ -112,46 +112,31 @@ func (f *Follower) lookEvery() time.Duration { return f.stale / 6 }
 func (f *Follower) askFor() time.Duration { return f.stale / 2 }
 
 func (f *Follower) read(ctx context.Context) {
-	ticker := time.NewTicker(f.every())
-	defer ticker.Stop()
-	for {
-		f.poll(ctx)
-		select {
-		case <-ctx.Done():
-			f.stop()
-			return
-		case <-ticker.C:
-		}
-	}
+	f.poll(ctx)
+	loop(ctx, f.every(), nil, f.poll)
+	f.stop()
 }
 
 // look looks through what is under way, at once after a change that touches some of it.
 func (f *Follower) look(ctx context.Context) {
-	ticker := time.NewTicker(f.lookEvery())
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		case <-f.soon:
-		}
-		f.sweep(ctx)
-	}
+	loop(ctx, f.lookEvery(), f.soon, func(ctx context.Context) { f.sweep(ctx) })
 }
 
 // learn reads the APIs that are guarded: when one is new or changed, and again where that failed.
-func (f *Follower) learn(ctx context.Context) {
-	ticker := time.NewTicker(learnEvery)
+func (f *Follower) learn(ctx context.Context) { loop(ctx, learnEvery, f.wanted, f.fetchAPIs) }
+
+// loop does something every so often, and when somebody wakes it, until ctx ends.
+func loop(ctx context.Context, every time.Duration, wake <-chan struct{}, do func(context.Context)) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-		case <-f.wanted:
+		case <-wake:
 		}
-		f.fetchAPIs(ctx)
+		do(ctx)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// patience bounds the test over others' trees.
+// patience is how long the test over others' trees takes, if it has read enough by then.
 const patience = 10 * time.Second
 
 // othersTrees are the module cache and the sources of Go.

@@ -102,15 +102,7 @@ func TestFrames(t *testing.T) {
 			if status != r.want && (r.want != 0 || status != http.StatusBadRequest) {
 				t.Errorf("%v: %d, %v; want %d", r.head, status, err, r.want)
 			}
-			l.rest(t)
-			calls, faults := l.taken()
-			for _, fault := range faults {
-				t.Error(fault)
-			}
-			arrived := 0
-			for _, c := range calls {
-				arrived += c.arrived
-			}
+			arrived := l.arrived(t)
 			if (arrived == 1) != (r.want == http.StatusOK) || arrived > 1 {
 				t.Errorf("%v: reached the upstream %d times", r.head, arrived)
 			}

@@ -208,6 +208,20 @@ func (l *ledger) rest(t *testing.T) {
 	}
 }
 
+// arrived waits until the gateway is done, reports what was wrong, and returns how many calls reached the upstream since.
+func (l *ledger) arrived(t *testing.T) (n int) {
+	t.Helper()
+	l.rest(t)
+	calls, faults := l.taken()
+	for _, fault := range faults {
+		t.Error(fault)
+	}
+	for _, c := range calls {
+		n += c.arrived
+	}
+	return n
+}
+
 // taken returns the calls that ended since, and what was wrong with any.
 func (l *ledger) taken() (calls []*ruled, faults []string) {
 	l.world.take()

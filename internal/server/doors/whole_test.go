@@ -218,15 +218,7 @@ func TestWholeRequests(t *testing.T) {
 			if r.want != nil && !slices.Equal(got, r.want) && !slices.Equal(append(got, 0), r.want) {
 				t.Errorf("%q\nis answered %v, want %v", text[:min(len(text), 400)], got, r.want)
 			}
-			l.rest(t)
-			calls, faults := l.taken()
-			for _, fault := range faults {
-				t.Error(fault)
-			}
-			arrived := 0
-			for _, c := range calls {
-				arrived += c.arrived
-			}
+			arrived := l.arrived(t)
 			passed := 0
 			for _, status := range r.want {
 				if status == http.StatusOK && !strings.Contains(r.text, "GET /.well-known/lanyard") {

@@ -19,14 +19,15 @@ const maxAnswer = 1 << 20
 
 // call is one request to the JSON API.
 type call struct {
-	op     string   // for errors: "create key"
-	method string   //
-	at     []string // the segments below /v1, unescaped
-	query  url.Values
-	in     any           // nil: no body
-	create bool          // sends an Idempotency-Key of its own, and so may be repeated once
-	repeat bool          // may be repeated once: the server sees to it that twice is as good as once
-	wait   time.Duration // how much longer than others it may take
+	op        string   // for errors: "create key"
+	method    string   //
+	at        []string // the segments below /v1, unescaped
+	query     url.Values
+	in        any           // nil: no body
+	create    bool          // sends an Idempotency-Key of its own, and so may be repeated once
+	repeat    bool          // may be repeated once: the server sees to it that twice is as good as once
+	anonymous bool          // says nothing of who asks
+	wait      time.Duration // how much longer than others it may take
 }
 
 // answer is a response read whole.
@@ -154,7 +155,7 @@ func (c *Client) request(ctx context.Context, k call, body []byte, key string) (
 	if err != nil {
 		return nil, err
 	}
-	if err := checkToken(c.Token.Reveal()); err != nil {
+	if err := checkToken(c.Token.Reveal()); err != nil && !k.anonymous {
 		return nil, err
 	}
 	path, err := k.path()
@@ -169,7 +170,9 @@ func (c *Client) request(ctx context.Context, k call, body []byte, key string) (
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.Token.Reveal())
+	if !k.anonymous {
+		req.Header.Set("Authorization", "Bearer "+c.Token.Reveal())
+	}
 	req.Header.Set("User-Agent", "lanyard-go")
 	if c.UserAgent != "" {
 		req.Header.Set("User-Agent", c.UserAgent)

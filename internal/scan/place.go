@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"regexp"
 
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
@@ -89,11 +90,26 @@ func (p *place) advanceWide(data []byte) {
 func (p *place) finding(data []byte, h hit, base int64) Finding {
 	return Finding{
 		Kind: h.public.Kind, Mode: h.public.Mode, ID: h.public.ID,
-		Offset: base + int64(h.start), Line: p.line + 1, Column: p.column + 1, Encoding: h.encoding,
+		Offset: base + int64(h.start), Line: p.line + 1, Column: p.column + 1, Encoding: h.encoding, Variable: variable(data[:h.start]),
 		Credential: secret.Of(h.text),
 		Allowed:    allowed(data, h),
 	}
 }
+
+// assigned is the last name on a line that something is assigned to: `API_KEY = "`, `"apiKey": "`, `export KEY='`.
+var assigned = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?(?:\s*:\s*[A-Za-z&'* ]{1,20})?\s*(?::=|=>|=|:|\s)\s*[rbfuq@#($&{<]{0,3}["'\x60\[({]{0,4}$`)
+
+// variable returns what a credential after this text is assigned to.
+func variable(before []byte) string {
+	before = before[max(0, len(before)-variableReach):]
+	before = before[bytes.LastIndexByte(before, '\n')+1:]
+	if found := assigned.FindSubmatch(before); found != nil {
+		return string(found[1])
+	}
+	return ""
+}
+
+const variableReach = 160
 
 // allowed says whether AllowMark stands on a line of the hit.
 func allowed(data []byte, h hit) bool {

@@ -51,6 +51,7 @@ type Finding struct {
 	Line     int    // from 1
 	Column   int    // from 1: in code points, in UTF-16 text in its units
 	Encoding Encoding
+	Variable string // what it is assigned to, as far as its line shows: API_KEY; else ""
 
 	Credential secret.Secret // decoded
 	Allowed    bool          // by AllowMark on its line

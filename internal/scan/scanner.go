@@ -24,6 +24,8 @@ type Scanner struct {
 
 	// Workers is how many files are read at once, at most GOMAXPROCS, which is also what 0 means.
 	Workers int
+
+	idle sync.Pool // of *visit, for Read
 }
 
 // Receiver takes what a scan has to say. One goroutine calls it, in the order of the paths, which is the same every time.
@@ -103,9 +105,15 @@ func (s *Scanner) workers() int {
 	return min(s.Workers, most)
 }
 
-// Read goes through one stream, such as standard input or a blob of git: archives are opened as in a tree.
+// Read goes through one stream, such as standard input or a blob of git: archives are opened as in a tree. Many goroutines may read
+// at once, each with a Receiver of its own or one that bears it.
 func (s *Scanner) Read(ctx context.Context, path string, r io.Reader, to Receiver) (Totals, error) {
-	v := newVisit(ctx, s)
+	v, ok := s.idle.Get().(*visit)
+	if !ok {
+		v = newVisit(ctx, s)
+	}
+	defer s.idle.Put(v)
+	v.ctx, v.events, v.totals = ctx, nil, Totals{}
 	v.file(path, r)
 	if ctx.Err() != nil {
 		return v.totals, context.Cause(ctx)

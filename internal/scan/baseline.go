@@ -16,11 +16,14 @@ type Baseline struct {
 }
 
 // Add makes a finding known.
-func (b *Baseline) Add(f Finding) {
+func (b *Baseline) Add(f Finding) { b.AddDigest(f.Digest()) }
+
+// AddDigest makes the finding with this Finding.Digest known.
+func (b *Baseline) AddDigest(digest string) {
 	if b.digests == nil {
 		b.digests = map[string]struct{}{}
 	}
-	b.digests[f.Digest()] = struct{}{}
+	b.digests[digest] = struct{}{}
 }
 
 // Has says whether a finding is known, wherever it stands.

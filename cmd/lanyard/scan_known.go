@@ -118,7 +118,7 @@ func readIgnoreList(top, text string) (ignoreList, error) {
 		switch {
 		case strings.HasPrefix(line, "!"):
 			return list, usage("%s: line %d begins with \"!\", which takes nothing back here: write narrower patterns", ignoreFile, n+1)
-		case pattern == "" || !doublestar.ValidatePattern(pattern):
+		case strings.Trim(line, "/") == "" || !doublestar.ValidatePattern(pattern):
 			return list, usage("%s: line %d is no pattern: write a path, testdata/ or **/*.golden", ignoreFile, n+1)
 		}
 		list.patterns = append(list.patterns, pattern)

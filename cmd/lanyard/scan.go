@@ -21,6 +21,7 @@ type scanFlags struct {
 	revisions                                   string
 
 	format, to     string
+	quiet          bool
 	baseline       string
 	writeBaseline  bool
 	strict         bool
@@ -68,6 +69,7 @@ Exit status: 0 nothing was found, 1 something was, 2 wrong usage, 3 not everythi
 	flags.BoolVar(&f.preReceive, "pre-receive", false, "as a pre-receive hook, on a server")
 	flags.StringVar(&f.format, "format", "text", "text, json, sarif or junit")
 	flags.StringVar(&f.to, "to", "", "write that to this file, and text to stdout")
+	flags.BoolVar(&f.quiet, "quiet", false, "say nothing when nothing was found")
 	flags.StringVar(&f.baseline, "baseline", "", "hashes of what is known (default: "+baselineFile+" at the top, if it is there)")
 	flags.BoolVar(&f.writeBaseline, "write-baseline", false, "make what is found now known, and report it no more")
 	flags.BoolVar(&f.strict, "strict", false, "pass nothing over: no marks, no "+ignoreFile+", no baseline")

@@ -20,9 +20,9 @@ import (
 
 // hookKinds are git's hooks that a scan belongs into, and what they run.
 var hookKinds = []struct{ name, runs, stops, about string }{
-	{"pre-commit", "lanyard scan --staged", "commit", "looks through what is staged before every commit"},
-	{"pre-push", `lanyard scan --pre-push "$1"`, "push", "looks through what a push brings to the remote"},
-	{"pre-receive", "lanyard scan --pre-receive", "push", "on a server: looks through what is pushed to it, and refuses it"},
+	{"pre-commit", "lanyard scan --quiet --staged", "commit", "looks through what is staged before every commit"},
+	{"pre-push", `lanyard scan --quiet --pre-push "$1"`, "push", "looks through what a push brings to the remote"},
+	{"pre-receive", "lanyard scan --quiet --pre-receive", "push", "on a server: looks through what is pushed to it, and refuses it"},
 }
 
 // hookMark is on the second line of our hooks.
@@ -172,6 +172,6 @@ command -v lanyard >/dev/null 2>&1 || {
 	echo "Install it, or take the hook away: rm \"$0\"" >&2
 	exit 1
 }
-exec {line}
+exec {line} >&2
 `)
 }

@@ -23,10 +23,9 @@ type baselineAt struct {
 }
 
 // readKnown reads what is to be passed over: .lanyardignore and the baseline at top. What is staged is judged by what is staged; what
-// comes to a server by what the server says, since a push could bring its own excuse.
+// comes to a server by what lies in its repository's own folder, since a push could bring its own excuse.
 func (j *scanJob) readKnown(ctx context.Context, top string) error {
-	j.known.path = filepath.Join(top, baselineFile)
-	if j.flags.strict {
+	if j.known.path = filepath.Join(top, baselineFile); j.flags.strict {
 		return nil
 	}
 	read := func(name string) ([]byte, error) {
@@ -40,9 +39,10 @@ func (j *scanJob) readKnown(ctx context.Context, top string) error {
 	case placeStaged:
 		read = func(name string) ([]byte, error) { return j.repo.File(ctx, name) }
 	case placeReceive:
-		read = func(string) ([]byte, error) { return nil, nil }
+		top = j.repo.Git
 	case placeTree, placeHistory, placePush, placeStdin:
 	}
+	j.known.path = filepath.Join(top, baselineFile)
 	text, err := read(ignoreFile)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", ignoreFile, err)

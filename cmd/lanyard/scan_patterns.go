@@ -83,7 +83,7 @@ func patternsOf(prefix string) []pattern {
 			Regex: prefix + "_" + string(kind) + "_(?:live|test)_" + tailPattern, keyword: prefix + "_" + string(kind) + "_",
 		}
 		if kind == secret.Access {
-			one.Regex = strings.Replace(one.Regex, "{54}", "{60,1180}", 1)
+			one.Regex = strings.Replace(one.Regex, "{54}", "{60,}", 1)
 		}
 		if one.reportable = one.Type != ""; !one.reportable {
 			one.Type = prefix + "_" + strings.ReplaceAll(what, " ", "_")

@@ -37,7 +37,7 @@ func (j *scanJob) report() error {
 func (j *scanJob) text(out *printer) {
 	r := &j.result
 	for i := range r.found {
-		if e := &r.found[i]; e.suppressed == "" {
+		if e := &r.found[i]; e.suppressed == "" && (e.open() || !j.flags.quiet) {
 			j.describe(out, e)
 		}
 	}
@@ -52,6 +52,9 @@ func (j *scanJob) text(out *printer) {
 		out.linef("%s: %s", cell(u.path), cell(sentence(u.err)))
 	}
 	open := len(r.open())
+	if j.flags.quiet && open+len(r.unread)+len(r.odd) == 0 {
+		return
+	}
 	out.linef("%s", r.summary(open))
 	for _, line := range r.advice(open) {
 		out.linef("%s", line)
@@ -95,6 +98,9 @@ func (j *scanJob) describe(out *printer, e *exposed) {
 	}
 	for _, line := range e.remedy() {
 		out.linef("    %s", line)
+	}
+	if e.kind == secret.Key && j.result.place != placeStaged && e.state != "dead" && !e.reported {
+		out.linef("    a new secret: lanyard keys rotate %s", e.id)
 	}
 }
 
@@ -167,13 +173,13 @@ func (r *scanResult) advice(open int) []string {
 	case placePush, placeReceive:
 		return []string{"", "The push is refused: commits keep what they hold, so taking the line out is not enough. Take the credentials out of the commits (`git rebase -i`), or end them: `lanyard scan --history --revoke`.", mark}
 	case placeHistory:
-		return []string{"", "What was pushed once is known to others: end it (`lanyard scan --history --revoke`, or `lanyard keys rotate ID`), then `--write-baseline`. Rewriting history helps only where nobody has a copy."}
+		return []string{"", "What was pushed once is known to others: end it (`lanyard scan --history --revoke`, or the new secret above), then `--write-baseline`. Rewriting history helps only where nobody has a copy."}
 	case placeTree, placeStdin:
 	}
 	if allReported(r.open()) {
 		return nil
 	}
-	return []string{"", "If others could see them, end them: the same command with --revoke, or `lanyard keys rotate ID` for a new secret with time to change.", mark}
+	return []string{"", "If others could see them, end them: the same command with --revoke, or the new secret above where there has to be time to change.", mark}
 }
 
 func allReported(open []*exposed) bool {

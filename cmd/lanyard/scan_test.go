@@ -462,8 +462,13 @@ func TestScanInstall(t *testing.T) {
 	}
 	text, err := os.ReadFile(hook)
 	info, wrong := os.Stat(hook)
-	if err != nil || wrong != nil || info.Mode().Perm() != 0o755 || !strings.Contains(string(text), "exec lanyard scan --staged --prefix acme\n") {
+	if err != nil || wrong != nil || info.Mode().Perm() != 0o755 || !strings.Contains(string(text), "exec lanyard scan --quiet --staged --prefix acme >&2\n") {
 		t.Errorf("the hook is %q, %v, %v", text, info, err)
+	}
+	put(t, map[string]string{"staged": "clean"})
+	gitHere(t, "add", "staged")
+	if got := command(t, nil, "", "scan", "--quiet", "--staged", "--gitleaks", "off"); got != (result{}) {
+		t.Errorf("scan --quiet of nothing = %+v, want silence", got)
 	}
 	put(t, map[string]string{hook: "#!/bin/sh\nmake lint\n"})
 	for _, args := range [][]string{{"--pre-commit"}, {"--pre-commit", "--remove"}} {

@@ -27,3 +27,12 @@ func othersTrees(t testing.TB) []string {
 func wideOf(text string) []byte { return wide(binary.LittleEndian, false)(text) }
 
 func b64() *base64.Encoding { return base64.StdEncoding }
+
+// npmTrees are npm and its packages, where they are installed.
+func npmTrees() []string {
+	all := []string{filepath.Join("..", "..", "e2e", "browser", "node_modules")}
+	if out, err := exec.Command("npm", "root", "-g").Output(); err == nil {
+		all = append(all, strings.TrimSpace(string(out)))
+	}
+	return all
+}

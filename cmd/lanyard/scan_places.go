@@ -35,7 +35,9 @@ func (j *scanJob) tree(ctx context.Context, root string) error {
 		return err
 	}
 	j.scanner.Ignored = ignored
-	to := j.receiver(func(e *exposed) { e.path = path.Join(filepath.ToSlash(root), e.path) })
+	whole := func(name string) string { return path.Join(filepath.ToSlash(root), name) }
+	to := j.receiver(func(e *exposed) { e.path = whole(e.path) })
+	to.Trouble = func(name string, err error) { j.result.trouble(whole(name), err) }
 	to.Progress = func(sofar scan.Totals) {
 		j.notice.say(func() string { return fmt.Sprintf("%s, %s", count(int64(sofar.Files), "file"), size(sofar.Bytes)) })
 	}

@@ -194,6 +194,13 @@ func TestScanTree(t *testing.T) {
 		t.Errorf("scan a.py web: %q", got.places())
 	}
 	// What may be seen fails nothing.
+	put(t, map[string]string{"odd/broken.zip": "PK\x03\x04" + k})
+	if got, said := scanned(t, "", "odd"); said.code != exitNo || len(got.NotOpened) != 1 || got.NotOpened[0].Path != "odd/broken.zip" || !slices.Equal(got.places(), []string{"odd/broken.zip:1:5"}) {
+		t.Errorf("of a broken archive = %+v, want its bytes searched and a word on it", said)
+	}
+	if err := os.RemoveAll("odd"); err != nil {
+		t.Fatal(err)
+	}
 	if got, said := scanned(t, "", "web"); said.code != exitDone || len(got.Findings) != 1 || got.Findings[0].Fails {
 		t.Errorf("scan web = %+v, want a finding that fails nothing", said)
 	}

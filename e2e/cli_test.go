@@ -159,7 +159,11 @@ func fetch(ts *testscript.TestScript, args []string) {
 		if args[i] != "-H" {
 			ts.Fatalf("fetch knows -H alone, not %s", args[i])
 		}
-		name, value, _ := strings.Cut(args[i+1], ": ")
+		header := args[i+1]
+		if file, ok := strings.CutPrefix(header, "@"); ok {
+			header = strings.TrimSpace(ts.ReadFile(file))
+		}
+		name, value, _ := strings.Cut(header, ": ")
 		req.Header.Set(name, value)
 	}
 	res, err := http.DefaultClient.Do(req)

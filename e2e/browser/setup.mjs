@@ -40,7 +40,7 @@ await page.waitForSelector("text=Waiting for your first call");
 // The line that is shown is the one that is called.
 const line = await page.textContent("pre code[data-copy='the command']");
 ok(!line.includes(secret), "the line leaves the key out of the shell's history");
-const [, header] = /-H "([^:]+): \$KEY"/.exec(line) || [];
+const [, header] = /<<< "([^:]+): \$KEY"/.exec(line) || [];
 const [, address] = / "(http[^"]+)"/.exec(line) || [];
 ok(header && address, `the line has a header and an address: ${line}`);
 const answer = await fetch(address, { headers: { [header]: secret } });

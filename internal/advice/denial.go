@@ -140,7 +140,7 @@ func kindHow(c Case) (how, example string) {
 	switch {
 	case c.DeniedBy == "key_alone" || c.DeniedBy == "token_alone":
 		return "Send both: the token as bearer, the key of the same app beside it.",
-			`curl -H "Authorization: Bearer $ACCESS_TOKEN" -H "X-API-Key: $API_KEY" "$API_URL"`
+			`printf '%s\n' "Authorization: Bearer $ACCESS_TOKEN" "X-API-Key: $API_KEY" | curl -H @- "$API_URL"`
 	case c.DeniedBy == "token" || c.DeniedBy == "" && c.Takes == policy.TakesKey:
 		return "Create a key for your app in the portal, and send that.", "lanyard keys create APP --name NAME --scope SCOPE --save API_KEY"
 	case c.DeniedBy == "key" || c.DeniedBy == "" && c.Takes == policy.TakesToken:

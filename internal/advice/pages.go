@@ -22,7 +22,7 @@ var pages = map[string]Text{
 	string(policy.Missing): {
 		Title: "No credential", Sentence: "No credential came with the request.",
 		Who: "You can mend it: whoever sends the request.", How: "Send an API key or an access token in the Authorization header.",
-		Example: `curl -H "Authorization: Bearer $API_KEY" "$API_URL"`,
+		Example: `curl -H @- "$API_URL" <<< "Authorization: Bearer $API_KEY"`,
 	},
 	string(policy.Malformed): {
 		Title: "Not a credential", Sentence: "What was sent does not read as a credential: a character is wrong, missing or too many.",
@@ -124,7 +124,7 @@ var pages = map[string]Text{
 	string(policy.RateLimited): {
 		Title: "Too fast", Sentence: "Too many requests in a short time.",
 		Who: "You can mend it by waiting; an admin can raise the limit.", How: "Wait as long as Retry-After says, then go on more slowly.",
-		Example: `curl -i -H "Authorization: Bearer $API_KEY" "$API_URL"`,
+		Example: `curl -i -H @- "$API_URL" <<< "Authorization: Bearer $API_KEY"`,
 	},
 	string(policy.QuotaExceeded): {
 		Title: "Quota used up", Sentence: "The quota of this period is used up.",
@@ -154,12 +154,12 @@ var pages = map[string]Text{
 	string(fault.ChangesReset): {
 		Title: "Start over", Sentence: "The cursor into the changes is too old or unknown, for example after a restore.",
 		Who: "You can mend it: whoever follows the changes.", How: "Drop what you cached, and follow again without a cursor.",
-		Example: `curl -H "Authorization: Bearer $LANYARD_TOKEN" "$LANYARD_URL/v1/changes"`,
+		Example: `curl -H @- "$LANYARD_URL/v1/changes" <<< "Authorization: Bearer $LANYARD_TOKEN"`,
 	},
 	string(fault.IdempotencyMismatch): {
 		Title: "Same key, other request", Sentence: "This Idempotency-Key was used a moment ago with another body.",
 		Who: "You can mend it: whoever sends the request.", How: "Take a fresh Idempotency-Key for every new request, and repeat it only with the same body.",
-		Example: `curl -H "Idempotency-Key: $(uuidgen)" -H "Authorization: Bearer $LANYARD_TOKEN" -d @body.json "$LANYARD_URL/v1/apps"`,
+		Example: `curl -H "Idempotency-Key: $(uuidgen)" -H @- -d @body.json "$LANYARD_URL/v1/apps" <<< "Authorization: Bearer $LANYARD_TOKEN"`,
 	},
 	string(fault.TooMany): {
 		Title: "Asking too fast", Sentence: "Too many management calls or failed attempts came from you in a short time.",

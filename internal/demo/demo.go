@@ -54,6 +54,7 @@ type Places struct {
 	PostPal   string // http://localhost:8422
 	Dir       string
 	Key       string // WeatherDashboard's API key
+	KeyHeader string // a file that holds it as the header X-API-Key, for curl
 	KeyID     string
 	ReportKey string // nightly-report's, good from 127.0.0.0/8
 	TokenFile string // holds a credential with lanyard.admin

@@ -80,7 +80,7 @@ func TestRun(t *testing.T) {
 	if lines := strings.Count(text, "\n"); lines > 17 {
 		t.Errorf("the demo prints %d lines, want about a dozen", lines)
 	}
-	for _, want := range []string{at.Key, at.KeyID, at.TokenFile, "bin/lanyard usage show WeatherDashboard", "dev@demo.test", at.PostPal, Password} {
+	for _, want := range []string{at.KeyHeader, at.KeyID, at.TokenFile, "bin/lanyard usage show WeatherDashboard", "dev@demo.test", at.PostPal, Password} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the demo prints %q, want %q in it", text, want)
 		}

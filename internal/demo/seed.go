@@ -101,6 +101,10 @@ func seed(ctx context.Context, service *manage.Service, places *Places, at upstr
 	if err != nil {
 		return err
 	}
+	places.KeyHeader = filepath.Join(places.Dir, "weather-key.header")
+	if err := os.WriteFile(places.KeyHeader, []byte("X-API-Key: "+places.Key+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the key: %w", err)
+	}
 	places.TokenFile = filepath.Join(places.Dir, "admin.token")
 	if err := os.WriteFile(places.TokenFile, []byte(admin+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write the admin token: %w", err)

@@ -124,7 +124,7 @@ func TestSetup(t *testing.T) {
 	if secret == "" || !strings.Contains(p.Text(), "Waiting for your first call") {
 		t.Fatalf("the third step shows no key that waits: %d %.500s", p.Status, p.Text())
 	}
-	curl := regexp.MustCompile(`read -rs KEY && curl -H "x-api-key: \$KEY" "([^"]*)"`).FindStringSubmatch(pagetest.Plain(p.Body))
+	curl := regexp.MustCompile(`read -rs KEY && curl -H @- "([^"]*)" <<< "x-api-key: \$KEY"`).FindStringSubmatch(pagetest.Plain(p.Body))
 	if curl == nil {
 		t.Fatalf("the page shows no call: %.900s", p.Text())
 	}
@@ -191,11 +191,11 @@ func TestSetupOwnAPI(t *testing.T) {
 	}
 	p = sound(t, b.Press(p, "make-test-key", nil))
 	secret := testKey.FindString(p.Body)
-	line := regexp.MustCompile(`read -rs KEY && curl -H "Authorization: Bearer \$KEY" --json '(\S+)' "([^"]*)"`).FindStringSubmatch(pagetest.Plain(p.Body))
+	line := regexp.MustCompile(`read -rs KEY && curl -H @<\(printf 'Authorization: Bearer %s' "\$KEY"\) --json @- "([^"]*)" <<< '(\S+)'`).FindStringSubmatch(pagetest.Plain(p.Body))
 	if line == nil {
 		t.Fatalf("the page shows no line: %.900s", p.Text())
 	}
-	status, body := called(t, n, http.MethodPost, line[2], http.Header{"Authorization": {"Bearer " + secret}, "Content-Type": {"application/json"}}, strings.ReplaceAll(line[1], `'"$KEY"'`, secret))
+	status, body := called(t, n, http.MethodPost, line[1], http.Header{"Authorization": {"Bearer " + secret}, "Content-Type": {"application/json"}}, strings.ReplaceAll(line[2], `'"$KEY"'`, secret))
 	if status != http.StatusOK || !strings.Contains(body, `"allowed":true`) {
 		t.Errorf("the line shown is answered with %d %s, want allowed", status, body)
 	}

@@ -44,8 +44,8 @@ func verifying(publicURL string, api *catalog.Compiled, k *lanyard.Key) string {
 	if method == "" {
 		method, path = "GET", "/"
 	}
-	return fmt.Sprintf(`curl -H "Authorization: Bearer $KEY" --json '{"credential":"'"$KEY"'","api":"%s","method":"%s","path":"%s"}' "%s/v1/verify"`,
-		api.Policy.Name, method, path, publicURL)
+	return fmt.Sprintf(`curl -H @<(printf 'Authorization: Bearer %%s' "$KEY") --json @- "%s/v1/verify" <<< '{"credential":"'"$KEY"'","api":"%s","method":"%s","path":"%s"}'`,
+		publicURL, api.Policy.Name, method, path)
 }
 
 // entrance is the method and path to try first: a GET without parameters, if there is one, else what comes nearest to it.
@@ -106,13 +106,13 @@ func example(template string) string {
 	return strings.Join(parts, "/")
 }
 
-// callsOf writes a call in every language. Neither method nor address holds a quote: templates and identifiers are checked when an
+// callsOf writes a call in every language, the key in none of curl's arguments: other users see those while it runs. Neither method nor address holds a quote: templates and identifiers are checked when an
 // API is declared.
 func callsOf(method, address, name string) calls {
 	fill := strings.NewReplacer("METHOD", method, "ADDRESS", address, "VARIABLE", name)
-	made := calls{Curl: fill.Replace(`curl -X METHOD -H "x-api-key: $VARIABLE" "ADDRESS"`)}
+	made := calls{Curl: fill.Replace(`curl -X METHOD -H @- "ADDRESS" <<< "x-api-key: $VARIABLE"`)}
 	if method == "GET" {
-		made.Curl = fill.Replace(`curl -H "x-api-key: $VARIABLE" "ADDRESS"`)
+		made.Curl = fill.Replace(`curl -H @- "ADDRESS" <<< "x-api-key: $VARIABLE"`)
 	}
 	made.Samples = []sample{
 		{"Go", fill.Replace(`req, err := http.NewRequest("METHOD", "ADDRESS", nil)

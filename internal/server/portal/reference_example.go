@@ -25,7 +25,7 @@ func (d document) curl(op operation, method, path, publicURL string) string {
 	if len(query) > 0 {
 		address += "?" + strings.Join(query, "&")
 	}
-	call := `curl -H "Authorization: Bearer $LANYARD_TOKEN"`
+	call := `curl -H @token` // of which the page's beginning says what it holds: curl's arguments are seen by other users
 	if method != "GET" {
 		call = "curl -X " + method + strings.TrimPrefix(call, "curl")
 	}

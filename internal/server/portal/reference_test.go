@@ -52,7 +52,7 @@ func TestReferenceHoldsAll(t *testing.T) {
 			count++
 			part := section(t, body, op.ID)
 			plain := pagetest.Plain(part)
-			words := []string{strings.ToUpper(method) + " " + path, op.Summary, "$LANYARD_TOKEN", "https://id.acme.example/v1/"}
+			words := []string{strings.ToUpper(method) + " " + path, op.Summary, "curl -H @token", "https://id.acme.example/v1/"}
 			for _, p := range op.Parameters {
 				words = append(words, p.Name)
 			}
@@ -114,7 +114,7 @@ func TestReferenceExamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	form := regexp.MustCompile(`^curl (-X [A-Z]+ )?-H "Authorization: Bearer \$LANYARD_TOKEN"( --json '([^']*)')? "https://id\.test/v1/[^"{}$ ]*"$`)
+	form := regexp.MustCompile(`^curl (-X [A-Z]+ )?-H @token( --json '([^']*)')? "https://id\.test/v1/[^"{}$ ]*"$`)
 	for path, methods := range doc.Paths {
 		for method, op := range methods {
 			call := doc.curl(op, strings.ToUpper(method), path, "https://id.test")

@@ -52,7 +52,7 @@ func TestReferenceHoldsAll(t *testing.T) {
 			count++
 			part := section(t, body, op.ID)
 			plain := pagetest.Plain(part)
-			words := []string{strings.ToUpper(method) + " " + path, op.Summary, "curl -H @token", "https://id.acme.example/v1/"}
+			words := []string{strings.ToUpper(method) + " " + path, op.Summary, "-H @token", "https://id.acme.example/v1/"}
 			for _, p := range op.Parameters {
 				words = append(words, p.Name)
 			}

@@ -19,6 +19,8 @@ const (
 var house = []line{
 	// Typed ids; kinds of failure; credential bytes.
 	{prefix: "internal/", packages: "id fault secret", order: leftToRight},
+	// The text of .env files.
+	{prefix: "internal/", packages: "dotenv"},
 	// Pure: scopes, operations, restrictions, Evaluate.
 	{prefix: "internal/", packages: "policy"},
 	// Pure: which credential to take, the "If stolen" sentence, the texts of denials.
@@ -53,11 +55,12 @@ var house = []line{
 
 // narrow lists packages that may import less of the module than their line allows, with all they may import.
 var narrow = map[string]string{
+	"internal/dotenv":  "internal/fault internal/secret",
 	"internal/scan":    "internal/secret",
 	"internal/gitrepo": "",
 	// Everything a command does goes through these: no command has SQL or rules of its own.
-	"cmd/lanyard": ". internal/id internal/fault internal/secret internal/advice internal/audit internal/keyring internal/leak " +
-		"internal/manage internal/config internal/scan internal/gitrepo internal/server internal/demo",
+	"cmd/lanyard": ". internal/id internal/fault internal/secret internal/advice internal/audit internal/keyring " +
+		"internal/manage internal/config internal/dotenv internal/scan internal/gitrepo internal/server internal/demo",
 }
 
 // guarded lists what only some packages may import. A path ending in "/..." stands for the package and all below it.

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/joho/godotenv"
+	"github.com/lanyard-auth/lanyard/internal/dotenv"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/secret"
@@ -96,17 +96,30 @@ func (s Source) Environ() (func(string) string, error) {
 	if getenv == nil {
 		getenv = os.Getenv
 	}
-	file, err := godotenv.Read(filepath.Join(s.Dir, ".env"))
+	text, err := os.ReadFile(filepath.Join(s.Dir, ".env")) // #nosec G304 -- in the working directory
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		// The parser's error may quote the line, and the line may hold a secret.
-		return nil, fault.New(fault.Invalid, "the file .env in the working directory cannot be read; each line reads NAME=value")
+		return nil, fault.New(fault.Invalid, "the file .env in the working directory cannot be read: %s", pathless(err))
 	}
+	file, err := dotenv.Parse(string(text))
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the file .env in the working directory cannot be read: %s", detail(err))
+	}
+	values := file.Values()
 	return func(name string) string {
 		if value := getenv(name); value != "" {
 			return value
 		}
-		return file[name]
+		return values[name]
 	}, nil
+}
+
+// detail is what an error says without its kind.
+func detail(err error) string {
+	var failure *fault.Error
+	if errors.As(err, &failure) {
+		return failure.Detail
+	}
+	return err.Error()
 }
 
 // Load reads and checks the settings.

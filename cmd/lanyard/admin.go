@@ -42,7 +42,7 @@ includes all. Its secret is shown once, or goes into .env with --save.`,
 				if err != nil {
 					return err
 				}
-				return p.give(&h, issued{
+				return p.give(cmd.Context(), &h, issued{
 					title: "Created the management key " + cell(made.Name) + " (" + made.ID + ").", id: made.ID, secret: lanyard.NewSecret(made.Secret),
 					ifStolen: made.IfStolen, answer: made, public: made.Key,
 				})

@@ -167,7 +167,7 @@ func (p *program) secretsCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return p.give(&h, issued{
+			return p.give(cmd.Context(), &h, issued{
 				title: "Created the client secret " + cell(made.Name) + " (" + made.ID + ") of " + cell(app.Name) + ".", id: made.ID, secret: lanyard.NewSecret(made.Secret),
 				ifStolen: cell(made.IfStolen), notes: []string{"The client id is " + app.ClientID + "."}, answer: made, public: made.Key,
 			})

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/joho/godotenv"
-
+	"github.com/lanyard-auth/lanyard/internal/dotenv"
 	"github.com/lanyard-auth/lanyard/internal/fault"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
@@ -41,16 +41,15 @@ func TestPrepareSavingRefuses(t *testing.T) {
 		"an odd name":        {"", "A B", "no name for a variable"},
 		"a digit first":      {"", "1A", "no name for a variable"},
 		"a credential":       {"", credential + "=", "no name for a variable"},
-		"taken":              {"A=1\n", "A", "A stands in .env already"},
-		"taken, empty":       {"A=\n", "A", "A stands in .env already"},
-		"taken, exported":    {"export A=1\n", "A", "A stands in .env already"},
-		"unreadable":         {"A='\n", "B", ".env cannot be read"},
-		"inside a long text": {"B=\"one\nA=two\nthree\"\n", "A", "put it there by hand"},
+		"taken":              {"A=1\n", "A", "stands in "},
+		"taken, empty":       {"A=\n", "A", "stands in "},
+		"taken, exported":    {"export A=1\n", "A", "stands in "},
+		"unreadable":         {"A='\n", "B", "cannot be read, so nothing is added to it: line 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, ".env"), test.env)
-			_, err := prepareSaving(dir, test.variable, never)
+			_, err := prepareSaving(filepath.Join(dir, ".env"), test.variable, never)
 			if err == nil || !strings.Contains(sentence(err), test.want) || strings.Contains(err.Error(), "BBBB") {
 				t.Errorf("prepareSaving(%q) = %v, want an error with %q", test.variable, err, test.want)
 			}
@@ -66,8 +65,8 @@ func TestSave(t *testing.T) {
 		"empty":          {"", "KEY=v1\n"},
 		"comments":       {"# mine\nA=1 # one\n\n", "# mine\nA=1 # one\n\nKEY=v1\n"},
 		"no line end":    {"A=1", "A=1\nKEY=v1\n"},
-		"replaced":       {"A=1\nKEY=old # note\nB=2\n", "A=1\nKEY=v1\nB=2\n"},
-		"exported":       {"export KEY=old\n", "KEY=v1\n"},
+		"replaced":       {"A=1\nKEY=old # note\nB=2\n", "A=1\nKEY='v1' # note\nB=2\n"},
+		"exported":       {"export KEY=old\n", "export KEY=v1\n"},
 		"twice":          {"KEY=old\nA=1\nKEY=older\n", "KEY=v1\nA=1\n"},
 		"longer name":    {"MY_KEY=1\nKEY2=2\n", "MY_KEY=1\nKEY2=2\nKEY=v1\n"},
 		"in a comment":   {"# KEY=old\n", "# KEY=old\nKEY=v1\n"},
@@ -79,11 +78,11 @@ func TestSave(t *testing.T) {
 			if test.before != "" {
 				write(t, path, test.before)
 			}
-			s, err := prepareSaving(dir, "KEY", always)
+			s, err := prepareSaving(filepath.Join(dir, ".env"), "KEY", always)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := s.write(secret.Of("v1")); err != nil {
+			if err := s.write(t.Context(), secret.Of("v1")); err != nil {
 				t.Fatalf("write = %v", err)
 			}
 			info, err := os.Stat(path)
@@ -106,11 +105,11 @@ func TestSaveFollowsLinks(t *testing.T) {
 	if err := os.Symlink("real", filepath.Join(dir, ".env")); err != nil {
 		t.Fatal(err)
 	}
-	s, err := prepareSaving(dir, "KEY", never)
+	s, err := prepareSaving(filepath.Join(dir, ".env"), "KEY", never)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.write(secret.Of("v1")); err != nil {
+	if err := s.write(t.Context(), secret.Of("v1")); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, filepath.Join(dir, "real")); got != "A=1\nKEY=v1\n" {
@@ -138,25 +137,64 @@ func TestHandOverPrepare(t *testing.T) {
 	}
 }
 
-// Whatever stands in .env, either nothing is written, or everything else reads as before.
-func FuzzSave(f *testing.F) {
-	f.Add("A=1\n# c\nKEY=x\n")
-	f.Add("A=\"b\nKEY=c\n\"\nexport KEY: y")
-	f.Add("KEY='\n'")
-	f.Fuzz(func(t *testing.T, before string) {
-		want, err := godotenv.Unmarshal(before)
-		if err != nil {
-			return
+func TestSaveRefusesDanglingLinks(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink("nothing", filepath.Join(dir, ".env")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := prepareSaving(filepath.Join(dir, ".env"), "KEY", always); !fault.Is(err, fault.Conflict) {
+		t.Errorf("prepareSaving behind a link to nothing = %v, want a conflict", err)
+	}
+}
+
+// What is tracked is not written to, through whichever link.
+func TestSaveRefusesTracked(t *testing.T) {
+	dir := t.TempDir()
+	git(t, dir, "init", "-q")
+	write(t, filepath.Join(dir, "config", "prod.env"), "A=1\n")
+	git(t, dir, "add", "config")
+	if err := os.Symlink("config/prod.env", filepath.Join(dir, ".env")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := prepareSaving(filepath.Join(dir, ".env"), "KEY", always); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "git tracks prod.env") {
+		t.Errorf("prepareSaving behind a link to a tracked file = %v, want a conflict", err)
+	}
+}
+
+// Many at once lose nothing to one another, and what came between is not overwritten.
+func TestSaveAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), ".env")
+	write(t, file, "# mine\n")
+	const n = 24
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			s, err := prepareSaving(file, "KEY"+strconv.Itoa(i), never)
+			if err == nil {
+				err = s.write(t.Context(), secret.Of(strconv.Itoa(i)))
+			}
+			if err != nil {
+				t.Errorf("save %d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	got, err := dotenv.Parse(read(t, file))
+	if err != nil || len(got.Entries()) != n {
+		t.Fatalf("%d of %d are there: %v", len(got.Entries()), n, err)
+	}
+	for i := range n {
+		if v, _ := got.Lookup("KEY" + strconv.Itoa(i)); v != strconv.Itoa(i) {
+			t.Errorf("KEY%d = %q", i, v)
 		}
-		s := &saving{name: "KEY", before: before}
-		text, err := s.after(credential)
-		if err != nil {
-			return
-		}
-		got, err := godotenv.Unmarshal(text)
-		want["KEY"] = credential
-		if err != nil || !maps.Equal(got, want) {
-			t.Errorf("after(%q) = %q, which reads %v, %v, want %v", before, text, got, err, want)
-		}
-	})
+	}
+
+	s, err := prepareSaving(file, "NEW", never)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, "NEW=theirs\n")
+	if err := s.write(t.Context(), secret.Of("ours")); !fault.Is(err, fault.Conflict) || read(t, file) != "NEW=theirs\n" {
+		t.Errorf("write over what came between = %v, %q, want a conflict and theirs", err, read(t, file))
+	}
 }

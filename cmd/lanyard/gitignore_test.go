@@ -38,7 +38,7 @@ func TestKeepOutOfGit(t *testing.T) {
 				write(t, filepath.Join(dir, ".gitignore"), test.below)
 			}
 			for range 2 { // the second time changes nothing
-				if err := keepOutOfGit(dir); err != nil {
+				if err := keepOutOfGit(filepath.Join(dir, ".env")); err != nil {
 					t.Fatalf("keepOutOfGit = %v", err)
 				}
 			}
@@ -55,14 +55,14 @@ func TestKeepOutOfGitRefusesTracked(t *testing.T) {
 	git(t, dir, "init", "-q")
 	write(t, filepath.Join(dir, ".env"), "A=1\n")
 	git(t, dir, "add", ".env")
-	if err := keepOutOfGit(dir); !fault.Is(err, fault.Conflict) {
+	if err := keepOutOfGit(filepath.Join(dir, ".env")); !fault.Is(err, fault.Conflict) {
 		t.Errorf("keepOutOfGit of a tracked file = %v, want a conflict", err)
 	}
 }
 
 func TestKeepOutOfGitElsewhere(t *testing.T) {
 	dir := t.TempDir()
-	if err := keepOutOfGit(dir); err != nil {
+	if err := keepOutOfGit(filepath.Join(dir, ".env")); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

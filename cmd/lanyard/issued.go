@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,7 @@ func (h *handOver) prepare(keyID string) error {
 		return nil
 	}
 	var err error
-	h.ready, err = prepareSaving(".", h.save, func(present string) bool {
+	h.ready, err = prepareSaving(envFile, h.save, func(present string) bool {
 		held, wrong := secret.Parse(present)
 		return h.force || present == "" || wrong == nil && keyID == "key_"+held.ID
 	})
@@ -50,9 +51,9 @@ type issued struct {
 }
 
 // give hands the secret over: into .env, as JSON, alone on stdout for a program, or with words for a person.
-func (p *program) give(h *handOver, made issued) error {
+func (p *program) give(ctx context.Context, h *handOver, made issued) error {
 	if h.ready != nil {
-		if err := h.ready.write(made.secret); err != nil {
+		if err := h.ready.write(ctx, made.secret); err != nil {
 			help := cmp.Or(made.lost, "`lanyard keys rotate "+made.id+" --overlap 0s` gives it a new one.")
 			p.notes.linef("%s Its secret could not be saved and is lost: %s", made.title, help)
 			return err

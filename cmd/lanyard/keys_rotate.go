@@ -77,7 +77,7 @@ func (p *program) rotateKey(cmd *cobra.Command, c *lanyard.Client, k lanyard.Key
 		note = "The old secret works until " + when(*rotated.OverlapUntil) + "."
 	}
 	public := map[string]any{"id": rotated.ID, "version": rotated.Version, "overlap_until": rotated.OverlapUntil}
-	return p.give(h, issued{
+	return p.give(cmd.Context(), h, issued{
 		title: "Rotated the key " + cell(k.Name) + " (" + k.ID + ") to version " + strconv.Itoa(rotated.Version) + ".", id: k.ID,
 		secret: lanyard.NewSecret(rotated.Secret), ifStolen: cell(k.IfStolen), notes: []string{note}, answer: rotated, public: public,
 	})

@@ -77,6 +77,11 @@ func TestWrongUsage(t *testing.T) {
 		{"apps secrets create", "APP is missing"},
 		{"apps create a --jwks none.json", "set LANYARD_TOKEN"},
 		{"tokens create", "NAME is missing"},
+		{"env add", "NAME is missing"},
+		{"env add A-B", "is no name for a variable"},
+		{"env add A --from B --file C", "keep one of them"},
+		{"env add A --from NOBODY", "NOBODY is not set"},
+		{"env add A", "the credential is empty"},
 		{"tokens create a --expires soon", "--expires"},
 		{"tokens revoke", "NAME is missing"},
 		{"grants revoke", "ID is missing"},
@@ -115,7 +120,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	walk(p.root())
-	for _, group := range []string{"Start:", "Credentials:", "Counting:", "Admin:"} {
+	for _, group := range []string{"Start:", "Credentials:", "Never hardcode:", "Counting:", "Admin:"} {
 		if got := command(t, nil, "", "--help"); got.code != exitDone || !strings.Contains(got.stdout, group) {
 			t.Errorf("lanyard --help = %d, %q, want the group %s", got.code, got.stdout, group)
 		}

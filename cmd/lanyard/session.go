@@ -116,28 +116,9 @@ func (f loginFile) change(ctx context.Context, do func(*logins) error) error {
 	return errors.Join(err, unlock())
 }
 
-const (
-	lockEvery = 50 * time.Millisecond
-	lockFor   = 30 * time.Second // longer than any command holds it
-)
-
 // lock waits for its turn at the file beside.
 func (f loginFile) lock(ctx context.Context) (unlock func() error, err error) {
-	ctx, cancel := context.WithTimeout(ctx, lockFor)
-	defer cancel()
-	ticker := time.NewTicker(lockEvery)
-	defer ticker.Stop()
-	for {
-		unlock, err := lockFile(f.path + ".lock")
-		if err == nil {
-			return unlock, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, fault.New(fault.Unavailable, "another command has %s locked: %s; try again when it is done", f.path, err)
-		case <-ticker.C:
-		}
-	}
+	return waitForLock(ctx, f.path, func() (func() error, error) { return lockFile(f.path + ".lock") })
 }
 
 // serverURL is the server that a command is for, in the form that logins are kept by: --url, LANYARD_URL, the one signed in

@@ -37,14 +37,14 @@ func read(t *testing.T, path string) string {
 
 func TestPrepareSavingRefuses(t *testing.T) {
 	for name, test := range map[string]struct{ env, variable, want string }{
-		"no name":            {"", "", "no name for a variable"},
-		"an odd name":        {"", "A B", "no name for a variable"},
-		"a digit first":      {"", "1A", "no name for a variable"},
-		"a credential":       {"", credential + "=", "no name for a variable"},
-		"taken":              {"A=1\n", "A", "stands in "},
-		"taken, empty":       {"A=\n", "A", "stands in "},
-		"taken, exported":    {"export A=1\n", "A", "stands in "},
-		"unreadable":         {"A='\n", "B", "cannot be read, so nothing is added to it: line 1"},
+		"no name":         {"", "", "no name for a variable"},
+		"an odd name":     {"", "A B", "no name for a variable"},
+		"a digit first":   {"", "1A", "no name for a variable"},
+		"a credential":    {"", credential + "=", "no name for a variable"},
+		"taken":           {"A=1\n", "A", "stands in "},
+		"taken, empty":    {"A=\n", "A", "stands in "},
+		"taken, exported": {"export A=1\n", "A", "stands in "},
+		"unreadable":      {"A='\n", "B", "cannot be read, so nothing is added to it: line 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

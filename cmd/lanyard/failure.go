@@ -41,6 +41,10 @@ func report(err error, stderr io.Writer) int {
 	if errors.Is(err, errNo) {
 		return exitNo
 	}
+	var status *exitStatus
+	if errors.As(err, &status) && status.text == "" {
+		return status.code
+	}
 	_, _ = fmt.Fprintln(stderr, "lanyard: "+sentence(err)) // where could it be said that stderr is gone?
 	return exitOf(err)
 }
@@ -48,7 +52,10 @@ func report(err error, stderr io.Writer) int {
 func exitOf(err error) int {
 	var wrong *usageError
 	var problem *lanyard.ProblemError
+	var status *exitStatus
 	switch {
+	case errors.As(err, &status):
+		return status.code
 	case errors.As(err, &wrong), fault.Is(err, fault.Invalid):
 		return exitUsage
 	case errors.As(err, &problem) && problem.Code == string(fault.Invalid):

@@ -54,7 +54,7 @@ Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 unreachable or failed.
 	}{
 		{groupStart, "Start:", []*cobra.Command{p.demo(), p.serve(), p.login(), p.logout(), p.whoami()}},
 		{groupCredentials, "Credentials:", []*cobra.Command{p.which(), p.apps(), p.keys(), p.token(), p.tokens(), p.grants(), p.inspect(), p.verify()}},
-		{groupHardcode, "Never hardcode:", []*cobra.Command{p.env(), p.scan()}},
+		{groupHardcode, "Never hardcode:", []*cobra.Command{p.env(), p.run(), p.scan()}},
 		{groupCounting, "Counting:", []*cobra.Command{p.usage(), p.invoices(), p.stripe()}},
 		{groupAdmin, "Admin:", []*cobra.Command{
 			p.admin(), p.apply(), p.apis(), p.teams(), p.users(), p.keyring(), p.masterKey(), p.backup(), p.restore(), p.doctor(), p.version(),

@@ -47,9 +47,11 @@ func (p *program) tokensCreate() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			public := made.PersonalToken
+			public.ID = made.ID
 			return p.give(cmd.Context(), &h, issued{
 				title: "Created the personal token " + cell(made.Name) + " (" + made.ID + ").", id: made.ID, secret: lanyard.NewSecret(made.Secret),
-				ifStolen: cell(made.IfStolen), notes: []string{"It ends " + when(made.ExpiresAt) + "."}, answer: made, public: made.PersonalToken,
+				ifStolen: cell(made.IfStolen), notes: []string{"It ends " + when(made.ExpiresAt) + "."}, answer: made, public: public,
 				lost: "`lanyard tokens revoke " + made.ID + "` takes it back; then make another.",
 			})
 		},

@@ -44,7 +44,7 @@ includes all. Its secret is shown once, or goes into .env with --save.`,
 				}
 				return p.give(cmd.Context(), &h, issued{
 					title: "Created the management key " + cell(made.Name) + " (" + made.ID + ").", id: made.ID, secret: lanyard.NewSecret(made.Secret),
-					ifStolen: made.IfStolen, answer: made, public: made.Key,
+					ifStolen: made.IfStolen, answer: made, public: withoutSecret(made),
 				})
 			})
 		},

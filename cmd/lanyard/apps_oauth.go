@@ -169,7 +169,7 @@ func (p *program) secretsCreate() *cobra.Command {
 			}
 			return p.give(cmd.Context(), &h, issued{
 				title: "Created the client secret " + cell(made.Name) + " (" + made.ID + ") of " + cell(app.Name) + ".", id: made.ID, secret: lanyard.NewSecret(made.Secret),
-				ifStolen: cell(made.IfStolen), notes: []string{"The client id is " + app.ClientID + "."}, answer: made, public: made.Key,
+				ifStolen: cell(made.IfStolen), notes: []string{"The client id is " + app.ClientID + "."}, answer: made, public: withoutSecret(made),
 			})
 		},
 	}

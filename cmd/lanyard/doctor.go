@@ -9,7 +9,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/config"
 )
 
-// finding is one line of the doctor.
+// finding is one line of the doctor, and of `env check`.
 type finding struct {
 	State string `json:"state"` // ok, warn, fail
 	About string `json:"about"`
@@ -43,16 +43,21 @@ failed.`,
 			if err := p.showFindings(found, quiet); err != nil {
 				return err
 			}
-			for _, f := range found {
-				if f.State == stateFail {
-					return errNo
-				}
-			}
-			return nil
+			return verdict(found)
 		},
 	}
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "print nothing but what is not ok")
 	return cmd
+}
+
+// verdict is no if anything failed.
+func verdict(found []finding) error {
+	for _, f := range found {
+		if f.State == stateFail {
+			return errNo
+		}
+	}
+	return nil
 }
 
 // examine does every check. Without a configuration there is nothing more to look at.

@@ -9,7 +9,7 @@ func (p *program) env() *cobra.Command {
 		Long: `A program takes its secrets from the environment; on your own machine they lie in .env. "env add"
 puts one in, "env check" looks for ways in which it could get out, and "lanyard run" starts a
 program with them.`,
-	}, p.envAdd())
+	}, p.envAdd(), p.envCheck())
 }
 
 // envFileFlag lets a command work on another file than .env.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
@@ -89,4 +90,11 @@ func (p *program) lines(to *printer, made issued) {
 	if made.ifStolen != "" {
 		to.linef("%s", made.ifStolen)
 	}
+}
+
+// withoutSecret is what may be shown of a new key.
+func withoutSecret(made lanyard.NewKey) lanyard.Key {
+	k := made.Key
+	k.ID = made.ID // which hides the key's own
+	return k
 }

@@ -110,11 +110,9 @@ func (p *program) createKey(cmd *cobra.Command, appName string, k *newKey) error
 	if len(made.Scopes) == 0 {
 		notes = append(notes, "It has no scopes, so it can call only operations that ask for none.")
 	}
-	public := made.Key
-	public.ID = made.ID
 	return p.give(cmd.Context(), &k.handOver, issued{
 		title: "Created the key " + cell(made.Name) + " (" + made.ID + ") of " + cell(app.Name) + ".", id: made.ID, secret: lanyard.NewSecret(made.Secret),
-		ifStolen: cell(made.IfStolen), notes: notes, answer: made, public: public,
+		ifStolen: cell(made.IfStolen), notes: notes, answer: made, public: withoutSecret(made),
 	})
 }
 

@@ -54,9 +54,7 @@ func parseReference(text string) (reference, error) {
 		}
 	}
 	if wantsRest := r.kind == "keys" || r.kind == "file" || r.kind == "credential"; wantsRest == (r.rest == "") {
-		return reference{}, usage("write lanyard://%s", map[string]string{
-			"keys": "keys/APP?scope=SCOPE", "token": "token?app=APP&scope=SCOPE&from=NAME", "login": "login", "file": "file/PATH", "credential": "credential/NAME",
-		}[r.kind])
+		return reference{}, usage("it does not read as a reference of that kind does: lanyard://keys/APP, lanyard://token?…, lanyard://login, lanyard://file/PATH or lanyard://credential/NAME")
 	}
 	return r, nil
 }
@@ -158,9 +156,7 @@ func (r *resolver) key(ctx context.Context, ref reference) (secret.Secret, error
 	if err != nil {
 		return secret.Secret{}, err
 	}
-	kept := made.Key
-	kept.ID = made.ID
-	r.made = append(r.made, kept)
+	r.made = append(r.made, withoutSecret(made))
 	return secret.Of(made.Secret), nil
 }
 

@@ -250,7 +250,7 @@ func plainDoubt(value, line string) string {
 		return "some programs take the # for a comment"
 	case strings.ContainsAny(value, " \t"):
 		return "it is not quoted and has blanks in it"
-	case strings.ContainsAny(value, "'\"\\`;&|<>()~") || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case strings.ContainsAny(value, "'\"\\`;&|<>()~") || strings.ContainsFunc(value, isControl[rune]):
 		return "it is not quoted and has characters that mean something to a shell or a parser"
 	}
 	return ""
@@ -349,4 +349,4 @@ func (p *parser) behind(e *Entry) error {
 	return nil
 }
 
-func isControl(c byte) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f }
+func isControl[T byte | rune](c T) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f }

@@ -73,7 +73,7 @@ func write(value string) (string, error) {
 	switch {
 	case !utf8.ValidString(value):
 		return "", fault.New(fault.Invalid, "the value is not text in UTF-8, which .env cannot hold; write it in base64, or keep it in a file")
-	case strings.ContainsFunc(value, func(r rune) bool { return r < utf8.RuneSelf && isControl(byte(r)) }):
+	case strings.ContainsFunc(value, isControl[rune]):
 		return "", fault.New(fault.Invalid, "the value has a control character or a carriage return in it, which programs read from .env in different ways; keep it in a file")
 	case strings.Trim(value, plainBytes) == "":
 		return value, nil

@@ -45,7 +45,8 @@ and is resolved when the program starts.
                                              NAME_FILE names
 
 If one cannot be resolved nothing is started, and what was made is revoked. Names in .env that
-begin with LANYARD_ are for Lanyard itself and not passed on, unless --only names them.
+begin with LANYARD_ are for Lanyard itself and not passed on, unless --only names them; nor is the
+client secret that a token is got with.
 
 With --mask these secrets are replaced by [redacted] in what the program writes, also in base64, in
 URLs and in JSON: what references stand for, and of .env what is named like a secret (KEY, TOKEN,
@@ -155,12 +156,18 @@ func (w *runAsk) choose(file *dotenv.File, present []string) (map[string]string,
 			return nil, usage("--only %.60q is set neither in %s nor in the environment", name, w.file)
 		}
 	}
-	for name, value := range values {
-		if _, set := env[name]; set {
-			continue
+	var chosen []string
+	for name := range values {
+		if _, set := env[name]; !set && (len(w.only) == 0 && !strings.HasPrefix(name, "LANYARD_") || slices.Contains(w.only, name)) {
+			chosen = append(chosen, name)
 		}
-		if len(w.only) == 0 && !strings.HasPrefix(name, "LANYARD_") || slices.Contains(w.only, name) {
-			env[name] = value
+	}
+	for _, name := range chosen {
+		env[name] = values[name]
+	}
+	for _, name := range chosen { // a client secret that a token is got with is not for the program
+		if from := secretOf(values[name]); slices.Contains(chosen, from) && !slices.Contains(w.only, from) {
+			delete(env, from)
 		}
 	}
 	return env, nil

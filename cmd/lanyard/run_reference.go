@@ -59,10 +59,22 @@ func parseReference(text string) (reference, error) {
 	return r, nil
 }
 
+// secretOf is the name of the variable whose client secret a reference uses, or "".
+func secretOf(value string) string {
+	if !strings.HasPrefix(value, referenceScheme+"token") {
+		return ""
+	}
+	ref, err := parseReference(value)
+	if err != nil {
+		return "" // said when it is resolved
+	}
+	return ref.query.Get("from")
+}
+
 // resolver gets what references stand for, and takes back what it made.
 type resolver struct {
 	program *program
-	file    map[string]string // of the variables that are passed on, and of those that are not
+	file    map[string]string // its variables, passed on or not
 	command string
 	made    []lanyard.Key
 	client  *lanyard.Client // by which they were made

@@ -153,3 +153,48 @@ func TestRunMakesKeys(t *testing.T) {
 		t.Errorf("run --mask = %+v, want the key masked", got)
 	}
 }
+
+// A token is got with a client secret that the program does not see.
+func TestRunGetsTokens(t *testing.T) {
+	n, shop, env := people(t)
+	env["LANYARD_TOKEN"] = n.AdminKey
+	a, err := n.Admin.CreateApp(t.Context(), lanyard.AppInput{
+		Name: "nightly", TeamID: shop.Team.ID, OAuthSettings: lanyard.OAuthSettings{GrantTypes: []string{"client_credentials"}, RedirectURIs: []string{}, Scopes: []string{"news.read"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := n.Admin.CreateSecret(t.Context(), a.ID, lanyard.SecretInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reference := "TOKEN='lanyard://token?app=nightly&scope=news.read&from=NIGHTLY'\n"
+	write(t, ".env", reference+"NIGHTLY="+credential+"\n")
+	if got := command(t, env, "", "run", "--", "true"); got.code != exitFailed || !strings.Contains(got.stderr, "TOKEN: ") || strings.Contains(got.stderr, credential) {
+		t.Errorf("run with a wrong client secret = %+v", got)
+	}
+	write(t, ".env", reference+"NIGHTLY="+made.Secret+"\n")
+	got := command(t, env, "", "run", "--", "sh", "-c", `echo "$TOKEN" >&2; echo "$NIGHTLY."`)
+	if got.code != exitDone || got.stdout != ".\n" || strings.Count(got.stderr, ".") != 2 {
+		t.Errorf("run = %+v, want a token and not what it was got with", got)
+	}
+}
+
+func TestRunUsesLoginAndCredentials(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, "lanyard/login.json", `{"servers": {"http://localhost:8420": {"client_id": "c", "access_token": "badge"}}}`)
+	if err := os.Chmod("lanyard/login.json", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, "given/DB", "of systemd\n")
+	write(t, ".env", "TOKEN=lanyard://login\nDB=lanyard://credential/DB\n")
+	env := map[string]string{"XDG_CONFIG_HOME": dir, "CREDENTIALS_DIRECTORY": filepath.Join(dir, "given")}
+	if got := command(t, env, "", "run", "--", "sh", "-c", `echo "$TOKEN, $DB"`); got.code != exitDone || got.stdout != "badge, of systemd\n" {
+		t.Errorf("run = %+v, want the login's token and the credential", got)
+	}
+	env["LANYARD_URL"] = "https://other.example"
+	if got := command(t, env, "", "run", "--", "true"); got.code != exitUsage || !strings.Contains(got.stderr, "TOKEN: you are not signed in to https://other.example") {
+		t.Errorf("run for another server = %+v, want to be told how to sign in", got)
+	}
+}

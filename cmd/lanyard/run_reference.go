@@ -164,7 +164,10 @@ func (r *resolver) key(ctx context.Context, ref reference) (secret.Secret, error
 	if err != nil {
 		return secret.Secret{}, err
 	}
-	made, err := r.client.CreateKey(ctx, app.ID, in)
+	// Interrupted now, it would not be known whether there is a key to revoke.
+	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	made, err := r.client.CreateKey(making, app.ID, in)
 	if err != nil {
 		return secret.Secret{}, err
 	}

@@ -157,7 +157,7 @@ type scanJob struct {
 	flags   *scanFlags
 	scanner *scan.Scanner
 	repo    *gitrepo.Repo // nil where there is none
-	ignored ignoreList
+	ignored ignoredPaths
 	known   baselineAt
 	notice  *progress
 

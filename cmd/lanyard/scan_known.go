@@ -96,14 +96,14 @@ func (j *scanJob) writeBaseline() error {
 	return nil
 }
 
-// ignoreList is .lanyardignore: one pattern a line, read as .gitignore's are, as far as they go. Nothing is taken back with "!".
-type ignoreList struct {
+// ignoredPaths is .lanyardignore: one pattern a line, read as .gitignore's are, as far as they go. Nothing is taken back with "!".
+type ignoredPaths struct {
 	top      string // where it stands
 	patterns []string
 }
 
-func readIgnoreList(top, text string) (ignoreList, error) {
-	list := ignoreList{top: top}
+func readIgnoreList(top, text string) (ignoredPaths, error) {
+	list := ignoredPaths{top: top}
 	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -130,7 +130,7 @@ func readIgnoreList(top, text string) (ignoreList, error) {
 }
 
 // from says of paths below root, "" for the top itself, whether they are named, or a folder above them is; nil: none is.
-func (l ignoreList) from(root string) func(string) bool {
+func (l ignoredPaths) from(root string) func(string) bool {
 	if len(l.patterns) == 0 {
 		return nil
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/lanyard-auth/lanyard/internal/dotenv"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/leak"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
@@ -52,6 +53,11 @@ type Settings struct {
 	DCR               string         `env:"LANYARD_DCR" envDefault:"closed"` // dynamic client registration
 	OutboundAllow     []string       // LANYARD_OUTBOUND_ALLOW
 	OutboundCAFile    string         `env:"LANYARD_OUTBOUND_CA_FILE"`
+	LeakPolicy        string         `env:"LANYARD_LEAK_POLICY"`
+	LeakRules         leak.Rules     // what LeakPolicy says
+	LeakGitHubKeysURL string         `env:"LANYARD_LEAK_GITHUB_KEYS_URL" envDefault:"https://api.github.com/meta/public_keys/secret_scanning"` // "": GitHub may not report
+	LeakGitLabKeysURL string         `env:"LANYARD_LEAK_GITLAB_KEYS_URL"`                                                                       // "": nor GitLab.com
+	LeakGitLabToken   secret.Secret  // LANYARD_LEAK_GITLAB_TOKEN; zero: no other GitLab either
 	AdminEmail        string         `env:"LANYARD_ADMIN_EMAIL"` // with AdminPassword, the admin that a first start makes
 	AdminPassword     secret.Secret  // LANYARD_ADMIN_PASSWORD
 }
@@ -81,6 +87,7 @@ var plain = []string{
 	"LANYARD_LISTEN", "LANYARD_PUBLIC_URL", "LANYARD_GATEWAY_LISTEN", "LANYARD_GATEWAY_URL", "LANYARD_EXTAUTHZ_LISTEN", "LANYARD_DATA_DIR", "LANYARD_KEY_PREFIX", "LANYARD_METRICS_LISTEN", "LANYARD_TRUSTED_PROXIES", "LANYARD_DURABILITY",
 	"LANYARD_MAX_STALENESS", "LANYARD_INVOICE_GRACE", "LANYARD_STRIPE_URL", "LANYARD_TLS_CERT_FILE", "LANYARD_TLS_KEY_FILE", "LANYARD_LOG", "LANYARD_LOG_LEVEL", "LANYARD_MAIL_FROM",
 	"LANYARD_SIGNUP", "LANYARD_DCR", "LANYARD_OUTBOUND_CA_FILE", "LANYARD_ADMIN_EMAIL",
+	"LANYARD_LEAK_POLICY", "LANYARD_LEAK_GITHUB_KEYS_URL", "LANYARD_LEAK_GITLAB_KEYS_URL",
 }
 
 // Source is where settings come from. The zero value is the process's own environment and working directory.
@@ -146,6 +153,7 @@ func Load(from Source) (Settings, error) {
 	for name, into := range map[string]*secret.Secret{
 		"LANYARD_DATABASE_URL": &s.DatabaseURL, "LANYARD_REDIS_URL": &s.RedisURL, "LANYARD_MASTER_KEY": &s.MasterKey, "LANYARD_MASTER_KEY_PREVIOUS": &s.MasterKeyPrevious,
 		"LANYARD_SMTP_URL": &s.SMTPURL, "LANYARD_ADMIN_PASSWORD": &s.AdminPassword, "LANYARD_STRIPE_KEY": &s.StripeKey,
+		"LANYARD_LEAK_GITLAB_TOKEN": &s.LeakGitLabToken,
 	} {
 		if *into, err = Secret(getenv, name); err != nil {
 			return s, err
@@ -204,6 +212,9 @@ func (s *Settings) complete() error {
 		}
 	}
 	if err := s.checkStripe(); err != nil {
+		return err
+	}
+	if err := s.completeLeaks(); err != nil {
 		return err
 	}
 	return s.checkPeople()

@@ -25,10 +25,4 @@ func (s *Settings) checkStripe() error {
 }
 
 // StripeHost is the host and port of LANYARD_STRIPE_URL where that is this machine, which outbound requests are otherwise kept from; else "".
-func (s *Settings) StripeHost() string {
-	u, err := url.Parse(s.StripeURL)
-	if err != nil || !loopback(u.Hostname()) {
-		return ""
-	}
-	return u.Host
-}
+func (s *Settings) StripeHost() string { return LocalHost(s.StripeURL) }

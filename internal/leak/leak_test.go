@@ -29,12 +29,13 @@ func TestCleanPlace(t *testing.T) {
 	}
 }
 
-func TestPolicyOf(t *testing.T) {
-	for kind, want := range map[secret.Kind]Policy{
-		secret.Key: Revoke, secret.Client: Revoke, secret.Personal: Revoke, secret.Publishable: Notify, secret.Refresh: "", secret.Code: "", secret.Access: "", "": "",
+// TestSourceIn: the sender's word is kept if it is a word, and nothing else.
+func TestSourceIn(t *testing.T) {
+	for word, want := range map[string]Source{
+		"": "github", "Commit": "github/commit", "pull_request_title": "github/pull_request_title", "a b": "github", "<script>": "github", "ä": "github", strings.Repeat("x", 41): "github", "/": "github",
 	} {
-		if got := PolicyOf(kind); got != want {
-			t.Errorf("PolicyOf(%s) = %q, want %q", kind, got, want)
+		if got := GitHub.In(word); got != want || got.Way() != GitHub {
+			t.Errorf("In(%.50q) = %q by way of %q, want %q", word, got, got.Way(), want)
 		}
 	}
 }

@@ -15,8 +15,8 @@ func TestType(t *testing.T) {
 		t.Errorf("Types (-want +got):\n%s", diff)
 	}
 	for _, kind := range append(secret.Kinds(), secret.Access, "") {
-		if got := Type("acme", kind); (got != "") != (PolicyOf(kind) != "") {
-			t.Errorf("Type(acme, %s) = %q with the policy %q", kind, got, PolicyOf(kind))
+		if got := Type("acme", kind); (got != "") != (Rules{}.Of(kind).Policy != "") {
+			t.Errorf("Type(acme, %s) = %q with the policy %q", kind, got, Rules{}.Of(kind).Policy)
 		}
 	}
 }

@@ -62,8 +62,9 @@ type Service struct {
 	// InvitationStore keeps who is asked into which team.
 	InvitationStore factor.InvitationStore
 
-	// KeyLeaks keeps what was found where it does not belong.
-	KeyLeaks leak.Store
+	// KeyLeaks keeps what was found where it does not belong, and LeakRules says what follows; nil: the usual rules.
+	KeyLeaks  LeakStore
+	LeakRules leak.Rules
 
 	// WebhookStore keeps addresses that are told of events; SealSecrets and OpenSecrets hide their signing secrets in their rows.
 	WebhookStore outbox.WebhookStore

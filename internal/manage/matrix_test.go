@@ -408,7 +408,7 @@ func TestMatrix(t *testing.T) {
 // withoutActor lists the acts of people who are not logged in, chores, and what is no act.
 func withoutActor() []string {
 	return []string{
-		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook", "WriteMails", "ReportLeak",
+		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook", "WriteMails", "ReportLeak", "ReportFound", "EndLeaked", "LeakTypes",
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 	TokenExpiring   Kind = "token_expiring"   //nolint:gosec // no credential, but a kind; token: its name; days: until it ends
 	AccountExists   Kind = "account_exists"   // somebody tried to sign up with this address
 	WebhookDisabled Kind = "webhook_disabled" // url; why: gone or failing; team
-	Leak            Kind = "leak"             // name; place; kind: key, pub, cs or pat; policy: revoke or notify
+	Leak            Kind = "leak"             // name; place; kind: key, pub, cs or pat; policy: revoke, notify, or revoke_after with until
 	QuotaReached    Kind = "quota_reached"    // percent: 80 or 100; limit: units; api; key: its name, where the quota is a key's; team; until
 	SpendReached    Kind = "spend_reached"    // total; currency; percent and spend_limit, or amount: what the team chose; api; team; until
 )

@@ -193,6 +193,7 @@ func (s *Server) deliver(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { s.every(ctx, deliverEvery, "letters", s.deliverLetters) })
 	all.Go(func() { s.every(ctx, deliverEvery, "webhooks", s.deliverHooks) })
+	all.Go(func() { s.every(ctx, endEvery, "ends of what leaked", s.endLeaked) })
 	if s.stripe != nil {
 		all.Go(func() { s.every(ctx, exportEvery, "events for Stripe", s.exportStripe) })
 	}

@@ -33,9 +33,13 @@ func (s *Server) routes() (http.Handler, error) {
 
 	// The JSON API: /v1/… and /openapi.yaml. Its list of operations stands in package rest, one file an endpoint group.
 	decisions := &rest.Decisions{Kit: s.kit, Verifier: s.Verifier, Management: s.Management, Authenticate: s.authenticate}
+	finders, err := s.finders()
+	if err != nil {
+		return nil, err
+	}
 	document, err := rest.Register(mux, rest.Config{
 		Kit: s.kit, Service: s.Manage, Authenticate: s.authenticate, Holder: s.holder, Verify: s.kit.Handle(decisions.Verify), VerifyBatch: s.kit.Handle(decisions.Batch),
-		Answers: s.Store, Seal: s.sealAnswer, Unseal: s.unsealAnswer, Next: s.Tail.Next, Now: s.opts.Now, Age: s.age,
+		Answers: s.Store, Seal: s.sealAnswer, Unseal: s.unsealAnswer, Next: s.Tail.Next, Now: s.opts.Now, Age: s.age, Finders: finders,
 	})
 	if err != nil {
 		return nil, err

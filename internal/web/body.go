@@ -25,18 +25,23 @@ const bodyTime = 10 * time.Second
 // type or encoding are faults of kind Invalid; the connection is closed after a longer one, since its rest is not read.
 // An absent body is empty.
 func (k *Kit) ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > MaxBody {
-		return nil, tooLong(w, "body", MaxBody)
+	return k.ReadLongBody(w, r, MaxBody)
+}
+
+// ReadLongBody is ReadBody with another bound.
+func (k *Kit) ReadLongBody(w http.ResponseWriter, r *http.Request, most int) ([]byte, error) {
+	if r.ContentLength > int64(most) {
+		return nil, tooLong(w, "body", most)
 	}
 	forget := deadline(w)
-	body, err := read(r, MaxBody)
+	body, err := read(r, int64(most))
 	if err != nil {
 		// The deadline stays: net/http would otherwise wait for the rest.
 		w.Header().Set("Connection", "close")
 		return nil, &fault.Error{Kind: fault.Invalid, Detail: "the body did not arrive whole and in time", Err: err}
 	}
-	if len(body) > MaxBody {
-		return nil, tooLong(w, "body", MaxBody)
+	if len(body) > most {
+		return nil, tooLong(w, "body", most)
 	}
 	forget()
 	if len(body) == 0 {
@@ -56,7 +61,7 @@ func deadline(w http.ResponseWriter) (forget func()) {
 }
 
 func read(r *http.Request, most int64) ([]byte, error) {
-	if r.ContentLength > 0 { // at most that, as the caller has seen
+	if r.ContentLength > 0 && r.ContentLength <= MaxBody { // at most that, as the caller has seen
 		body := make([]byte, r.ContentLength)
 		_, err := io.ReadFull(r.Body, body)
 		return body, err

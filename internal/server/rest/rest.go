@@ -40,6 +40,9 @@ type Config struct {
 	Seal    func(row string, reply []byte) ([]byte, error)
 	Unseal  func(row string, sealed []byte) ([]byte, error)
 
+	// Finders are the services whose reports of leaks count.
+	Finders Finders
+
 	// Next returns a channel that is closed when this node applied another change (changes.Tail.Next), and Age how long ago
 	// it knew to be up to date (changes.Tail.Age).
 	Next func() <-chan struct{}
@@ -75,10 +78,14 @@ func Register(mux *http.ServeMux, c Config) (document func() ([]byte, error), er
 	a.routes(mux)
 	document = sync.OnceValues(a.document)
 	// What follows does not pass the adapter: the two ways to a decision authenticate by themselves, reports of leaks and the document are
-	// for everybody, and events come in media types of their own.
+	// for everybody or for services that show who they are in their own way, and events come in media types of their own.
 	mux.Handle("POST /v1/verify", c.Verify)
 	mux.Handle("POST /v1/verify/batch", c.VerifyBatch)
 	mux.HandleFunc("POST /v1/leaks/report", c.Kit.Handle(a.reportLeak))
+	mux.HandleFunc("POST /v1/leaks/github", c.Kit.Handle(a.reportByGitHub))
+	mux.HandleFunc("POST /v1/leaks/gitlab", c.Kit.Handle(a.reportByGitLab))
+	mux.HandleFunc("GET /v1/revocable_token_types", c.Kit.Handle(a.revocableTypes))
+	mux.HandleFunc("POST /v1/revoke_tokens", c.Kit.Handle(a.revokeTokens))
 	mux.HandleFunc("POST /v1/usage/events", c.Kit.Handle(a.recordEvents))
 	mux.HandleFunc("GET /openapi.yaml", c.Kit.Handle(func(w http.ResponseWriter, _ *http.Request) error {
 		text, err := document()
@@ -125,6 +132,7 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addUsage()
 	a.addWebhooks()
 	a.addLeaks()
+	a.addFinders()
 	a.addAudit()
 	a.addChanges()
 	a.addAttempts()

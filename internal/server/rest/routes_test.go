@@ -107,8 +107,34 @@ var needs = map[string]string{
 	"GET /v1/leaks":         "lanyard.leaks.read",
 	"POST /v1/leaks/report": "",
 
+	"POST /v1/leaks/github":         "",
+	"POST /v1/leaks/gitlab":         "",
+	"GET /v1/revocable_token_types": "",
+	"POST /v1/revoke_tokens":        "",
+
 	"POST /v1/verify":       "lanyard.verify",
 	"POST /v1/verify/batch": "lanyard.verify",
+}
+
+// ofFinders are the routes for services that show who they are in their own way.
+var ofFinders = []string{"/v1/leaks/github", "/v1/leaks/gitlab", "/v1/revocable_token_types", "/v1/revoke_tokens"}
+
+// TestFindersAreNotThere: where no service is set, there is nothing, whatever is sent.
+func TestFindersAreNotThere(t *testing.T) {
+	w := newWorld(t)
+	lines, entries := w.traces()
+	for route := range needs {
+		method, path, _ := strings.Cut(route, " ")
+		if !slices.Contains(ofFinders, path) {
+			continue
+		}
+		for _, bearer := range []string{"", "admin", "a"} {
+			w.refused(route, w.do(method, path, bearer, `[{"token":"x"}]`), http.StatusNotFound, "not_found")
+		}
+	}
+	if l, e := w.traces(); l != lines || e != entries {
+		t.Errorf("refused calls left traces: %d audit lines and %d changes, want %d and %d", l, e, lines, entries)
+	}
 }
 
 // bodies are well-formed bodies for the routes that want one.
@@ -200,8 +226,8 @@ func TestNobodyGetsInWithoutACredential(t *testing.T) {
 		if strings.HasPrefix(path, "/v1/verify") {
 			continue // they authenticate by themselves
 		}
-		if path == "/v1/leaks/report" {
-			continue // for everybody
+		if path == "/v1/leaks/report" || slices.Contains(ofFinders, path) {
+			continue // for everybody, or for who shows something else
 		}
 		for _, bearer := range []string{"", "nobody", "null", "Bearer admin", "admin, admin", "admin\x00"} {
 			res := w.do(method, path, bearer, body)

@@ -21,7 +21,13 @@ func aReport(target id.Key, team id.Team) leak.Report {
 	line := func(action string) audit.Event {
 		return audit.Actor{Label: "leak report"}.New(t0, action, string(target), team, map[string]string{})
 	}
-	return leak.Report{Reason: "leaked", Mails: []leak.Mail{{ID: id.New[id.Message](), Sealed: []byte("letter")}}, Leaked: line("key.leak"), Revoked: line("key.revoke")}
+	return leak.Report{Rule: leak.Rule{Policy: leak.Revoke}, Reason: "leaked", Mails: []leak.Mail{{ID: id.New[id.Message](), Sealed: []byte("letter")}}, Leaked: line("key.leak"), Revoked: line("key.revoke")}
+}
+
+// under is a report by another rule.
+func under(report leak.Report, rule leak.Rule) leak.Report {
+	report.Rule = rule
+	return report
 }
 
 // However many report a secret at once, on however many nodes, it is ended once, with one mail and one pair of lines.
@@ -82,7 +88,7 @@ func TestLeakOutcomes(t *testing.T) {
 		must(t, second(w.CreateKeys(ctx, []*key.Key{pub}, event("key.create"))))
 		told := aLeak(pub.ID, 1, w.theirs)
 		told.Kind = secret.Publishable
-		must(t, third(w.LeakOfKey(ctx, told, aReport(pub.ID, w.theirs))))
+		must(t, third(w.LeakOfKey(ctx, told, under(aReport(pub.ID, w.theirs), leak.Rule{Policy: leak.Notify}))))
 		k, err = w.Key(ctx, server, pub.ID)
 		if err != nil || !k.RevokedAt.IsZero() || dead.Outcome != leak.DeadByNow || told.Outcome != leak.Told {
 			t.Errorf("publishable %+v, %v; outcomes %s and %s", k, err, dead.Outcome, told.Outcome)

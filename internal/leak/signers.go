@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func (s *Signers) Known(ctx context.Context, identifier string) error {
 
 // Check says why a body was not signed by the key that its sender names, or nil. The kinds are those of Known.
 func (s *Signers) Check(ctx context.Context, identifier, signature string, body []byte) error {
-	if len(signature) > maxSignature {
+	if len(signature) > maxSignature || strings.ContainsAny(signature, "\r\n") { // line breaks, which the decoder passes over
 		return s.forged()
 	}
 	der, err := base64.StdEncoding.Strict().DecodeString(signature)

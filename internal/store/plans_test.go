@@ -235,6 +235,12 @@ func askLists(t *testing.T, st *Store) {
 			errs = append(errs, err)
 		}
 	}
+	_, err = st.DueLeaks(ctx, now, 50)
+	errs = append(errs, err)
+	_, err = st.LeaksOfUser(ctx, "user_1", 50)
+	errs = append(errs, err)
+	_, err = st.KnownIDs(ctx, []id.Key{"key_1", "key_2"})
+	errs = append(errs, err)
 	_, err = st.Outbox(ctx, 50)
 	errs = append(errs, err)
 	_, err = st.ChangesAfter(ctx, 5, 50)

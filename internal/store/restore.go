@@ -32,6 +32,7 @@ const restoreRows = 500
 //   - webhooks that were disabled or deleted since, and their newest addresses, events and secrets; one that a database in use did
 //     not know comes back disabled;
 //   - the steps that chains took since, so that no refresh token works again that was used, and passwords set since;
+//   - leaks that were found since and whose secret still works: what waits for its end goes on waiting;
 //   - usage, which is a fact: what the database counted stays, and segments that only the backup knows are added;
 //   - the audit log, the backup's lines and the database's, bills, what was told once, and what Stripe was told;
 //   - keys of our own made since, so that what a running server has sealed meanwhile still opens.

@@ -16,6 +16,9 @@ var memory = []struct{ table, of string }{
 	{"was_personal", `SELECT id AS was_id, revoked_at AS was_revoked, revoke_reason AS was_reason FROM personal_token WHERE revoked_at > 0`},
 	{"was_webhook", `SELECT id AS was_id, url AS was_url, events AS was_events, secrets AS was_secrets, old_until AS was_old, disabled_at AS was_disabled, stopped AS was_stopped, deleted_at AS was_deleted FROM webhook`},
 	{"was_grant", `SELECT id AS was_id, epoch AS was_epoch, revoked_at AS was_revoked FROM grants`},
+	{"was_leak", `SELECT l.id AS was_id, l.key_id AS was_key, l.version AS was_version, l.team_id AS was_team, l.user_id AS was_user, l.kind AS was_kind, l.name AS was_name, l.place AS was_place,
+		l.source AS was_source, l.outcome AS was_outcome, l.found_at AS was_found, l.due_at AS was_due, COALESCE(v.created_at, 0) AS was_made
+		FROM leak l LEFT JOIN api_key_version v ON v.key_id = l.key_id AND v.version = l.version WHERE l.outcome IN ('waiting', 'notified')`},
 	{"was_family", `SELECT id AS was_id, counter AS was_counter, key_version AS was_version, rotated_at AS was_rotated, used_at AS was_used, idle_at AS was_idle, revoked_at AS was_revoked FROM family`},
 }
 
@@ -64,6 +67,9 @@ func (r *restore) recall(ctx context.Context) error {
 		FROM was_webhook WHERE was_id = id`); err != nil {
 		return err
 	}
+	if err := r.recallLeaks(ctx); err != nil {
+		return err
+	}
 	if !r.before.unused {
 		// One that a database in use did not know was deleted long ago: somebody says first that its address is still theirs.
 		if _, err := r.q.ExecContext(ctx, `UPDATE webhook SET disabled_at = $1, stopped = $2 WHERE disabled_at = 0 AND NOT EXISTS (SELECT 1 FROM was_webhook WHERE was_id = id)`,
@@ -73,6 +79,24 @@ func (r *restore) recall(ctx context.Context) error {
 	}
 	for _, m := range memory {
 		if _, err := r.q.ExecContext(ctx, `DROP TABLE `+m.table); err != nil { // #nosec G202 -- a constant
+			return err
+		}
+	}
+	return nil
+}
+
+// recallLeaks keeps what was found since and still works, if the very secret is there: one that waits for its end goes on waiting. What was
+// ended since is revoked again anyway.
+func (r *restore) recallLeaks(ctx context.Context) error {
+	for _, statement := range []string{
+		`UPDATE leak SET outcome = was_outcome, due_at = was_due FROM was_leak WHERE was_key = key_id AND was_version = version AND was_outcome = 'waiting' AND outcome = 'notified'`,
+		`INSERT INTO leak (id, key_id, version, team_id, user_id, kind, name, place, source, outcome, found_at, due_at)
+			SELECT was_id, was_key, was_version, was_team, was_user, was_kind, was_name, was_place, was_source, was_outcome, was_found, was_due FROM was_leak
+			WHERE NOT EXISTS (SELECT 1 FROM leak l WHERE l.key_id = was_key AND l.version = was_version)
+				AND (EXISTS (SELECT 1 FROM api_key_version v WHERE v.key_id = was_key AND v.version = was_version AND v.created_at = was_made)
+					OR EXISTS (SELECT 1 FROM personal_token p WHERE p.id = was_key))`,
+	} {
+		if _, err := r.q.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}

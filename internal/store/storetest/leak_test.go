@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -331,6 +332,43 @@ func TestLeakStricter(t *testing.T) {
 		}
 		if mails, err := w.ClaimMails(ctx, found, time.Minute, 20); err != nil || len(mails) != 4 {
 			t.Errorf("%d mails, %v, want one for each time that something was to be told", len(mails), err)
+		}
+	})
+}
+
+// A restoration does not make a leak unfound: what waited goes on waiting, also if the backup knows nothing of it. A later secret that got
+// the number of one that is gone with the restoration is another, and nobody found it.
+func TestLeakRestored(t *testing.T) {
+	engines(t, func(t *testing.T, db database) {
+		st := db.open(t)
+		w := newWorld(t, st)
+		replaceKeyring(t, st, 1, "check", 1)
+		server, other := audit.ServerReach(), newKey(t, st, w.ourApp, w.ours)
+		p := aPersonal(w.owner)
+		must(t, second(st.CreatePersonal(ctx, p, event("token.create"))))
+		told := aLeak(other.ID, 1, w.ours)
+		must(t, third(st.LeakOfKey(ctx, told, under(aReport(other.ID, w.ours), leak.Rule{Policy: leak.Notify}))))
+		file, _ := backup(t, st)
+
+		found := waiting(t, st, w.ourKey, 1, w.ours)
+		stricter := waiting(t, st, other.ID, 1, w.ours)
+		token := &leak.Leak{ID: id.New[id.Leak](), Key: p.ID, User: w.owner, Kind: secret.Personal, FoundAt: t0}
+		must(t, third(st.LeakOfToken(ctx, token, under(aReport(p.ID, ""), leak.Rule{Policy: leak.RevokeAfter, After: time.Hour}))))
+		must(t, third(st.UpdateKey(ctx, server, w.ourKey, event("key.rotate"), func(k *key.Key) error {
+			return k.Rotate(t0, 2*time.Hour, key.Version{Digest: digest("lost"), Scheme: key.SchemeMAC, Pepper: 1})
+		})))
+		lost := waiting(t, st, w.ourKey, 2, w.ours)
+
+		must(t, second(st.Restore(ctx, bytes.NewReader(file), t0.Add(time.Minute), event("restore"))))
+		ids := map[id.Key]bool{}
+		for _, l := range due(t, st, t0.Add(time.Hour)) {
+			if l.ID == lost.ID {
+				t.Error("the leak of a secret that is gone waits on, for one that nobody found")
+			}
+			ids[l.Key] = true
+		}
+		if !ids[found.Key] || !ids[stricter.Key] || !ids[p.ID] || len(ids) != 3 {
+			t.Errorf("%v wait, want what was found since, what became stricter since, and the token", ids)
 		}
 	})
 }

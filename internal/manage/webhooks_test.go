@@ -207,6 +207,9 @@ func webhookRows() map[string]row {
 		"Leaks": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.Leaks(ctx, as, of.team, List{}))
 		}},
+		"MyLeaks": {want: inPersonOnly, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
+			return errOnly(s.MyLeaks(ctx, as))
+		}},
 		"CheckLeaks": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
 			return errOnly(s.CheckLeaks(ctx, as, []string{of.key}))
 		}},

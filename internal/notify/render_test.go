@@ -34,6 +34,7 @@ func letters() []Letter {
 		{Kind: Leak, Data: map[string]string{"name": "production", "place": "https://git.example/a/b.py", "kind": "key", "policy": "revoke_after", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: Leak, Data: map[string]string{"name": "nightly", "kind": "pat", "policy": "revoke_after", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: Leak, Data: map[string]string{"name": "page", "kind": "pub", "policy": "notify"}},
+		{Kind: Leak, Data: map[string]string{"name": "production", "kind": "key", "policy": "notify"}},
 		{Kind: QuotaReached, Data: map[string]string{"percent": "80", "limit": "1000", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: QuotaReached, Data: map[string]string{"percent": "100", "limit": "1000", "key": "production", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: SpendReached, Data: map[string]string{"total": "40.12", "currency": "USD", "percent": "80", "spend_limit": "50.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},

@@ -30,6 +30,10 @@ func (p *rooms) showTokens(w http.ResponseWriter, r *http.Request, visit *browse
 	if err != nil {
 		return err
 	}
+	leaks, err := p.Accounts.MyLeaks(r.Context(), manage.Self(visit.User))
+	if err != nil {
+		return err
+	}
 	catalog, err := p.Verifier.Catalog(r.Context())
 	if err != nil {
 		return err
@@ -38,7 +42,11 @@ func (p *rooms) showTokens(w http.ResponseWriter, r *http.Request, visit *browse
 	gone := r.URL.Query().Get("token")
 	for i := range found.Items {
 		t := &found.Items[i]
-		view.Tokens = append(view.Tokens, tokenOf(t, catalog, p.Now()))
+		line := tokenOf(t, catalog, p.Now())
+		if at := slices.IndexFunc(leaks, func(l lanyard.Leak) bool { return l.KeyID == t.ID }); at >= 0 {
+			line.found(&leaks[at], p.Now())
+		}
+		view.Tokens = append(view.Tokens, line)
 		if r.URL.Query().Get("done") == "revoked" && t.ID == gone && t.RevokedAt != nil {
 			view.Done = &page.Alert{Tone: "good", Title: "The token " + t.Name + " is revoked.", Text: "No copy of it works any more."}
 		}
@@ -67,6 +75,20 @@ func tokenOf(t *lanyard.PersonalToken, catalog *verify.CatalogView, now time.Tim
 		made.Ends, made.Soon = page.Ahead(now, t.ExpiresAt), t.ExpiresAt.Sub(now) <= soon
 	}
 	return made
+}
+
+// found says of a line's token where it was found in the open, and until when it works if it has notice.
+func (t *token) found(l *lanyard.Leak, now time.Time) {
+	t.Leak = "found " + page.Ago(now, l.FoundAt)
+	if l.Place != "" {
+		t.Leak += ": " + l.Place
+	}
+	if t.Gone == "" {
+		t.Found = true
+		if l.DueAt != nil && l.DueAt.After(now) {
+			t.Ends, t.Soon = page.Ahead(now, *l.DueAt), true
+		}
+	}
 }
 
 // revokeToken is POST /account/tokens/{id}/revoke.

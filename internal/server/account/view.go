@@ -161,6 +161,8 @@ type token struct {
 	Ends     string // "in 12 days"; of one that is gone: when
 	Soon     bool   // it ends within a week
 	Gone     string // "revoked", "expired", "leaked"; empty: it works
+	Found    bool   // somebody found it in the open, and it works on
+	Leak     string // where and when that was
 }
 
 // Table lists the tokens, each that works with a button revoke-<id>: POST /account/tokens/<id>/revoke.
@@ -181,9 +183,12 @@ func (p tokensPage) Table() page.Table {
 			state, row.Act = page.Cell{Text: t.Gone, Pill: "bad"}, nil
 		case t.Gone != "":
 			state, row.Act = page.Cell{Text: t.Gone, Pill: "plain"}, nil
+		case t.Found:
+			state = page.Cell{Text: "found in the open", Pill: "bad"}
 		case t.Soon:
 			state = page.Cell{Text: "ends soon", Pill: "warn"}
 		}
+		state.Note = t.Leak
 		row.Cells = []page.Cell{{Text: t.Name, Note: t.ID}, {Text: t.May}, {Text: t.Last}, {Text: t.Ends}, state}
 		made.Rows = append(made.Rows, row)
 	}

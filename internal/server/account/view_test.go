@@ -77,7 +77,8 @@ func every(frame page.Frame, s words) map[string]visit {
 		{ID: "pat_1", Name: s.text, May: "read your profile, read your messages", Last: "2 hours ago", Ends: "in 80 days"},
 		{ID: s.id, Name: "nas", May: s.text, Last: "never", Ends: "in 3 days", Soon: true},
 		{ID: "pat_3", Name: "old", May: "read your profile", Last: "3 weeks ago", Ends: "2 days ago", Gone: "expired"},
-		{ID: "pat_4", Name: "lost", May: "read your profile", Last: "yesterday", Ends: "yesterday", Gone: "leaked"},
+		{ID: "pat_4", Name: "lost", May: "read your profile", Last: "yesterday", Ends: "yesterday", Gone: "leaked", Leak: "found yesterday: " + s.text},
+		{ID: "pat_5", Name: "found", May: "read your profile", Last: "yesterday", Ends: "in 20 hours", Found: true, Leak: "found 4 hours ago: https://git.example/a.py"},
 	}
 	sessions := []sessionRow{{ID: "1", Browser: "Firefox on Linux", From: "203.0.113.0/24", Since: "3 days ago", Last: "now", This: true}, {ID: s.id, Browser: s.text, From: s.text, Since: "12 days ago", Last: "yesterday"}}
 	return map[string]visit{
@@ -97,7 +98,7 @@ func every(frame page.Frame, s words) map[string]visit {
 		"password-first": {"password", passwordPage{room: in("/account/password", "Password"), First: true}, []string{"Choose a password"}},
 		"profile":        {"profile", profilePage{room: told, Name: s.text, Email: "ada@demo.test"}, []string{`id="name"`, "<b>ada@demo.test</b>", `id="save-profile"`, "Saved."}},
 		"profile-wrong":  {"profile", profilePage{room: in("/account/profile", "Profile"), Errors: wrong}, []string{`id="name-error"`}},
-		"tokens":         {"tokens", tokensPage{in("/account/tokens", "Personal tokens"), tokens}, []string{`action="/account/tokens/pat_1/revoke"`, `id="revoke-pat_1"`, "ends soon", "leaked", `href="/account/tokens/new"`}},
+		"tokens":         {"tokens", tokensPage{in("/account/tokens", "Personal tokens"), tokens}, []string{`action="/account/tokens/pat_1/revoke"`, `id="revoke-pat_1"`, "ends soon", "leaked", "found 4 hours ago: https://git.example/a.py", `href="/account/tokens/new"`}},
 		"tokens-empty":   {"tokens", tokensPage{room: in("/account/tokens", "Personal tokens")}, []string{"No token yet", `href="/account/tokens/new"`}},
 		"new-token":      {"new-token", newTokenPage{room: in("/account/tokens", "Make a token"), Boxes: boxes}, []string{`id="name"`, `id="days"`, `<option value="30" selected>`, `<option value="365">`, `id="ip_allow"`, `id="scope-profile.read" name="scope" value="profile.read" checked>`, `id="make-token"`}},
 		"token-wrong":    {"new-token", newTokenPage{in("/account/tokens", "Make a token"), s.text, boxes, 90, s.text, wrong}, []string{`id="scope-error"`, `<option value="90" selected>`, `id="ip_allow-error"`, ">text</textarea>"}},

@@ -188,7 +188,14 @@ func (p *rooms) act(done string, do func(*http.Request, *desk, string) (id.Revis
 }
 
 func (p *rooms) revokeKey(r *http.Request, d *desk, keyID string) (id.Revision, error) {
-	return p.Manage.RevokeKey(r.Context(), d.Actor, keyID, lanyard.RevokeInput{Reason: strings.TrimSpace(r.PostForm.Get("reason"))})
+	in := lanyard.RevokeInput{Reason: strings.TrimSpace(r.PostForm.Get("reason"))}
+	if text := r.PostForm.Get("version"); text != "" { // one secret of it: the page of leaks says which
+		var err error
+		if in.Version, err = strconv.Atoi(text); err != nil || in.Version < 1 {
+			return 0, fault.Field("version", "is no number of a secret")
+		}
+	}
+	return p.Manage.RevokeKey(r.Context(), d.Actor, keyID, in)
 }
 
 func (p *rooms) disableKey(r *http.Request, d *desk, keyID string) (id.Revision, error) {

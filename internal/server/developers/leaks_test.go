@@ -6,8 +6,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/factor"
+	"github.com/lanyard-auth/lanyard/internal/leak"
+	"github.com/lanyard-auth/lanyard/internal/secret"
+	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
 
 // TestLeaks: what was found stands there with where and what became of it, and leads to the key; the secret does not.
@@ -54,5 +58,50 @@ func TestLeakedWithoutMail(t *testing.T) {
 		if got := d.code(text); got != "revoked" {
 			t.Errorf("key %d of the paste is %s, want revoked", i, got)
 		}
+	}
+}
+
+// TestLeakNotice: a key that was found and has notice says until when it works and what was called with it since, and can be rotated or
+// ended there.
+func TestLeakNotice(t *testing.T) {
+	d := newDesk(t)
+	d.node.Manage.LeakRules = leak.Rules{secret.Key: {Policy: leak.RevokeAfter, After: 24 * time.Hour}}
+	rotated, revoked := d.get(nil), d.get(nil)
+	for _, made := range []*servertest.Page{rotated, revoked} {
+		if err := d.node.Manage.ReportLeak(t.Context(), netip.MustParseAddr("203.0.113.7"), d.secret(made), "https://git.example/a.py"); err != nil {
+			t.Fatal(err)
+		}
+		if got := d.code(d.secret(made)); got != "valid" {
+			t.Fatalf("the key is %s, want valid: it has notice", got)
+		}
+	}
+	p := d.sound(d.browser.Get(d.path("/leaks")))
+	for _, want := range []string{"ends in 1 day", "It works until", "also for whoever found it", "weather GET /v1/forecast", "let in"} {
+		if !strings.Contains(p.Text(), want) {
+			t.Errorf("the leak lacks %q: %.1200s", want, p.Text())
+		}
+	}
+	button := func(p *servertest.Page, verb, of string) string {
+		t.Helper()
+		_, after, _ := strings.Cut(p.Body, `action="`+d.path("/keys/"+of)+"/"+verb+`"`)
+		_, after, _ = strings.Cut(after, `id="`+verb+"-leak_")
+		id, _, ok := strings.Cut(after, `-yes"`)
+		if !ok {
+			t.Fatalf("there is no button to %s %s: %.2000s", verb, of, p.Body)
+		}
+		return verb + "-leak_" + id + "-yes"
+	}
+	fresh := d.browser.Press(p, button(p, "rotate", keyID(d, rotated)), nil)
+	if got := d.code(d.secret(fresh)); got != "valid" {
+		t.Errorf("the new secret is %s, want valid", got)
+	}
+	p = d.sound(d.browser.Get(d.path("/leaks")))
+	d.browser.Press(p, button(p, "revoke", keyID(d, rotated)), nil)
+	d.browser.Press(p, button(p, "revoke", keyID(d, revoked)), nil)
+	if a, b, c := d.code(d.secret(rotated)), d.code(d.secret(fresh)), d.code(d.secret(revoked)); a != "revoked" || b != "valid" || c != "revoked" {
+		t.Errorf("the found secret is %s, its follower %s, the other key %s, want revoked, valid, revoked", a, b, c)
+	}
+	if p = d.sound(d.browser.Get(d.path("/leaks"))); strings.Contains(p.Body, "revoke-leak_") || strings.Count(p.Text(), "It had ended before its time came.") != 2 || !strings.Contains(p.Text(), "refused revoked") {
+		t.Errorf("then the page says %.1500s", p.Text())
 	}
 }

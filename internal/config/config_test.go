@@ -9,6 +9,7 @@ import (
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/fault"
+	"github.com/lanyard-auth/lanyard/internal/leak"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
@@ -71,6 +72,12 @@ func TestLoadRefuses(t *testing.T) {
 		{"LANYARD_STRIPE_URL", "https://user:pw@stripe.example", "https address"},
 		{"LANYARD_STRIPE_URL", "https://stripe.example/v1", "https address"},
 		{"LANYARD_STRIPE_URL", "stripe.example", "https address"},
+		{"LANYARD_LEAK_POLICY", "key=ignore", "LANYARD_LEAK_POLICY says"},
+		{"LANYARD_LEAK_POLICY", "rt=revoke", "none of key, pub, cs and pat"},
+		{"LANYARD_LEAK_GITHUB_KEYS_URL", "http://api.github.example/keys", "https address"},
+		{"LANYARD_LEAK_GITLAB_KEYS_URL", "https://user:pw@gitlab.example/keys", "https address"},
+		{"LANYARD_LEAK_GITLAB_KEYS_URL", "gitlab.example", "https address"},
+		{"LANYARD_LEAK_GITLAB_TOKEN", "hush", "at least 20 characters"},
 		{"LANYARD_SIGNUP", "yes", "closed, invite or open"},
 		{"LANYARD_DCR", "invite", "closed, token or open"},
 		{"LANYARD_MAIL_FROM", "a@acme.example", "go together"},
@@ -95,6 +102,18 @@ func TestLoadRefuses(t *testing.T) {
 		if err != nil && (strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "pw@")) {
 			t.Errorf("Load with %s tells the secret: %v", test.name, err)
 		}
+	}
+}
+
+// TestLoadLeaks: GitHub may report unless it is switched off, nobody else before they are set.
+func TestLoadLeaks(t *testing.T) {
+	s, err := load(t, nil, "")
+	if err != nil || s.LeakGitHubKeysURL != "https://api.github.com/meta/public_keys/secret_scanning" || s.LeakGitLabKeysURL != "" || !s.LeakGitLabToken.IsZero() || s.LeakRules.Of(secret.Key).Policy != leak.Revoke {
+		t.Errorf("Load = %+v, %v, want GitHub alone, and that keys end", s, err)
+	}
+	s, err = load(t, map[string]string{"LANYARD_LEAK_GITHUB_KEYS_URL": "off", "LANYARD_LEAK_GITLAB_KEYS_URL": "http://127.0.0.1:9/keys", "LANYARD_LEAK_POLICY": "key=revoke_after:24h"}, "")
+	if err != nil || s.LeakGitHubKeysURL != "" || s.LeakGitLabKeysURL != "http://127.0.0.1:9/keys" || s.LeakRules.Of(secret.Key) != (leak.Rule{Policy: leak.RevokeAfter, After: 24 * time.Hour}) {
+		t.Errorf("Load = %+v, %v, want what was set", s, err)
 	}
 }
 

@@ -56,7 +56,7 @@ type Settings struct {
 	LeakPolicy        string         `env:"LANYARD_LEAK_POLICY"`
 	LeakRules         leak.Rules     // what LeakPolicy says
 	LeakGitHubKeysURL string         `env:"LANYARD_LEAK_GITHUB_KEYS_URL" envDefault:"https://api.github.com/meta/public_keys/secret_scanning"` // "": GitHub may not report
-	LeakGitLabKeysURL string         `env:"LANYARD_LEAK_GITLAB_KEYS_URL"`                                                                       // "": nor GitLab.com
+	LeakGitLabKeysURL string         `env:"LANYARD_LEAK_GITLAB_KEYS_URL"`                                                                      // "": nor GitLab.com
 	LeakGitLabToken   secret.Secret  // LANYARD_LEAK_GITLAB_TOKEN; zero: no other GitLab either
 	AdminEmail        string         `env:"LANYARD_ADMIN_EMAIL"` // with AdminPassword, the admin that a first start makes
 	AdminPassword     secret.Secret  // LANYARD_ADMIN_PASSWORD

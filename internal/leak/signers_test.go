@@ -269,8 +269,10 @@ func TestSignersGone(t *testing.T) {
 }
 
 func TestParseKeysRefuses(t *testing.T) {
-	for _, text := range []string{"", "{", "[]", "null", `{"public_keys":[]}`, `{"public_keys":[{"key_identifier":"a","key":"x"}]}`, `{"public_keys":` + strings.Repeat(`[`, 100) + strings.Repeat(`]`, 100) + `}`,
-		`{"public_keys":[` + strings.Repeat(`{},`, 1000) + `{}]}`} {
+	for _, text := range []string{
+		"", "{", "[]", "null", `{"public_keys":[]}`, `{"public_keys":[{"key_identifier":"a","key":"x"}]}`, `{"public_keys":` + strings.Repeat(`[`, 100) + strings.Repeat(`]`, 100) + `}`,
+		`{"public_keys":[` + strings.Repeat(`{},`, 1000) + `{}]}`,
+	} {
 		if got, err := ParseKeys([]byte(text)); err == nil {
 			t.Errorf("ParseKeys(%.50q) = %v, want an error", text, got)
 		}

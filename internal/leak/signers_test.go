@@ -92,7 +92,8 @@ func (s *service) down(err error, status int) {
 	s.err, s.status = err, status
 }
 
-func (s *service) sign(key *ecdsa.PrivateKey, body string) string {
+// sign signs body.
+func (s *service) sign(key *ecdsa.PrivateKey) string {
 	s.t.Helper()
 	digest := sha256.Sum256([]byte(body))
 	der, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
@@ -122,7 +123,7 @@ func TestCheckRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := s.sign(s.keys["one"], body)
+	good := s.sign(s.keys["one"])
 	v := s.signers()
 	for name, tt := range map[string]struct{ identifier, signature, body string }{
 		"no identifier": {"", good, body}, "a long identifier": {strings.Repeat("1", 10000), good, body}, "an unknown identifier": {"three", good, body},
@@ -130,7 +131,7 @@ func TestCheckRefuses(t *testing.T) {
 		"a line break in it": {"one", good[:20] + "\n" + good[20:], body}, "a long signature": {"one", strings.Repeat("A", 100000), body}, "no ASN.1": {"one", base64.StdEncoding.EncodeToString([]byte("nonsense")), body},
 		"more behind the ASN.1": {"one", base64.StdEncoding.EncodeToString(append(decode(t, good), 0)), body}, "raw r and s": {"one", base64.StdEncoding.EncodeToString(make([]byte, 64)), body},
 		"another body": {"one", good, body + " "}, "a shorter body": {"one", good, body[:len(body)-1]}, "no body": {"one", good, ""}, "another key's": {"two", good, body},
-		"a stranger's": {"one", s.sign(stranger, body), body}, "a key on another curve": {"p384", s.sign(p384, body), body}, "an RSA key": {"rsa", good, body},
+		"a stranger's": {"one", s.sign(stranger), body}, "a key on another curve": {"p384", s.sign(p384), body}, "an RSA key": {"rsa", good, body},
 	} {
 		if err := v.Check(t.Context(), tt.identifier, tt.signature, []byte(tt.body)); !fault.Is(err, fault.Unauthenticated) && (!fault.Is(err, fault.Unavailable) || s.keys[tt.identifier] != nil && tt.identifier != "p384") {
 			t.Errorf("Check of %s = %v, want unauthenticated", name, err)
@@ -313,7 +314,7 @@ func TestParseFoundRefuses(t *testing.T) {
 // made by the key passes.
 func FuzzReports(f *testing.F) {
 	s := newService(f, "one")
-	good := s.sign(s.keys["one"], body)
+	good := s.sign(s.keys["one"])
 	for _, seed := range []struct{ identifier, signature, body string }{
 		{"one", good, body}, {"one", "", ""}, {"two", good, body}, {"one", good + "=", "null"}, {"one", "AAAA", `[{"token":"\ud800"}]`}, {"", "\x00", `[{"url":"https://a:b@c/?d#e","location":null}]`},
 	} {

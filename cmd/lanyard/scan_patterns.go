@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/lanyard-auth/lanyard/internal/leak"
 	"github.com/lanyard-auth/lanyard/internal/secret"
 )
 
@@ -79,7 +78,7 @@ func patternsOf(prefix string) []pattern {
 	for _, kind := range append(secret.Kinds(), secret.Access) {
 		what, _ := kindWords(kind)
 		one := pattern{
-			Type: leak.Type(prefix, kind), Description: what + " of Lanyard (" + prefix + ")",
+			Type: secret.TypeName(prefix, kind), Description: what + " of Lanyard (" + prefix + ")",
 			Regex: prefix + "_" + string(kind) + "_(?:live|test)_" + tailPattern, keyword: prefix + "_" + string(kind) + "_",
 		}
 		if kind == secret.Access {

@@ -59,7 +59,7 @@ var narrow = map[string]string{
 	"internal/scan":    "internal/secret",
 	"internal/gitrepo": "",
 	// Everything a command does goes through these: no command has SQL or rules of its own.
-	"cmd/lanyard": ". internal/id internal/fault internal/secret internal/advice internal/audit internal/keyring internal/leak " +
+	"cmd/lanyard": ". internal/id internal/fault internal/secret internal/advice internal/audit internal/keyring " +
 		"internal/manage internal/config internal/dotenv internal/scan internal/gitrepo internal/server internal/demo",
 }
 

@@ -15,6 +15,8 @@ type Kind string
 // The kinds.
 const (
 	KeyRotationDue Kind = "key.rotation_due" // a key's schedule asks for a rotation
+	KeyExpiring    Kind = "key.expiring"     // a key ends soon
+	KeyStale       Kind = "key.stale"        // a key was not used for long, or never
 	QuotaReached   Kind = "quota.reached"    // a part of a quota is used
 	SpendReached   Kind = "spend.reached"    // a bill has come to a part of its limit, or to an amount the team wants to know of
 )

@@ -30,6 +30,8 @@ func Events() []Event {
 		{"key.rotated", "A key got a new secret", []string{"key.rotate"}},
 		{"key.rotation_undone", "A rotation was taken back", []string{"key.undo_rotation"}},
 		{KeyRotationDue, "A key is due for a rotation", nil},
+		{KeyExpiring, "A key ends soon", nil},
+		{KeyStale, "A key was not used for 90 days, or not at all in its first 30", nil},
 		{"key.disabled", "A key was disabled", []string{"key.disable"}},
 		{"key.enabled", "A key was enabled", []string{"key.enable"}},
 		{"key.revoked", "A key, or one secret of it, was revoked", []string{"key.revoke"}},

@@ -74,6 +74,8 @@ func trimApp(ctx context.Context, q querier, appID id.App, before time.Time) (bo
 	const keysOf = ` IN (SELECT k.id FROM api_key k WHERE k.app_id = $1)`
 	for _, end := range []string{
 		`DELETE FROM api_key_use WHERE key_id` + keysOf,
+		`DELETE FROM api_key_network WHERE key_id` + keysOf,
+		`DELETE FROM api_key_query WHERE key_id` + keysOf,
 		`DELETE FROM api_key_version WHERE key_id` + keysOf,
 		`DELETE FROM api_key WHERE app_id = $1`,
 		`DELETE FROM app WHERE id = $1`,

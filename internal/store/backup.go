@@ -30,7 +30,7 @@ var backedUp = []string{
 	"setting", "keyring", "revocation", "audit_event", "outbox", "leak",
 	"users", "password", "team", "member", "webhook", "app", "api_key", "api_key_version", "personal_token", "grants", "family",
 	"api", "scope", "subscription", "plan_version", "spend_alert", "billing_account", "invoice",
-	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt", "meter_event", "meter_total",
+	"usage_segment", "usage_rollup", "usage_charge", "api_key_use", "api_key_network", "api_key_query", "attempt", "meter_event", "meter_total",
 	"stripe_customer", "stripe_meter", "stripe_doubt", "stripe_hour", "stripe_event",
 	"change_entry", "change_head",
 }

@@ -13,6 +13,7 @@ import (
 type insert struct {
 	into string                  // "INSERT INTO member (team_id, user_id, role)"
 	of   []string                // the types of the columns, "TEXT"; where they are given, PostgreSQL gets an array of each
+	only string                  // which of the rows, as a condition on n, the row with the names of into; may be empty, else of is given
 	tail string                  // "ON CONFLICT …", may be empty
 	rows int                     // how many
 	row  func(i int) []any       // the values of one
@@ -71,6 +72,10 @@ func (in *insert) arrays(ctx context.Context, q querier) error {
 		columns[i] = fmt.Sprintf(`$%d::%s[]`, i+1, kind)
 	}
 	text := in.into + ` SELECT * FROM unnest(` + strings.Join(columns, `, `) + `) ` + in.tail
+	if in.only != "" {
+		_, names, _ := strings.Cut(in.into, "(")
+		text = in.into + ` SELECT n.* FROM unnest(` + strings.Join(columns, `, `) + `) AS n(` + names + ` WHERE ` + in.only + ` ` + in.tail
+	}
 	for first := 0; first < in.rows; first += arraysAtOnce {
 		args, err := in.columns(first, min(first+arraysAtOnce, in.rows))
 		if err != nil {
@@ -126,6 +131,14 @@ func (in *insert) columns(first, end int) ([]any, error) {
 
 func (in *insert) text(width, rows int) string {
 	var b strings.Builder
+	if in.only != "" { // one row at a time
+		_, names, _ := strings.Cut(strings.TrimSuffix(in.into, ")"), "(")
+		columns := strings.Split(names, ",")
+		for i, name := range columns {
+			columns[i] = fmt.Sprintf(`$%d AS %s`, i+1, strings.TrimSpace(name))
+		}
+		return in.into + ` SELECT n.* FROM (SELECT ` + strings.Join(columns, `, `) + `) n WHERE ` + in.only + ` ` + in.tail
+	}
 	b.WriteString(in.into + ` VALUES `)
 	for i := range rows {
 		if i > 0 {

@@ -75,7 +75,7 @@ func (s *Store) Restore(ctx context.Context, from io.Reader, at time.Time, ev au
 var lockOrder = []string{
 	"answer", "setting", "keyring", "leak", "scope", "subscription", "plan_version", "spend_alert", "meter_event", "meter_total", "api", "auth_code", "device", "pushed_request", "personal_token", "api_key",
 	"app", "webhook", "team", "member", "users", "session", "session_app", "auth_request", "family", "grants", "password", "api_key_version",
-	"usage_segment", "usage_charge", "api_key_use", "usage_rollup", "usage_total", "billing_account", "stripe_hour", "stripe_customer", "stripe_meter", "stripe_doubt", "stripe_event", "invoice", "outbox", "attempt",
+	"usage_segment", "usage_charge", "api_key_use", "api_key_network", "api_key_query", "usage_rollup", "usage_total", "billing_account", "stripe_hour", "stripe_customer", "stripe_meter", "stripe_doubt", "stripe_event", "invoice", "outbox", "attempt",
 	"revocation", "audit_event", "change_head", "change_entry",
 }
 
@@ -141,7 +141,7 @@ func (r *restore) run(ctx context.Context, ev audit.Event) (err error) {
 }
 
 // usageTables hold what was counted.
-var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "attempt"}
+var usageTables = []string{"usage_segment", "usage_rollup", "usage_total", "usage_charge", "api_key_use", "api_key_network", "api_key_query", "attempt"}
 
 // meterTables hold what events say.
 var meterTables = []string{"meter_event", "meter_total"}
@@ -241,7 +241,7 @@ func (r *restore) insert(ctx context.Context, table string, columns []string, ro
 	case "stripe_event":
 		tail = `ON CONFLICT DO NOTHING`
 		doubtWaiting(columns, rows)
-	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "attempt":
+	case "usage_segment", "usage_rollup", "usage_charge", "api_key_use", "api_key_network", "api_key_query", "attempt":
 		if r.keepUsage {
 			return r.addUsage(ctx, table, columns, rows)
 		}

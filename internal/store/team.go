@@ -44,16 +44,16 @@ func (s *Store) CreateTeam(ctx context.Context, t *team.Team, owner id.User, ev 
 	return rev, err
 }
 
-const teamColumns = `id, name, system, created_at, suspended_at, limits, stripe_customer`
+const teamColumns = `id, name, system, created_at, suspended_at, limits, stripe_customer, digest_off`
 
 func scanTeam(row scanner) (*team.Team, error) {
 	var t team.Team
-	var system, created, suspended int64
+	var system, created, suspended, quiet int64
 	var limits string
-	if err := row.Scan(&t.ID, &t.Name, &system, &created, &suspended, &limits, &t.StripeCustomer); err != nil {
+	if err := row.Scan(&t.ID, &t.Name, &system, &created, &suspended, &limits, &t.StripeCustomer, &quiet); err != nil {
 		return nil, err
 	}
-	t.System, t.CreatedAt, t.SuspendedAt = system == 1, moment(created), moment(suspended)
+	t.System, t.CreatedAt, t.SuspendedAt, t.NoDigest = system == 1, moment(created), moment(suspended), quiet == 1
 	return &t, decode(limits, &t.Limits)
 }
 
@@ -115,8 +115,8 @@ func (s *Store) UpdateTeam(ctx context.Context, reach audit.Reach, teamID id.Tea
 		if err != nil {
 			return err
 		}
-		if _, err := q.ExecContext(ctx, `UPDATE team SET name = $2, suspended_at = $3, limits = $4, stripe_customer = $5 WHERE id = $1`,
-			string(teamID), t.Name, micros(t.SuspendedAt), limits, t.StripeCustomer); err != nil {
+		if _, err := q.ExecContext(ctx, `UPDATE team SET name = $2, suspended_at = $3, limits = $4, stripe_customer = $5, digest_off = $6 WHERE id = $1`,
+			string(teamID), t.Name, micros(t.SuspendedAt), limits, t.StripeCustomer, flag(t.NoDigest)); err != nil {
 			return err
 		}
 		ev.Team = teamID

@@ -2,11 +2,10 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/lanyard-auth/lanyard/internal/id"
@@ -39,7 +38,7 @@ func (s *Store) AbsorbSegments(ctx context.Context, segments []usage.Counted) (a
 			}
 		}
 		rows := merge(counted)
-		if err := s.touchKeys(ctx, q, lastUses(claimed)); err != nil {
+		if err := s.keepUses(ctx, q, claimed); err != nil {
 			return err
 		}
 		if err := s.countLeases(ctx, q, claimed[0].Node, rows); err != nil {
@@ -197,20 +196,20 @@ func distance(a, b int64) time.Duration {
 	return time.Duration(max(a-b, b-a)) * time.Microsecond
 }
 
-// lastUses are those of all segments together, by key.
-func lastUses(segments []usage.Counted) []usage.LastUse {
-	if len(segments) == 1 {
-		return segments[0].LastUsed
+// keepUses keeps where each key was used.
+func (s *Store) keepUses(ctx context.Context, q querier, segments []usage.Counted) error {
+	batches := make([]*usage.Batch, len(segments))
+	for i := range segments {
+		batches[i] = segments[i].Batch
 	}
-	last := map[id.Key]usage.LastUse{}
-	for _, one := range segments {
-		for _, use := range one.LastUsed {
-			if use.At > last[use.Key].At {
-				last[use.Key] = use
-			}
-		}
+	last, networks, inQuery := usage.Together(batches)
+	if err := s.touchKeys(ctx, q, last); err != nil {
+		return err
 	}
-	return slices.SortedFunc(maps.Values(last), func(x, y usage.LastUse) int { return cmp.Compare(x.Key, y.Key) })
+	if err := s.touchNetworks(ctx, q, networks); err != nil {
+		return err
+	}
+	return s.touchQueries(ctx, q, inQuery)
 }
 
 // touchKeys keeps where each key was used last. Segments may come out of order.
@@ -222,6 +221,36 @@ func (s *Store) touchKeys(ctx context.Context, q querier, uses []usage.LastUse) 
 		row: func(i int) []any {
 			return []any{string(uses[i].Key), uses[i].At, uses[i].Network, uses[i].API, uses[i].Operation}
 		},
+	})
+}
+
+// networkPrecision is how exactly it is known when a network was last seen: in between nothing is written.
+const networkPrecision = time.Hour
+
+// touchNetworks keeps from which networks API keys are used that are secret. Of a key that has many already no more are kept: a key that
+// everybody uses would fill the table.
+func (s *Store) touchNetworks(ctx context.Context, q querier, uses []usage.NetworkUse) error {
+	return s.insertRows(ctx, q, insert{
+		into: `INSERT INTO api_key_network (key_id, network, first_at, last_at)`, of: []string{"TEXT", "TEXT", "BIGINT", "BIGINT"}, rows: len(uses),
+		only: `NOT EXISTS (SELECT 1 FROM api_key_network o WHERE o.key_id = n.key_id AND o.network = n.network AND o.first_at <= n.first_at
+				AND o.last_at >= n.last_at - ` + strconv.FormatInt(networkPrecision.Microseconds(), 10) + `)
+			AND EXISTS (SELECT 1 FROM api_key k WHERE k.id = n.key_id AND k.kind = 'key')
+			AND (SELECT COUNT(*) FROM api_key_network o WHERE o.key_id = n.key_id AND o.network <> n.network) < ` + strconv.Itoa(usage.MaxNetworks),
+		tail: `ON CONFLICT (key_id, network) DO UPDATE SET
+			first_at = CASE WHEN excluded.first_at < api_key_network.first_at THEN excluded.first_at ELSE api_key_network.first_at END,
+			last_at = CASE WHEN excluded.last_at > api_key_network.last_at THEN excluded.last_at ELSE api_key_network.last_at END`,
+		row: func(i int) []any {
+			return []any{string(uses[i].Key), uses[i].Network, uses[i].First, uses[i].Last}
+		},
+	})
+}
+
+// touchQueries keeps when a key last stood in the address of a call, which few do.
+func (s *Store) touchQueries(ctx context.Context, q querier, uses []usage.QueryUse) error {
+	return s.insertRows(ctx, q, insert{
+		into: `INSERT INTO api_key_query (key_id, at, api)`, of: []string{"TEXT", "BIGINT", "TEXT"}, rows: len(uses),
+		tail: `ON CONFLICT (key_id) DO UPDATE SET at = excluded.at, api = excluded.api WHERE excluded.at > api_key_query.at`,
+		row:  func(i int) []any { return []any{string(uses[i].Key), uses[i].At, uses[i].API} },
 	})
 }
 

@@ -24,6 +24,8 @@ type Team struct {
 	SuspendedAt time.Time         // zero: active
 	Limits      []ratelimit.Limit // of all its apps together
 
+	NoDigest bool // its people want no mail about its keys
+
 	StripeCustomer string // cus_…: which Stripe customer it is; "": none
 }
 

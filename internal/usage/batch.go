@@ -2,6 +2,7 @@ package usage
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,11 +49,31 @@ type LastUse struct {
 	Operation string
 }
 
+// MaxNetworks is how many networks of one key are told apart, in one segment or group and in the database, about.
+const MaxNetworks = 32
+
+// NetworkUse is when a key was used from one network.
+type NetworkUse struct {
+	Key         id.Key
+	Network     string
+	First, Last int64 // microseconds since 1970, UTC
+}
+
+// QueryUse is when a key last stood in the address of a call, to which API.
+type QueryUse struct {
+	Key id.Key
+	At  int64 // microseconds since 1970, UTC
+	API string
+}
+
 // Batch is what one segment or group brings to the database. The same events in any order give the same Rows and Charges.
 type Batch struct {
 	Rows     []Row     // sorted as EncodeRows wants them, none twice
 	Charges  []Charge  // by time: of two with one digest, the first was paid for
 	LastUsed []LastUse // by key, one each
+
+	Networks []NetworkUse // by key and network; of accepted uses
+	InQuery  []QueryUse   // by key, one each; of accepted uses
 }
 
 // Without returns the rows with the given charges (indices into b.Charges, none twice) taken out, for those that turn out to be
@@ -81,11 +102,18 @@ type aggregator struct {
 	rows    map[Row]int // by the row's key: count and units zero
 	sums    []Row
 	charges []Charge
-	last    map[id.Key]LastUse
+	uses    map[id.Key]*keyUses
+}
+
+// keyUses are the accepted uses of one key.
+type keyUses struct {
+	last     LastUse
+	networks []NetworkUse // as they came
+	query    QueryUse     // At 0: none
 }
 
 func newAggregator() *aggregator {
-	return &aggregator{rows: map[Row]int{}, last: map[id.Key]LastUse{}}
+	return &aggregator{rows: map[Row]int{}, uses: map[id.Key]*keyUses{}}
 }
 
 func (a *aggregator) add(ev *Event) {
@@ -104,9 +132,87 @@ func (a *aggregator) add(ev *Event) {
 	if ev.Charge != ([16]byte{}) {
 		a.charges = append(a.charges, Charge{Digest: ev.Charge, App: ev.App, At: ev.At, Row: i, Units: ev.Units})
 	}
-	if ev.Key != "" && ev.Outcome == Accepted && ev.At >= a.last[ev.Key].At {
-		a.last[ev.Key] = LastUse{Key: ev.Key, At: ev.At, Network: ev.Network, API: ev.API, Operation: ev.Operation}
+	if ev.Key != "" && ev.Outcome == Accepted {
+		u := a.uses[ev.Key]
+		if u == nil {
+			u = &keyUses{}
+			a.uses[ev.Key] = u
+		}
+		u.add(ev)
 	}
+}
+
+func (u *keyUses) add(ev *Event) {
+	if ev.At >= u.last.At {
+		u.last = LastUse{Key: ev.Key, At: ev.At, Network: ev.Network, API: ev.API, Operation: ev.Operation}
+	}
+	if ev.InQuery && ev.At >= u.query.At {
+		u.query = QueryUse{Key: ev.Key, At: ev.At, API: ev.API}
+	}
+	if ev.Network != "" {
+		u.networks = addNetwork(u.networks, NetworkUse{Key: ev.Key, Network: ev.Network, First: ev.At, Last: ev.At})
+	}
+}
+
+// addNetwork adds a use to those of one key, of which few networks are known, unless there are too many.
+func addNetwork(all []NetworkUse, use NetworkUse) []NetworkUse {
+	for i := range all {
+		if n := &all[i]; n.Network == use.Network {
+			n.First, n.Last = min(n.First, use.First), max(n.Last, use.Last)
+			return all
+		}
+	}
+	if len(all) >= MaxNetworks {
+		return all
+	}
+	return append(all, use)
+}
+
+// Together are the uses of several batches: the last use of each key, its networks, and when it last stood in an address.
+func Together(batches []*Batch) (last []LastUse, networks []NetworkUse, inQuery []QueryUse) {
+	if len(batches) == 1 {
+		return batches[0].LastUsed, batches[0].Networks, batches[0].InQuery
+	}
+	a := newAggregator()
+	of := func(key id.Key) *keyUses {
+		u := a.uses[key]
+		if u == nil {
+			u = &keyUses{}
+			a.uses[key] = u
+		}
+		return u
+	}
+	for _, b := range batches {
+		for _, use := range b.LastUsed {
+			if u := of(use.Key); use.At > u.last.At {
+				u.last = use
+			}
+		}
+		for _, use := range b.Networks {
+			u := of(use.Key)
+			u.networks = addNetwork(u.networks, use)
+		}
+		for _, use := range b.InQuery {
+			if u := of(use.Key); use.At > u.query.At {
+				u.query = use
+			}
+		}
+	}
+	return a.used()
+}
+
+// used are the uses in the order of their keys.
+func (a *aggregator) used() (last []LastUse, networks []NetworkUse, inQuery []QueryUse) {
+	for _, key := range slices.Sorted(maps.Keys(a.uses)) {
+		u := a.uses[key]
+		last = append(last, u.last)
+		slices.SortFunc(u.networks, func(x, y NetworkUse) int { return cmp.Compare(x.Network, y.Network) })
+		networks = append(networks, u.networks...)
+		if u.query.At > 0 {
+			inQuery = append(inQuery, u.query)
+		}
+	}
+	return last, networks, inQuery
 }
 
 // batch returns the sums. The aggregator is spent.
@@ -128,10 +234,7 @@ func (a *aggregator) batch() *Batch {
 	slices.SortFunc(b.Charges, func(x, y Charge) int {
 		return cmp.Or(cmp.Compare(x.At, y.At), slices.Compare(x.Digest[:], y.Digest[:]), cmp.Compare(x.Row, y.Row), cmp.Compare(x.Units, y.Units))
 	})
-	for _, use := range a.last {
-		b.LastUsed = append(b.LastUsed, use)
-	}
-	slices.SortFunc(b.LastUsed, func(x, y LastUse) int { return cmp.Compare(x.Key, y.Key) })
+	b.LastUsed, b.Networks, b.InQuery = a.used()
 	return b
 }
 

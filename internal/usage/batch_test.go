@@ -3,6 +3,7 @@ package usage
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -30,7 +31,7 @@ func mixed() []Event {
 		at(0, 59_999_999, charge),
 		at(0, 1, func(*Event) {}),
 		at(0, 2, func(ev *Event) { ev.Key, ev.Outcome, ev.Units = "", "not_found", 0 }),
-		at(1, 30, func(ev *Event) { ev.Network = "198.51.100.0/24" }),
+		at(1, 30, func(ev *Event) { ev.Network, ev.InQuery = "198.51.100.0/24", true }),
 	}
 }
 
@@ -58,6 +59,11 @@ func TestAggregate(t *testing.T) {
 			{Key: c, At: testMinute + microsPerMinute + 30, Network: "198.51.100.0/24", API: "weather", Operation: get},
 			{Key: d, At: testMinute + 5, API: "weather", Operation: post},
 		},
+		Networks: []NetworkUse{
+			{Key: c, Network: "198.51.100.0/24", First: testMinute + microsPerMinute + 30, Last: testMinute + microsPerMinute + 30},
+			{Key: c, Network: "203.0.113.0/24", First: testMinute + 1, Last: testMinute + microsPerMinute},
+		},
+		InQuery: []QueryUse{{Key: c, At: testMinute + microsPerMinute + 30, API: "weather"}},
 	}
 	events := mixed()
 	for range 20 {
@@ -132,6 +138,29 @@ func TestDecodeRowsRefuses(t *testing.T) {
 		if got, err := DecodeRows(good[:n]); err == nil {
 			t.Errorf("DecodeRows(first %d of %d bytes) = %+v, want an error", n, len(good), got)
 		}
+	}
+}
+
+// The uses of several batches are those of one with all their events, and a key that comes from everywhere takes no more room than others.
+func TestTogether(t *testing.T) {
+	events := mixed()
+	whole := Aggregate(events)
+	last, networks, inQuery := Together([]*Batch{Aggregate(events[:2]), Aggregate(events[2:4]), Aggregate(events[4:])})
+	if diff := cmp.Diff(whole, &Batch{Rows: whole.Rows, Charges: whole.Charges, LastUsed: last, Networks: networks, InQuery: inQuery}); diff != "" {
+		t.Errorf("Together differs (-want +got):\n%s", diff)
+	}
+	var batches []*Batch
+	for n := range 4 {
+		var many []Event
+		for i := range 40 {
+			ev := *event(int64(i))
+			ev.At, ev.Network = testMinute, fmt.Sprintf("10.%d.%d.0/24", n, i)
+			many = append(many, ev)
+		}
+		batches = append(batches, Aggregate(many))
+	}
+	if _, networks, _ := Together(batches); len(batches[0].Networks) != MaxNetworks || len(networks) != MaxNetworks {
+		t.Errorf("one key has %d networks in a batch and %d together, want %d", len(batches[0].Networks), len(networks), MaxNetworks)
 	}
 }
 

@@ -36,6 +36,7 @@ type Event struct {
 	Units     int64       // what it cost, 0 to MaxUnits
 	Charge    [16]byte    // digest of the idempotency key; zero means none
 	Network   string      // where from, such as "203.0.113.0/24"; for last use only, may be empty
+	InQuery   bool        // the key stood in the address of the call; for last use only
 }
 
 // Check refuses what could not be stored and read back, with an error of kind fault.Invalid.
@@ -95,7 +96,7 @@ func validText(text string, limit int) bool {
 	return ascii || utf8.ValidString(text)
 }
 
-// The first byte of an encoded event says which of the fixed-size parts follow.
+// The first byte of an encoded event says which of the fixed-size parts follow, and what else is so. All its bits are taken.
 const (
 	hasTeam byte = 1 << iota
 	hasApp
@@ -104,7 +105,7 @@ const (
 	hasCharge
 	isLive
 	isTest
-	unknownFlags
+	inQuery
 )
 
 // AppendEvent appends the one encoding of ev, which must have passed Check: the flags; time and units as uvarints; 16 characters
@@ -140,6 +141,7 @@ func (ev *Event) flags() byte {
 	set(hasCharge, ev.Charge != [16]byte{})
 	set(isLive, ev.Mode == secret.Live)
 	set(isTest, ev.Mode == secret.Test)
+	set(inQuery, ev.InQuery)
 	return f
 }
 
@@ -151,10 +153,10 @@ func DecodeEvent(b []byte, ev *Event) error { return decodeEvent(b, ev, nil) }
 func decodeEvent(b []byte, ev *Event, w words) error {
 	r := reader{b: b, words: w}
 	flags := r.byte()
-	if flags >= unknownFlags || flags&isLive != 0 && flags&isTest != 0 {
+	if flags&isLive != 0 && flags&isTest != 0 {
 		return fmt.Errorf("decode usage event: unknown flags %#x", flags)
 	}
-	*ev = Event{At: r.int(maxAt - 1), Units: r.int(MaxUnits)}
+	*ev = Event{At: r.int(maxAt - 1), Units: r.int(MaxUnits), InQuery: flags&inQuery != 0}
 	if flags&hasTeam != 0 {
 		ev.Team = readID[id.Team](&r)
 	}

@@ -52,7 +52,6 @@ func TestDecodeEventRefuses(t *testing.T) {
 	}{
 		{"nothing", nil},
 		{"a byte too many", append(bytes.Clone(full), 0)},
-		{"unknown flag", append([]byte{unknownFlags}, bare[1:]...)},
 		{"two modes", append([]byte{isLive | isTest}, bare[1:]...)},
 		{"a time in two ways", append([]byte{0, 0x81, 0}, bare[2:]...)},
 		{"no time", append([]byte{0, 0}, bare[2:]...)},
@@ -78,7 +77,9 @@ func TestDecodeEventRefuses(t *testing.T) {
 func TestEventComesBack(t *testing.T) {
 	test := event(0)
 	test.Mode, test.API = "test", "wörld"
-	for _, want := range []*Event{event(1), randomEvent(), test, {At: 1, Outcome: "malformed"}, {At: maxAt - 1, Units: MaxUnits, Outcome: "x"}} {
+	queried := event(1)
+	queried.InQuery = true
+	for _, want := range []*Event{event(1), randomEvent(), test, queried, {At: 1, Outcome: "malformed"}, {At: maxAt - 1, Units: MaxUnits, Outcome: "x"}} {
 		if err := want.Check(); err != nil {
 			t.Fatalf("Check(%+v) = %v", want, err)
 		}

@@ -77,6 +77,9 @@ func TestEndpoints(t *testing.T) {
 		{`PATCH /v1/keys/key_1 {"name":"Ada"}`, func(ctx context.Context, c *Client) error {
 			return one(c.UpdateKey(ctx, "key_1", KeyPatch{Name: &name}))
 		}},
+		{"GET /v1/warnings?cursor=a+b&gravity=warn&key_id=key_1&limit=7&team_id=team_1", func(ctx context.Context, c *Client) error {
+			return one(c.Warnings(ctx, WarningQuery{"team_1", "key_1", "warn", page}))
+		}},
 		{"DELETE /v1/keys/key_1", func(ctx context.Context, c *Client) error { return c.DeleteKey(ctx, "key_1") }},
 		{"POST /v1/keys/key_1/rotate {}", func(ctx context.Context, c *Client) error {
 			return one(c.RotateKey(ctx, "key_1", RotateInput{}))

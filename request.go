@@ -41,8 +41,11 @@ type Credentials struct {
 // None says that the request carries no credential.
 func (c Credentials) None() bool { return c.APIKey.IsZero() && c.Token.IsZero() }
 
-// Fill puts the credentials where a VerifyRequest has them: the token first, a key beside it as APIKey.
+// Fill puts the credentials where a VerifyRequest has them: the token first, a key beside it as APIKey, and that a key stood in the query.
 func (c Credentials) Fill(in *VerifyRequest) {
+	if in.KeyIn = ""; c.KeyFrom == FromQuery {
+		in.KeyIn = string(FromQuery)
+	}
 	if c.Token.IsZero() {
 		in.Credential, in.APIKey = c.APIKey.Reveal(), ""
 		return

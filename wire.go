@@ -223,6 +223,7 @@ type ImportedItem struct {
 type VerifyRequest struct {
 	Credential     string   `json:"credential"`
 	APIKey         string   `json:"api_key,omitempty" doc:"An API key sent beside a user's token"`
+	KeyIn          string   `json:"key_in,omitempty" enum:"header,query" doc:"Where the API key stood; absent: in a header"`
 	API            string   `json:"api"`
 	Operation      string   `json:"operation,omitempty" doc:"A declared operation, instead of method and path"`
 	Method         string   `json:"method,omitempty"`

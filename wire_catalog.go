@@ -128,6 +128,8 @@ type Team struct {
 	Limits    []Limit   `json:"limits,omitempty" doc:"Shared by all apps of the team, on all APIs"`
 	CreatedAt time.Time `json:"created_at"`
 
+	WarningMail bool `json:"warning_mail" doc:"Its owners and developers get a mail on Monday mornings when there is something new to say of its keys"`
+
 	StripeCustomer string `json:"stripe_customer,omitempty" doc:"Which customer it is at Stripe, which is told what it uses: cus_…"`
 }
 
@@ -143,6 +145,8 @@ type TeamPatch struct {
 	Name      *string  `json:"name,omitempty" minLength:"1" maxLength:"100"`
 	Suspended *bool    `json:"suspended,omitempty"`
 	Limits    *[]Limit `json:"limits,omitempty" maxItems:"8" doc:"Replaces all of them; needs server reach"`
+
+	WarningMail *bool `json:"warning_mail,omitempty" doc:"Whether its owners and developers get a mail about its keys"`
 
 	StripeCustomer *string `json:"stripe_customer,omitempty" maxLength:"255" doc:"cus_…, or empty for none; counts from the next whole hour on. Needs server reach"`
 }

@@ -66,6 +66,9 @@ type Service struct {
 	KeyLeaks  LeakStore
 	LeakRules leak.Rules
 
+	// Watch keeps what warnings about keys follow from.
+	Watch Watch
+
 	// WebhookStore keeps addresses that are told of events; SealSecrets and OpenSecrets hide their signing secrets in their rows.
 	WebhookStore outbox.WebhookStore
 	Outbox       outbox.Store

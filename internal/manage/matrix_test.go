@@ -107,6 +107,18 @@ func matrix() map[string]row {
 		"SearchApps": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.SearchApps(ctx, as, AppSearch{Origin: "dcr"}, List{}))
 		}},
+		"Warnings": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			_, byTeam := s.Warnings(ctx, as, WarningsFilter{Team: of.team}, List{})
+			_, byKey := s.Warnings(ctx, as, WarningsFilter{Key: of.key}, List{})
+			if fault.KindOf(byTeam) != fault.KindOf(byKey) {
+				return fmt.Errorf("by team %w, by key %w", byTeam, byKey)
+			}
+			return byKey
+		}},
+		"GravestWarnings": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
+			_, _, err := s.GravestWarnings(ctx, as, WarningsFilter{Team: of.team}, 10)
+			return err
+		}},
 		"EndingKeys": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.EndingKeys(ctx, as, time.Hour, 10))
 		}},
@@ -408,7 +420,7 @@ func TestMatrix(t *testing.T) {
 // withoutActor lists the acts of people who are not logged in, chores, and what is no act.
 func withoutActor() []string {
 	return []string{
-		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook", "WriteMails", "ReportLeak", "ReportFound", "EndLeaked", "LeakTypes",
+		"SignUp", "UseSignUp", "UseInvite", "RequestReset", "UseReset", "UseLogin", "InvitationState", "UseInvitation", "NewSetupLink", "UseSetup", "LinkState", "LinkAddress", "WarnPersonal", "WarnWebhook", "WriteMails", "LookOver", "ReportLeak", "ReportFound", "EndLeaked", "LeakTypes",
 	}
 }
 

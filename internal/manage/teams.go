@@ -119,6 +119,9 @@ func (s *Service) UpdateTeam(ctx context.Context, actor audit.Actor, teamID stri
 	if patch.Limits != nil {
 		d["limits"] = LimitsText(*patch.Limits)
 	}
+	if patch.WarningMail != nil {
+		d["warning_mail"] = boolText(*patch.WarningMail)
+	}
 	if patch.StripeCustomer != nil {
 		d["stripe_customer"] = cmp.Or(*patch.StripeCustomer, "none")
 	}
@@ -143,6 +146,9 @@ func patchTeam(t *team.Team, patch lanyard.TeamPatch, now time.Time) error {
 			return err
 		}
 		t.Name = *patch.Name
+	}
+	if patch.WarningMail != nil {
+		t.NoDigest = !*patch.WarningMail
 	}
 	if patch.Limits != nil {
 		limits, err := limitsFrom(*patch.Limits)

@@ -317,6 +317,11 @@ const maxOwners = 200
 
 // toOwners writes a mail to every owner of a team whose account works, with a link to a page of the team's.
 func (s *Service) toOwners(ctx context.Context, teamID id.Team, kind, where string, data map[string]string) ([]outbox.Mail, error) {
+	return s.toRoles(ctx, teamID, kind, where, data, audit.RoleOwner)
+}
+
+// toRoles writes to everybody who has one of the roles.
+func (s *Service) toRoles(ctx context.Context, teamID id.Team, kind, where string, data map[string]string, roles ...audit.Role) ([]outbox.Mail, error) {
 	people, err := s.TeamStore.Colleagues(ctx, audit.ServerReach(), teamID, maxOwners)
 	if err != nil {
 		return nil, err
@@ -328,10 +333,10 @@ func (s *Service) toOwners(ctx context.Context, teamID id.Team, kind, where stri
 	data["team"] = owned.Name
 	var all []outbox.Mail
 	for _, c := range people {
-		if c.Role != audit.RoleOwner || c.Disabled || s.Letters == nil {
+		if !slices.Contains(roles, c.Role) || c.Disabled || s.Letters == nil {
 			continue
 		}
-		letter, err := s.Letters(kind, c.Email, c.Name, s.PublicURL+"/developers/"+string(teamID)+where, data)
+		letter, err := s.Letters(kind, c.Email, c.Name, s.PublicURL+deskPath(teamID)+where, data)
 		if err != nil {
 			return nil, fmt.Errorf("write a mail of kind %s: %w", kind, err)
 		}

@@ -147,7 +147,7 @@ func wireSession(s *session.Session) lanyard.Session {
 }
 
 func wireTeam(t *team.Team) lanyard.Team {
-	return lanyard.Team{ID: string(t.ID), Name: t.Name, Suspended: !t.SuspendedAt.IsZero(), Limits: wireLimits(t.Limits), CreatedAt: t.CreatedAt, StripeCustomer: t.StripeCustomer}
+	return lanyard.Team{ID: string(t.ID), Name: t.Name, Suspended: !t.SuspendedAt.IsZero(), Limits: wireLimits(t.Limits), CreatedAt: t.CreatedAt, StripeCustomer: t.StripeCustomer, WarningMail: !t.NoDigest}
 }
 
 func wireUser(u *user.User) lanyard.User {

@@ -103,7 +103,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: st, clock: &clock{at: begin, per: time.Millisecond}, admin: audit.Command("test")}
 	w.svc = &Service{
-		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Lists: st, Changes: st,
+		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Lists: st, Changes: st, Watch: st,
 		MAC: ring.MAC,
 		Lookups: func(credential string) (digests [][]byte) {
 			for _, l := range ring.Lookups(credential) {

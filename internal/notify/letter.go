@@ -28,13 +28,14 @@ const (
 	WebhookDisabled Kind = "webhook_disabled" // url; why: gone or failing; team
 	Leak            Kind = "leak"             // name; place; kind: key, pub, cs or pat; policy: revoke, notify, or revoke_after with until
 	QuotaReached    Kind = "quota_reached"    // percent: 80 or 100; limit: units; api; key: its name, where the quota is a key's; team; until
+	KeyWarnings     Kind = "key_warnings"     // warnings: a JSON list of them; count; more: how many are not in it; team
 	SpendReached    Kind = "spend_reached"    // total; currency; percent and spend_limit, or amount: what the team chose; api; team; until
 )
 
 // kinds lists every kind with how long its link works; 0 where there need be none.
 var kinds = map[Kind]time.Duration{
 	Verify: factor.LinkLife, Reset: factor.LinkLife, Invite: factor.InviteLife, Invitation: factor.InviteLife,
-	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0, WebhookDisabled: 0, Leak: 0, QuotaReached: 0, SpendReached: 0,
+	PasswordChanged: 0, TokenExpiring: 0, AccountExists: 0, WebhookDisabled: 0, Leak: 0, QuotaReached: 0, SpendReached: 0, KeyWarnings: 0,
 }
 
 // Letter is what is sealed in the outbox.
@@ -42,11 +43,37 @@ type Letter struct {
 	Kind Kind              `json:"kind"`
 	To   string            `json:"to"`             // one bare address
 	Name string            `json:"name,omitempty"` // of who gets it
-	Link string            `json:"link,omitempty"` // http or https; the only link in the mail
+	Link string            `json:"link,omitempty"` // http or https; the only link in the mail, but for those of a list, which lead to the same host
 	Data map[string]string `json:"data,omitempty"`
 }
 
 const maxLetter = 16 << 10
+
+// item is a line of a list in a mail: what it is about, which a stranger may have named, what there is to say of it in our own words,
+// and where it is answered.
+type item struct {
+	Of   string `json:"of"`
+	Text string `json:"text"`
+	Link string `json:"link"`
+}
+
+// list reads the list of a letter that has one.
+func (l Letter) list() (items []item, err error) {
+	text := l.Data["warnings"]
+	if l.Kind != KeyWarnings || text == "" {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(text), &items); err != nil {
+		return nil, errors.New("the list of a mail cannot be read")
+	}
+	for i := range items {
+		if !usableLink(items[i].Link) || hostOf(items[i].Link) != hostOf(l.Link) {
+			return nil, errors.New("the list of a mail has a link that is none")
+		}
+		items[i].Of, items[i].Text = plainWords(items[i].Of, 2*maxName), oneLine(items[i].Text, maxText)
+	}
+	return items, nil
+}
 
 // Encode returns the text of a letter for sealing. It refuses what Decode would refuse.
 func Encode(l Letter) ([]byte, error) {
@@ -88,7 +115,8 @@ func (l Letter) check() error {
 	case l.Link != "" && !usableLink(l.Link):
 		return fmt.Errorf("a mail of kind %s has a link that is none", l.Kind)
 	}
-	return nil
+	_, err := l.list()
+	return err
 }
 
 // bareAddress accepts one address, without a name and without anything that a mail server might take for a command.
@@ -100,6 +128,15 @@ func bareAddress(text string) bool {
 // isOdd finds what belongs in no address and no link: spaces, brackets and controls.
 func isOdd(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(`<>"\`, r) || invisible(r)
+}
+
+// hostOf is where a link leads.
+func hostOf(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func usableLink(text string) bool {

@@ -30,7 +30,15 @@ func TestEncodeRefuses(t *testing.T) {
 		"newline in link":     func(l *Letter) { l.Link = "https://auth.example/\nhttps://evil.example/" },
 		"link turned around":  func(l *Letter) { l.Link = "https://auth.example/\u202e" },
 		"link out of a tag":   func(l *Letter) { l.Link = `https://auth.example/"><b` },
-		"too much":            func(l *Letter) { l.Data = map[string]string{"a": strings.Repeat("x", maxLetter)} },
+		"a list that is none": func(l *Letter) { l.Kind, l.Data = KeyWarnings, map[string]string{"warnings": "x"} },
+		"a list with a script": func(l *Letter) {
+			l.Kind, l.Data = KeyWarnings, map[string]string{"warnings": `[{"link":"javascript:alert(1)"}]`}
+		},
+		"a list that leads elsewhere": func(l *Letter) {
+			l.Kind, l.Data = KeyWarnings, map[string]string{"warnings": `[{"link":"https://evil.example/"}]`}
+		},
+		"a list that says not where to": func(l *Letter) { l.Kind, l.Data = KeyWarnings, map[string]string{"warnings": `[{"of":"a"}]`} },
+		"too much":                      func(l *Letter) { l.Data = map[string]string{"a": strings.Repeat("x", maxLetter)} },
 	} {
 		l := good
 		change(&l)

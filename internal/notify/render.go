@@ -30,6 +30,7 @@ type said struct {
 type laid struct {
 	Subject, Brand, Greeting, Button, Link, Support string
 	Before, After                                   []string // paragraphs
+	List                                            []item   // between them
 	Color, Ink                                      string   // of the button, and on it
 }
 
@@ -49,6 +50,10 @@ func Render(m id.Message, l Letter, brand lanyard.Brand) (Mail, error) {
 	for key, value := range l.Data {
 		s.Data[key] = plainWords(value, maxWord)
 	}
+	list, err := l.list()
+	if err != nil {
+		return Mail{}, err
+	}
 	part := func(name string) string {
 		var out bytes.Buffer
 		if err == nil {
@@ -57,7 +62,7 @@ func Render(m id.Message, l Letter, brand lanyard.Brand) (Mail, error) {
 		return strings.TrimSpace(out.String())
 	}
 	page := laid{
-		Subject: oneLine(part("subject"), 150), Brand: s.Brand, Greeting: "Hello,", Link: l.Link, Support: oneLine(brand.Support, 200),
+		Subject: oneLine(part("subject"), 150), Brand: s.Brand, Greeting: "Hello,", Link: l.Link, Support: oneLine(brand.Support, 200), List: list,
 		Before: paragraphs(part("before")), After: paragraphs(part("after")), Button: part("button"),
 	}
 	if s.Name != "" {
@@ -87,6 +92,9 @@ func paragraphs(text string) []string {
 
 func (p laid) text() string {
 	all := append([]string{p.Greeting}, p.Before...)
+	for _, one := range p.List {
+		all = append(all, one.Of+":\n"+one.Text+"\n"+one.Link)
+	}
 	if p.Link != "" {
 		all = append(all, p.Button+":\n"+p.Link)
 	}

@@ -40,6 +40,9 @@ func letters() []Letter {
 		{Kind: SpendReached, Data: map[string]string{"total": "40.12", "currency": "USD", "percent": "80", "spend_limit": "50.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: SpendReached, Data: map[string]string{"total": "50.00", "currency": "USD", "percent": "100", "spend_limit": "50.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
 		{Kind: SpendReached, Data: map[string]string{"total": "20.50", "currency": "USD", "amount": "20.00", "api": "Weather", "team": "Sunny & Co.", "until": "1 August 2026, 00:00 UTC"}},
+		{Kind: KeyWarnings, Data: map[string]string{"team": "Sunny & Co.", "count": "17", "more": "15", "warnings": `[` +
+			`{"of":"WeatherDashboard · production","text":"It ends in 2 days, on 3 July 2026. Make a new key.","link":"https://auth.example/developers/team_1/keys/key_1"},` +
+			`{"of":"Evil.example · http://evil.example/","text":"It was used from 2001:db8::/48 for the first time 1 day ago.","link":"https://auth.example/developers/team_1/keys/key_2"}]`}},
 		{Kind: TokenExpiring, Data: map[string]string{"token": "backup script", "days": "7"}},
 	}
 	for i := range all {
@@ -70,7 +73,7 @@ func TestRender(t *testing.T) {
 		}
 		wellFormed(t, l.Kind, m.HTML)
 		for _, p := range strings.Split(m.Text, "\n\n")[1:] {
-			if p = strings.TrimSpace(p); !strings.Contains(p, link) && !strings.HasPrefix(p, "--") && !strings.Contains(unescape(m.HTML), "<p>"+p+"</p>") {
+			if p = strings.TrimSpace(p); !strings.Contains(p, "https://auth.example/") && !strings.HasPrefix(p, "--") && !strings.Contains(unescape(m.HTML), "<p>"+p+"</p>") {
 				t.Errorf("%s: the HTML does not say %q", l.Kind, p)
 			}
 		}

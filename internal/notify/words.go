@@ -11,6 +11,7 @@ import (
 const (
 	maxName = 60 // characters of a name that are shown
 	maxWord = 80 // and of other data
+	maxText = 400
 )
 
 // invisible finds what changes how the rest reads without being seen: controls, and signs that turn the direction.

@@ -95,7 +95,7 @@ func Open(ctx context.Context, settings config.Settings, opts Options) (_ *Core,
 	}
 	c.Management = catalog.Management(settings.PublicURL)
 	c.Manage = &manage.Service{
-		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Lists: st, Changes: st,
+		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Lists: st, Changes: st, Watch: st,
 		MAC: c.Ring.MAC, Lookups: c.lookups, Prefix: c.prefix, Management: c.Management, Now: opts.Now, Random: opts.Random,
 		StripeOn: !settings.StripeKey.IsZero(), LeakRules: settings.LeakRules,
 	}

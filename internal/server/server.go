@@ -318,6 +318,7 @@ func (s *Server) chores(ctx context.Context) {
 			"forget old webhooks":     func() error { return s.Store.TrimWebhooks(ctx, now.Add(-keepWebhooks)) },
 			"forget old links":        func() error { return s.Store.TrimLinks(ctx, now) },
 			"rotate signing keys":     func() error { return s.Ring.RotateSigning(ctx, now) },
+			"look keys over":          func() error { _, err := s.Manage.LookOver(ctx); return err },
 			"warn of tokens that end": func() error { _, err := s.Manage.WarnPersonal(ctx); return err },
 			"write invoices":          func() error { return s.bill(ctx) },
 			"write mails of alerts":   func() error { _, err := s.Manage.WriteMails(ctx); return err },

@@ -57,6 +57,7 @@ type Request struct {
 	DryRun         bool
 	Strict         bool
 	Hold           bool   // an allowed call is counted by Settle, or not at all (Drop): one of them has to follow
+	InQuery        bool   // the API key stood in the address of the call
 	Source         string // whose failures are counted together when IP is unknown
 
 	trusted bool // somebody who was authenticated asks: failures are not counted
@@ -513,7 +514,7 @@ func (v *Verifier) refused(req *Request, d *Decision) {
 func (v *Verifier) event(req *Request, d *Decision, units int64) usage.Event {
 	ev := usage.Event{
 		At: d.At.UnixMicro(), Team: d.Team, App: d.App, Key: d.Key, User: d.User, API: req.API, Outcome: string(d.Code), Mode: d.Mode, Units: units,
-		Network: network(req.IP),
+		Network: network(req.IP), InQuery: req.InQuery,
 	}
 	if d.operation != nil {
 		ev.Operation = d.operation.Name

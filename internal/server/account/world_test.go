@@ -98,7 +98,7 @@ func newWorld(t *testing.T) *world {
 	}
 	management := catalog.Management(publicURL)
 	w.svc = &manage.Service{
-		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Changes: st,
+		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Changes: st, Watch: st,
 		GrantStore: st, PersonalStore: st, SessionStore: st, LinkStore: st, KeyLeaks: st, Passwords: st, Accounts: st, MAC: ring.MAC, MACWith: ring.MACWith,
 		Lookups: func(string) [][]byte { return nil }, Prefix: func(context.Context) string { return "acme" },
 		Wait: w.wait, Hash: hash, Prove: w.prove, CheckPassword: factor.Check, Tries: ratelimit.NewMemory(w.now()),

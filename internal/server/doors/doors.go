@@ -135,7 +135,7 @@ func (d *Doors) decide(ctx context.Context, c *Call, r *Ruling, at *place) {
 	sent.Fill(&in)
 	r.Request = verify.Request{
 		Credential: in.Credential, APIKey: in.APIKey, API: at.name, Method: c.Method, Path: r.Forward, IP: c.IP, Cost: verify.DefaultCost, Hold: true,
-		Source: "door " + at.name,
+		Source: "door " + at.name, InQuery: sent.KeyFrom == lanyard.FromQuery,
 	}
 	if origins := c.Header["Origin"]; len(origins) == 1 {
 		if origin, err := policy.ParseOrigin(origins[0]); err == nil {

@@ -78,6 +78,8 @@ func fieldOf(in *lanyard.VerifyRequest, name string) (*string, uint32) {
 		return &in.Consistency, 1 << 9
 	case "api_key":
 		return &in.APIKey, 1 << 10
+	case "key_in":
+		return &in.KeyIn, 1 << 12
 	}
 	return nil, 1 << 11 // dry_run; anything else is not understood
 }

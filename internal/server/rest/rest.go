@@ -117,6 +117,7 @@ func (a *api) routes(mux *http.ServeMux) {
 	a.addApps()
 	a.addKeys()
 	a.addKeyLife()
+	a.addWarnings()
 	a.addSecrets()
 	a.addTokens()
 	a.addGrants()

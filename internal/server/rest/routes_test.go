@@ -22,6 +22,7 @@ var needs = map[string]string{
 
 	"POST /v1/apps/{id}/keys":        "lanyard.keys.write",
 	"GET /v1/keys":                   "lanyard.keys.read",
+	"GET /v1/warnings":               "lanyard.keys.read",
 	"GET /v1/keys/{id}":              "lanyard.keys.read",
 	"PATCH /v1/keys/{id}":            "lanyard.keys.write",
 	"DELETE /v1/keys/{id}":           "lanyard.keys.write",

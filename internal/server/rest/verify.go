@@ -178,6 +178,8 @@ func parse(in *lanyard.VerifyRequest, req *verify.Request) error {
 		return fault.Field("path", "method and path go together")
 	case in.Mode != "" && in.Mode != "live" && in.Mode != "test":
 		return fault.Field("mode", "must be live or test")
+	case in.KeyIn != "" && in.KeyIn != "header" && in.KeyIn != "query":
+		return fault.Field("key_in", "must be header or query")
 	case in.Consistency != "" && in.Consistency != "cached" && in.Consistency != "strict":
 		return fault.Field("consistency", "must be cached or strict")
 	case in.MaxAge < 0 || in.MaxAge > maxMaxAge:
@@ -189,7 +191,7 @@ func parse(in *lanyard.VerifyRequest, req *verify.Request) error {
 	case in.Cost != nil && (*in.Cost < 0 || *in.Cost > verify.MaxCost):
 		return fault.Field("cost", "must be between 0 and %d", verify.MaxCost)
 	}
-	req.Strict = in.Consistency == "strict"
+	req.Strict, req.InQuery = in.Consistency == "strict", in.KeyIn == "query"
 	if p := in.DPoP; p != nil {
 		if p.Method == "" || p.URL == "" {
 			return fault.Field("dpop", "needs the method and the url of the request")

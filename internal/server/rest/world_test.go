@@ -99,7 +99,7 @@ func newWorld(t *testing.T) *world {
 	}
 	management := catalog.Management("https://id.example")
 	w.service = &manage.Service{
-		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Changes: st,
+		AppStore: st, KeyStore: st, TeamStore: st, UserStore: st, CatalogStore: st, BillingStore: st, StripeStore: st, Usage: st, Log: st, Changes: st, Watch: st,
 		MAC: ring.MAC, Lookups: func(credential string) (digests [][]byte) {
 			for _, l := range ring.Lookups(credential) {
 				digests = append(digests, l.Digest[:])

@@ -49,6 +49,9 @@ func WarningCodes() []string {
 	return []string{CodeExpiring, CodeNewNetwork, CodeRotationDue, CodeInQuery, CodeExpired, CodeStale, CodeNeverUsed, CodeManyNetworks, CodeUnrestricted}
 }
 
+// DoNarrow is what to do about a key that could be used from fewer places, or for less long.
+const DoNarrow = "Narrow it"
+
 // When warnings begin and end.
 const (
 	StaleAfter     = 90 * day // since the last use
@@ -251,7 +254,7 @@ func (f Facts) manyNetworks() (Warning, bool) {
 		return Warning{}, false
 	}
 	return Warning{
-		Code: CodeManyNetworks, Gravity: Note, Do: "Narrow it",
+		Code: CodeManyNetworks, Gravity: Note, Do: DoNarrow,
 		Text: "It is used from " + strconv.Itoa(len(f.Networks)) + " networks, among which a thief's would not stand out. Give each place a key of its own, or name the networks that it may be used from.",
 	}, true
 }
@@ -275,7 +278,7 @@ func (f Facts) unrestricted() (Warning, bool) {
 	if f.Narrowed || !f.ExpiresAt.IsZero() || f.LastUsed.IsZero() || f.Now.Sub(f.CreatedAt) < NewKey || len(f.Networks) >= ManyNetworks {
 		return Warning{}, false
 	}
-	w := Warning{Code: CodeUnrestricted, Gravity: Note, Do: "Narrow it", Text: "Whoever has it can use it from anywhere, without an end. Name the networks that it may be used from, or give it an end."}
+	w := Warning{Code: CodeUnrestricted, Gravity: Note, Do: DoNarrow, Text: "Whoever has it can use it from anywhere, without an end. Name the networks that it may be used from, or give it an end."}
 	if from := f.byUse(); len(from) > 0 && len(from) <= fewNetworks {
 		var names []string
 		for _, n := range from {

@@ -151,9 +151,13 @@ func sortFound(all []found) {
 }
 
 func (s *Service) wireWarning(f found) lanyard.Warning {
+	url := s.PublicURL + keyPage(f.of.Key)
+	if f.Do == advice.DoNarrow {
+		url += "/edit"
+	}
 	return lanyard.Warning{
 		Code: f.Code, Gravity: string(f.Gravity), Text: f.Text, Do: f.Do, Since: at(f.Since), KeyID: string(f.of.ID), KeyName: f.of.Name, Kind: string(f.of.Kind),
-		AppID: string(f.of.App), AppName: f.of.AppName, TeamID: string(f.of.Team), URL: s.PublicURL + keyPage(f.of.Key),
+		AppID: string(f.of.App), AppName: f.of.AppName, TeamID: string(f.of.Team), URL: url,
 	}
 }
 

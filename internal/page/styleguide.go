@@ -16,19 +16,21 @@ func (k *Kit) Styleguide() http.HandlerFunc {
 // styleguidePage holds one of everything.
 type styleguidePage struct {
 	Frame
-	Passes  []Pass
-	Fields  []Field
-	Boxes   []Box
-	Tables  []Table
-	Charts  []Chart
-	Secret  Secret
-	Alerts  []Alert
-	Empty   []Empty
-	Steps   []Steps
-	Search  Search
-	Pager   Pager
-	Ask     Ask
-	Figures []Number
+	Passes []Pass
+	Fields []Field
+	Boxes  []Box
+	Tables []Table
+	Charts []Chart
+	Secret Secret
+	Alerts []Alert
+
+	Warnings []Warning
+	Empty    []Empty
+	Steps    []Steps
+	Search   Search
+	Pager    Pager
+	Ask      Ask
+	Figures  []Number
 }
 
 func styleguide(frame Frame) styleguidePage {
@@ -39,6 +41,10 @@ func styleguide(frame Frame) styleguidePage {
 			{Tone: "bad", Title: "That did not match.", Text: "The mail address or the password is wrong.", Link: Link{"Choose a new password", "#alerts"}},
 			{Tone: "warn", Title: "Two secrets work now.", Text: "The old one ends in 24 hours."},
 			{Tone: "good", Title: "The badge of PostPal is taken back.", Text: "It was dead everywhere in 38 milliseconds."},
+		},
+		Warnings: []Warning{
+			{Of: "WeatherDashboard · production", State: Cell{Text: "ends soon", Pill: "bad"}, Text: "It ends in 2 days, on 3 December 2026. An end cannot be put off: make a new key and put it in place before that.", Act: Link{"See the key", "#warnings"}},
+			{State: Cell{Text: "works anywhere", Pill: "plain"}, Text: "Whoever has it can use it from anywhere, without an end. Name the networks that it may be used from, or give it an end."},
 		},
 		Empty: []Empty{
 			{Title: "No token yet", Text: "A personal token is your own badge for scripts.", Link: Link{"Make a token", "#empty"}},

@@ -58,19 +58,19 @@ func (s *Store) Colleagues(ctx context.Context, reach audit.Reach, teamID id.Tea
 func (s *Store) Memberships(ctx context.Context, userID id.User, limit int) (all []team.Membership, err error) {
 	err = s.read("list a user's teams", func(q querier) error {
 		rows, err := q.QueryContext(ctx, `
-			SELECT t.id, t.name, t.system, t.created_at, t.suspended_at, t.limits, m.role FROM member m JOIN team t ON t.id = m.team_id
+			SELECT t.id, t.name, t.system, t.created_at, t.suspended_at, t.limits, t.digest_off, m.role FROM member m JOIN team t ON t.id = m.team_id
 			WHERE m.user_id = $1 ORDER BY t.name, t.id LIMIT $2`, string(userID), limit)
 		if err != nil {
 			return err
 		}
 		return scanAll(rows, func() error {
 			var m team.Membership
-			var system, created, suspended int64
+			var system, created, suspended, quiet int64
 			var limits string
-			if err := rows.Scan(&m.Team.ID, &m.Team.Name, &system, &created, &suspended, &limits, &m.Role); err != nil {
+			if err := rows.Scan(&m.Team.ID, &m.Team.Name, &system, &created, &suspended, &limits, &quiet, &m.Role); err != nil {
 				return err
 			}
-			m.Team.System, m.Team.CreatedAt, m.Team.SuspendedAt = system == 1, moment(created), moment(suspended)
+			m.Team.System, m.Team.CreatedAt, m.Team.SuspendedAt, m.Team.NoDigest = system == 1, moment(created), moment(suspended), quiet == 1
 			err := decode(limits, &m.Team.Limits)
 			all = append(all, m)
 			return err

@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	endsSoon  = 30 * 24 * time.Hour
-	nodesSeen = 5 * time.Minute
-	late      = 2 * time.Second // a node that was not seen for that long decides nothing
+	endsSoon      = 30 * 24 * time.Hour
+	nodesSeen     = 5 * time.Minute
+	warningsShown = 5
+	late          = 2 * time.Second // a node that was not seen for that long decides nothing
 )
 
 // overviewPage is GET /admin. Its part "calls" is alive.
@@ -34,6 +35,9 @@ type overviewPage struct {
 	Ending  page.Table
 	Nodes   page.Table
 	Keys    page.Table
+
+	Warnings []page.Warning // the gravest of the newest keys
+	More     bool           // there are others
 }
 
 // overview is GET /admin.
@@ -60,6 +64,14 @@ func (p *rooms) overview(w http.ResponseWriter, r *http.Request, d *desk) (err e
 	}
 	if view.Ending, err = p.ending(ctx, d); err != nil {
 		return err
+	}
+	found, more, err := p.Manage.GravestWarnings(ctx, d.Actor, manage.WarningsFilter{Gravity: string(advice.Warn)}, warningsShown)
+	if err != nil {
+		return err
+	}
+	view.More = more
+	for _, one := range found {
+		view.Warnings = append(view.Warnings, page.WarningOf(one, p.Manage.PublicURL))
 	}
 	if view.Nodes, err = p.nodeTable(ctx); err != nil {
 		return err

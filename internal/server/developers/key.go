@@ -27,6 +27,8 @@ type keyPage struct {
 	Overlap string    // "in 23 hours"; empty: one secret works
 	Secrets page.Table
 	Limits  page.Table
+
+	Warnings []page.Warning
 }
 
 // secretPage follows what made a secret: it is shown here and never again.
@@ -78,6 +80,9 @@ func (p *rooms) showKey(w http.ResponseWriter, r *http.Request, d *desk) error {
 		made.Undo = &page.Act{ID: "undo", URL: here + "/undo", Text: "Undo the rotation"}
 	}
 	if made.Limits, err = p.limitTable(r, d, &k, &owner); err != nil {
+		return err
+	}
+	if made.Warnings, err = p.warningsOfKey(r, d, k.ID, here); err != nil {
 		return err
 	}
 	made.Acts, made.Secrets = p.keyActs(&k, here), secretsTable(&k, now)

@@ -3,8 +3,10 @@ package developers
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/advice"
 	"github.com/lanyard-auth/lanyard/internal/audit"
 	"github.com/lanyard-auth/lanyard/internal/browser"
 	"github.com/lanyard-auth/lanyard/internal/manage"
@@ -79,12 +81,19 @@ func (p *rooms) start(w http.ResponseWriter, r *http.Request, d *desk) error {
 type overviewPage struct {
 	page.Room
 	Team    string
-	Others  []page.Tab // one's teams, if there are several
-	New     string     // where one gets a key; empty: the role gets none
+	New     string // where one gets a key; empty: the role gets none
 	Numbers []page.Number
 	Chart   page.Chart
 	Passes  []page.Pass
 	More    page.Link
+
+	Warnings []page.Warning // the gravest; none: nothing that has to be looked at
+	Others   []page.Tab     // one's teams, if there are several
+}
+
+// AllWarnings is where all of them stand.
+func (p overviewPage) AllWarnings() string {
+	return strings.TrimSuffix(p.New, "/keys/new") + "/warnings"
 }
 
 // NoKeys stands where no key works.
@@ -124,6 +133,9 @@ func (p *rooms) overview(w http.ResponseWriter, r *http.Request, d *desk) error 
 	}
 	if d.May(audit.RoleDeveloper) {
 		made.New = d.path("keys", "new")
+		if made.Warnings, _, err = p.warnings(r, d, manage.WarningsFilter{Team: d.Team.ID, Gravity: string(advice.Warn)}, warningsAhead); err != nil {
+			return err
+		}
 		if err := p.newestKeys(r, d, &made); err != nil {
 			return err
 		}

@@ -103,6 +103,9 @@ func (p *rooms) routes() map[string]func(http.ResponseWriter, *http.Request, *de
 		"POST /developers/{team}/webhooks/{hook}/rotate":               p.rotateHook,
 		"POST /developers/{team}/webhooks/{hook}/delete":               p.deleteHook,
 
+		"GET /developers/{team}/warnings":  p.showWarnings,
+		"POST /developers/{team}/warnings": p.setWarningMail,
+
 		"GET /developers/{team}/leaks": p.showLeaks,
 
 		"GET /developers/{team}/activity": p.showActivity,
@@ -128,6 +131,7 @@ func tabs(d *desk) []page.Tab {
 		{"Billing", "billing", audit.RoleBilling},
 		{"Members", "members", audit.RoleAny},
 		{"Webhooks", "webhooks", audit.RoleDeveloper},
+		{"Warnings", "warnings", audit.RoleDeveloper},
 		{"Leaks", "leaks", audit.RoleDeveloper},
 		{"Activity", "activity", audit.RoleAny},
 	} {

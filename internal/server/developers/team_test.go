@@ -305,7 +305,7 @@ func TestTeamPages(t *testing.T) {
 		b := y.as(name)
 		for path, opens := range map[string]string{
 			"/members": "alice dora bill", "/activity": "alice dora bill", "/activity?action=key.create": "alice dora bill", "/activity?action=nothing": "alice dora bill",
-			"/leaks": "alice dora", "/webhooks": "alice dora", "/webhooks/new": "alice dora", "/webhooks/" + y.a.hook: "alice dora", "/webhooks/" + y.a.hook + "/edit": "alice dora",
+			"/warnings": "alice dora", "/leaks": "alice dora", "/webhooks": "alice dora", "/webhooks/new": "alice dora", "/webhooks/" + y.a.hook: "alice dora", "/webhooks/" + y.a.hook + "/edit": "alice dora",
 			"/clients": "alice dora", "/clients?q=nothing": "alice dora", "/clients/new": "alice dora", "/clients/" + y.a.app: "alice dora", "/clients/" + y.a.app + "/edit": "alice dora",
 		} {
 			p := b.Get("/developers/" + y.a.team + path)

@@ -33,7 +33,8 @@ func (p *program) doctor() *cobra.Command {
 		Use:   "doctor",
 		Short: "Look over configuration, database, keys, clock and server",
 		Long: `Looks over configuration, files, database, migrations, master key, spool and clock of the server on
-this machine, and the health of the one that runs. Each line is ok, warn or fail, and says what
+this machine, the health of the one that runs, and the keys that LANYARD_TOKEN may read, of which
+it says what the portal says. Each line is ok, warn or fail, and says what
 to do. Opening the database brings its schema up to date, as serve does. Exit 1 when anything
 failed.`,
 		Example: "  lanyard doctor\n  lanyard doctor --quiet || alert",

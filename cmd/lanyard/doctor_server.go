@@ -37,7 +37,8 @@ func (p *program) checkServer(ctx context.Context, s config.Settings) []finding 
 	if said.status != http.StatusOK {
 		return append(found, fail("server", fmt.Sprintf("the one at %s is not ready (%d): %s", address, said.status, firstLine(said.text))))
 	}
-	return append(found, fine("server", "ready at "+address), p.checkToken(ctx))
+	found = append(found, fine("server", "ready at "+address), p.checkToken(ctx))
+	return append(found, p.checkKeys(ctx)...)
 }
 
 // answer is what the doctor looks at of one.

@@ -107,18 +107,6 @@ func matrix() map[string]row {
 		"SearchApps": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.SearchApps(ctx, as, AppSearch{Origin: "dcr"}, List{}))
 		}},
-		"Warnings": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			_, byTeam := s.Warnings(ctx, as, WarningsFilter{Team: of.team}, List{})
-			_, byKey := s.Warnings(ctx, as, WarningsFilter{Key: of.key}, List{})
-			if fault.KindOf(byTeam) != fault.KindOf(byKey) {
-				return fmt.Errorf("by team %w, by key %w", byTeam, byKey)
-			}
-			return byKey
-		}},
-		"GravestWarnings": {want: ofDevelopers, ids: true, call: func(ctx context.Context, s *Service, as audit.Actor, of side) error {
-			_, _, err := s.GravestWarnings(ctx, as, WarningsFilter{Team: of.team}, 10)
-			return err
-		}},
 		"EndingKeys": {want: ofEveryone, call: func(ctx context.Context, s *Service, as audit.Actor, _ side) error {
 			return errOnly(s.EndingKeys(ctx, as, time.Hour, 10))
 		}},
@@ -382,6 +370,7 @@ func matrix() map[string]row {
 	}
 	maps.Copy(rows, webhookRows())
 	maps.Copy(rows, billingRows())
+	maps.Copy(rows, warningRows())
 	return rows
 }
 

@@ -241,6 +241,15 @@ func askLists(t *testing.T, st *Store) {
 	errs = append(errs, err)
 	_, err = st.KnownIDs(ctx, []id.Key{"key_1", "key_2"})
 	errs = append(errs, err)
+	for _, reach := range []audit.Reach{audit.ServerReach(), audit.TeamReach(teamID)} {
+		for _, f := range []key.WatchFilter{{}, {Team: teamID}, {Key: id.New[id.Key]()}} {
+			f.Before, f.BeforeID, f.Limit = now, "x", 50
+			_, err = st.Watched(ctx, reach, f)
+			errs = append(errs, err)
+		}
+	}
+	_, err = st.LooksDue(ctx, now, 50)
+	errs = append(errs, err)
 	_, err = st.Outbox(ctx, 50)
 	errs = append(errs, err)
 	_, err = st.ChangesAfter(ctx, 5, 50)
@@ -295,6 +304,20 @@ func askFound(t *testing.T, st *Store, teamID id.Team) {
 	}
 }
 
+// lookOver uses a key that can be watched, and looks over the keys of its team.
+func lookOver(ctx context.Context, st *Store, a *app.App, now time.Time) error {
+	k := &key.Key{ID: id.New[id.Key](), App: a.ID, Team: a.Team, Name: "key", Kind: secret.Key, Mode: secret.Live, CreatedAt: now}
+	_, err := st.CreateKeys(ctx, []*key.Key{k}, audit.Command("test").New(now, "test", "thing", "", nil))
+	uses := usage.Aggregate([]usage.Event{{At: micros(now), Team: a.Team, App: a.ID, Key: k.ID, API: "weather", Outcome: usage.Accepted, Mode: secret.Live, Network: "203.0.113.0/24", InQuery: true}})
+	_, counted := st.AbsorbUsage(ctx, usage.Marker{Node: "node_1", Epoch: "look", Segment: 1}, uses)
+	_, unread := st.Watched(ctx, audit.ServerReach(), key.WatchFilter{Key: k.ID, Limit: 50})
+	_, unsaid := st.Looked(ctx, outbox.Looked{
+		Look: outbox.Look{Team: a.Team, At: now.Add(time.Hour)}, Forget: now,
+		Messages: []outbox.Message{{ID: id.New[id.Message](), Kind: outbox.KeyStale, Subject: string(k.ID), Team: a.Team, Body: "{}", CreatedAt: now}},
+	}, now)
+	return errors.Join(err, counted, unread, unsaid)
+}
+
 // wanted passes over that there is no such thing.
 func wanted(err error) error {
 	if fault.Is(err, fault.NotFound) {
@@ -317,7 +340,7 @@ func takeSteps(t *testing.T, st *Store) {
 	errs := []error{err}
 	a := &app.App{ID: id.New[id.App](), Team: teamID, Name: "app", Type: app.Public, CreatedAt: now}
 	_, err = st.CreateApp(ctx, a, event())
-	errs = append(errs, err)
+	errs = append(errs, err, lookOver(ctx, st, a, now))
 	se := func() *session.Session {
 		return &session.Session{ID: id.New[id.Session](), User: u.ID, Digest: []byte("digest"), ExpiresAt: now.Add(time.Hour)}
 	}

@@ -43,7 +43,7 @@ func newSecret(t *testing.T, st *store.Store, a *app.App, kind secret.Kind) {
 func appRows(t *testing.T, db database) map[string]int {
 	t.Helper()
 	counts, raw := map[string]int{}, db.raw(t)
-	for _, table := range []string{"app", "api_key", "api_key_version", "api_key_use"} {
+	for _, table := range []string{"app", "api_key", "api_key_version", "api_key_use", "api_key_network", "api_key_query"} {
 		var n int
 		must(t, raw.QueryRowContext(ctx, `SELECT COUNT(*) FROM `+table).Scan(&n))
 		counts[table] = n

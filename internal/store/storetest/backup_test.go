@@ -42,7 +42,9 @@ func full(t *testing.T, db database) *world {
 	putAPIs(t, st, weather("weather"), weather("mail"))
 	must(t, second(st.Subscribe(ctx, w.ours, "weather", billing.Change{Plan: "pro"}, event("subscribe"))))
 	replaceKeyring(t, st, 1, "check", 1)
-	absorb(t, st, use(w, t0, "charged"), use(w, t0, ""))
+	inQuery := use(w, t0, "")
+	inQuery.InQuery = true
+	absorb(t, st, use(w, t0, "charged"), inQuery)
 	must(t, st.AddAttempts(ctx, []usage.Attempt{{Source: "203.0.113.7", Code: "malformed", Start: t0, Count: 1, LastAt: t0}}))
 	k := newKey(t, st, w.theirApp, w.theirs)
 	must(t, third(st.UpdateKey(ctx, audit.ServerReach(), k.ID, event("key.revoke"), func(k *key.Key) error { return k.Revoke(t0, "old", 0) })))

@@ -29,7 +29,7 @@ func (g Gravity) rank() int { return slices.Index([]Gravity{Note, Warn, Grave}, 
 func (g Gravity) Known() bool { return g.rank() >= 0 }
 
 // ClientSecret is an app's secret for the token endpoint. Its uses are not counted.
-const ClientSecret Kind = "cs"
+const ClientSecret = "cs"
 
 // The codes of warnings. They do not change.
 const (

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/lanyard-auth/lanyard"
 	"github.com/lanyard-auth/lanyard/internal/audit"
@@ -91,6 +92,9 @@ func seed(ctx context.Context, service *manage.Service, places *Places, at upstr
 	if places.ReportKey, _, err = p.appKey(ctx, report, cron); err != nil {
 		return err
 	}
+	if err := p.forgotten(ctx, report); err != nil {
+		return err
+	}
 	if places.PostPalClient, err = p.postPal(ctx, sunny.ID, places.PostPal); err != nil {
 		return err
 	}
@@ -110,6 +114,30 @@ func seed(ctx context.Context, service *manage.Service, places *Places, at upstr
 		return fmt.Errorf("write the admin token: %w", err)
 	}
 	return nil
+}
+
+// forgotten gives an app a key that was made a while ago and never used, so that there is something to warn of.
+func (p planter) forgotten(ctx context.Context, app lanyard.AppInput) error {
+	apps, err := p.Apps(ctx, p.actor, app.TeamID, app.Name, manage.List{Limit: 1})
+	if err != nil || len(apps.Items) == 0 {
+		return err
+	}
+	there, err := p.Keys(ctx, p.actor, manage.KeysFilter{App: apps.Items[0].ID, Name: "laptop"}, manage.List{Limit: 1})
+	if err != nil || len(there.Items) > 0 {
+		return err
+	}
+	earlier := *p.Service
+	earlier.Now = func() time.Time { return p.now().AddDate(0, 0, -40) }
+	_, err = earlier.CreateKey(ctx, p.actor, apps.Items[0].ID, lanyard.KeyInput{Name: "laptop", Scopes: []string{"forecast.read"}, RotateEveryDays: 30})
+	return err
+}
+
+// now is the time as the server has it.
+func (p planter) now() time.Time {
+	if p.Now == nil {
+		return time.Now() //nolint:forbidigo // the clock field's zero value is the real clock
+	}
+	return p.Service.Now()
 }
 
 // company gives a team what its pages show: a colleague, an invitation that waits, and a client that keeps a secret.

@@ -59,7 +59,7 @@ func loadUses(ctx context.Context, q querier, all []*key.Watched) error {
 		byApp[w.App] = append(byApp[w.App], w)
 	}
 	named := (&where{}).oneOf("id", apps)
-	rows, err := q.QueryContext(ctx, `SELECT id, name FROM app`+named.String(), named.args...) //nolint:sqlclosecheck // scanAll closes them
+	rows, err := q.QueryContext(ctx, `SELECT id, name FROM app`+named.String(), named.args...)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,9 @@ func loadUses(ctx context.Context, q querier, all []*key.Watched) error {
 		return err
 	}
 	of := (&where{}).oneOf("key_id", ids)
-	rows, err = q.QueryContext(ctx, `SELECT key_id, network, first_at, last_at FROM api_key_network`+of.String(), of.args...) //nolint:sqlclosecheck // as above
+	// A key can have a few more than it should, where several nodes saw it first.
+	seen := of.clone()
+	rows, err = q.QueryContext(ctx, `SELECT key_id, network, first_at, last_at FROM api_key_network`+of.String()+` LIMIT `+seen.arg(len(all)*2*usage.MaxNetworks), seen.args...)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func loadUses(ctx context.Context, q querier, all []*key.Watched) error {
 	}); err != nil {
 		return err
 	}
-	rows, err = q.QueryContext(ctx, `SELECT key_id, at, api FROM api_key_query`+of.String(), of.args...) //nolint:sqlclosecheck // as above
+	rows, err = q.QueryContext(ctx, `SELECT key_id, at, api FROM api_key_query`+of.String(), of.args...)
 	if err != nil {
 		return err
 	}

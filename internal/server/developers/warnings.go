@@ -77,7 +77,7 @@ func (p *rooms) warnings(r *http.Request, d *desk, f manage.WarningsFilter, most
 	return list, more, err
 }
 
-// ofKey are the warnings about one key, as its own page shows them: it needs no name there, and no link to itself.
+// warningsOfKey are the warnings about one key, as its own page shows them: it needs no name there, and no link to itself.
 func (p *rooms) warningsOfKey(r *http.Request, d *desk, keyID, here string) ([]page.Warning, error) {
 	list, _, err := p.warnings(r, d, manage.WarningsFilter{Team: d.Team.ID, Key: keyID}, warningsShown)
 	for i := range list {

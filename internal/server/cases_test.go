@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/lanyard-auth/lanyard"
+	"github.com/lanyard-auth/lanyard/internal/config"
+	"github.com/lanyard-auth/lanyard/internal/secret"
 	"github.com/lanyard-auth/lanyard/internal/servertest"
 )
 
@@ -82,7 +84,9 @@ func TestCase100CredentialPath(t *testing.T) {
 // TestCase106EveryRouteWantsACredential (CVE-2025-4210): every operation of the published document but the public ones
 // answers 401 to nobody, and the metrics are not among the routes at all (case 114).
 func TestCase106EveryRouteWantsACredential(t *testing.T) {
-	n := servertest.Start(t, servertest.Options{})
+	n := servertest.Start(t, servertest.Options{Settings: func(s *config.Settings) { // what takes reports of partners is there where it is set up
+		s.LeakGitLabKeysURL, s.LeakGitLabToken = "http://127.0.0.1:9/keys", secret.Of("agreed-with-our-own-gitlab")
+	}})
 	document, err := os.ReadFile("../../docs/openapi.yaml")
 	if err != nil {
 		t.Fatal(err)

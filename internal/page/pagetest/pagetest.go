@@ -21,12 +21,15 @@ func Plain(body string) string {
 	return strings.NewReplacer("&#39;", "'", "&#34;", `"`, "&lt;", "<", "&gt;", ">", "&#43;", "+", "&amp;", "&").Replace(text)
 }
 
+// mostBytes is what the largest page needs, the reference of all operations, and some.
+const mostBytes = 120_000
+
 // Faults returns what is wrong with a page: tags left open, ids doubled, headings out of order, links to nowhere, anything the content
 // security policy forbids, more bytes than a page needs. allowed names elements that this page may have though others may not: script,
 // iframe; what they load is the test's to look at.
 func Faults(body string, allowed ...string) (faults []string) {
 	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if !strings.HasPrefix(body, "<!doctype html>\n<html lang=\"en\">") || len(body) > 100_000 {
+	if !strings.HasPrefix(body, "<!doctype html>\n<html lang=\"en\">") || len(body) > mostBytes {
 		add("begins with %.40q and has %d bytes", body, len(body))
 	}
 	if rest := tag.ReplaceAllString(strings.TrimPrefix(body, "<!doctype html>"), ""); strings.ContainsAny(rest, "<>") {

@@ -226,9 +226,10 @@ func (d document) shared() map[string]bool {
 				contents = append(contents, answer.Content)
 			}
 			for _, content := range contents {
-				if name := d.kind(content["application/json"].Schema).Object; name != "" {
+				of := content["application/json"].Schema
+				if name := d.kind(of).Object; name != "" {
 					times[name]++
-					shared[name] = shared[name] || times[name] > 1 || d.listed(content["application/json"].Schema.object()) != nil
+					shared[name] = shared[name] || times[name] > 1 || of.object() != name // a page or list of them
 				}
 			}
 		}

@@ -56,12 +56,13 @@ func Open(ctx context.Context, dir string) (*Repo, error) {
 	return r, nil
 }
 
-// command is a run of git that is not ours to configure by what lies around: no pager, no colours, no lazy fetching.
+// command is a run of git that is not ours to configure by what lies around: no pager, no colours. Objects are read as they are, not as
+// refs/replace says, and none is fetched (versions before 2.44 are kept from it by knowing no protocol).
 func (r *Repo) command(ctx context.Context, args ...string) *exec.Cmd {
 	settings := []string{"-c", "core.quotePath=false", "-c", "color.ui=false", "-c", "log.showSignature=false", "--no-pager"}
 	cmd := exec.CommandContext(ctx, r.path, append(settings, args...)...) // #nosec G204 -- git; what comes from outside stands behind --end-of-options
 	cmd.Dir = r.Dir
-	cmd.Env = append(os.Environ(), "GIT_NO_LAZY_FETCH=1", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
+	cmd.Env = append(os.Environ(), "GIT_NO_REPLACE_OBJECTS=1", "GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
 	return cmd
 }
 

@@ -247,6 +247,39 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
+// TestReplaced: an object that refs/replace hides is what git sends, and so what is read.
+func TestReplaced(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	w.commit("first", map[string]string{"a": "what is sent", "b": "what is shown"})
+	w.git("replace", w.git("rev-parse", "HEAD:a"), w.git("rev-parse", "HEAD:b"))
+	objects, err := w.Reachable(ctx, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.texts(objects); !slices.Contains(got, "a: what is sent") {
+		t.Errorf("Reachable and Read give %q, want what is sent", got)
+	}
+}
+
+// TestPartialClone: what a clone left out is said to be missing, and not fetched.
+func TestPartialClone(t *testing.T) {
+	w, ctx := newWorld(t), context.Background()
+	w.commit("first", map[string]string{"a": "one"})
+	w.git("config", "uploadpack.allowFilter", "true")
+	w.git("clone", "-q", "--no-checkout", "--filter=blob:none", "file://"+w.Dir, "partial")
+	partial, err := Open(ctx, filepath.Join(w.Dir, "partial"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := partial.Reachable(ctx, "--all")
+	if err == nil {
+		err = partial.Read(ctx, objects, 1, func(_ Object, r io.Reader) error { _, err := io.ReadAll(r); return err })
+	}
+	if err == nil {
+		t.Errorf("all of a partial clone was read: %v", objects)
+	}
+}
+
 // TestRead: what is not read to its end does not spoil what comes next; what is missing is said; an error ends it.
 func TestRead(t *testing.T) {
 	w, ctx := newWorld(t), context.Background()

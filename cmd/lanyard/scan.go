@@ -247,16 +247,17 @@ func (j *scanJob) findRepo(ctx context.Context, at string) error {
 		at = "."
 	}
 	repo, err := gitrepo.Open(ctx, at)
-	needed := place != placeTree || j.flags.gitignore
-	switch {
-	case err == nil:
+	if err == nil {
 		j.repo = repo
-	case needed && errors.Is(err, gitrepo.ErrNoRepository):
-		return usage("there is no git repository here: go into one, or leave the flag out to look through the files")
-	case needed:
-		return fault.New(fault.Unavailable, "%s", err)
+		return nil
 	}
-	return nil
+	switch needed := place != placeTree || j.flags.gitignore; {
+	case !needed:
+		return nil //nolint:nilerr // a tree is looked through without git
+	case errors.Is(err, gitrepo.ErrNoRepository):
+		return usage("there is no git repository here: go into one, or leave the flag out to look through the files")
+	}
+	return fault.New(fault.Unavailable, "%s", err)
 }
 
 // prefixes are what credentials may begin with: as the flags say, else as the settings and .env show. The default is always among

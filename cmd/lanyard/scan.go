@@ -187,15 +187,16 @@ func (p *program) runScan(ctx context.Context, args []string, f *scanFlags) erro
 	if f.writeBaseline {
 		return j.writeBaseline()
 	}
-	settled := j.settle(ctx)
-	return errors.Join(j.report(), settled, j.verdict(settled))
+	unsettled := j.settle(ctx) // what was found is reported all the same
+	if err := errors.Join(j.report(), unsettled); err != nil {
+		return err
+	}
+	return j.verdict()
 }
 
-// verdict is how the command ends: by what was found, before what could not be read. What went wrong in settling is told already.
-func (j *scanJob) verdict(settled error) error {
+// verdict is how the command ends: by what was found, before what could not be read.
+func (j *scanJob) verdict() error {
 	switch {
-	case settled != nil:
-		return nil
 	case len(j.result.open()) > 0:
 		return errNo
 	case len(j.result.unread) > 0:
@@ -253,7 +254,7 @@ func (j *scanJob) findRepo(ctx context.Context, at string) error {
 	}
 	switch needed := place != placeTree || j.flags.gitignore; {
 	case !needed:
-		return nil //nolint:nilerr // a tree is looked through without git
+		return nil // a tree is looked through without git
 	case errors.Is(err, gitrepo.ErrNoRepository):
 		return usage("there is no git repository here: go into one, or leave the flag out to look through the files")
 	}

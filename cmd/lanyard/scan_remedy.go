@@ -96,7 +96,7 @@ func isEnvFile(base string) bool {
 }
 
 // usualNames are what a line calls a credential that are no names for one.
-var usualNames = []string{"AUTHORIZATION", "BEARER", "BASIC", "HEADER", "HEADERS", "STRING", "TEXT", "CONST", "LET", "VAR", "DEFAULT", "VALUE", "X_API_KEY", "DATA", "USE", "RETURN"}
+var usualNames = []string{"KEY", "AUTHORIZATION", "BEARER", "BASIC", "HEADER", "HEADERS", "STRING", "TEXT", "CONST", "LET", "VAR", "DEFAULT", "VALUE", "X_API_KEY", "DATA", "USE", "RETURN"}
 
 // variableName is a name for the variable that a credential moves to: what it is assigned to, in capitals.
 func (e *exposed) variableName() string {

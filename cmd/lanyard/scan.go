@@ -183,7 +183,7 @@ func (p *program) runScan(ctx context.Context, args []string, f *scanFlags) erro
 		return err
 	}
 	j.result.took = p.now().Sub(began)
-	j.result.sort()
+	j.result.tidy()
 	if f.writeBaseline {
 		return j.writeBaseline()
 	}
@@ -327,7 +327,7 @@ func (j *scanJob) look(ctx context.Context, args []string) error {
 func (j *scanJob) receiver(about func(*exposed)) scan.Receiver {
 	return scan.Receiver{
 		Found: func(f scan.Finding) error {
-			e := exposedBy(f, j.flags.strict)
+			e := exposedBy(f, j.flags.strict || j.flags.preReceive) // a push could bring its own excuse
 			if about != nil {
 				about(&e)
 			}

@@ -102,7 +102,7 @@ func (j *scanJob) history(ctx context.Context) error {
 }
 
 // pushed is a line of what git tells a pre-push hook.
-var pushed = regexp.MustCompile(`^\S+ ([0-9a-f]{40,64}) \S+ ([0-9a-f]{40,64})$`)
+var pushed = regexp.MustCompile(`^.+ ([0-9a-f]{40,64}) \S+ ([0-9a-f]{40,64})$`)
 
 // push looks through what a push would bring to a remote that it does not have.
 func (j *scanJob) push(ctx context.Context, args []string) error {
@@ -113,11 +113,14 @@ func (j *scanJob) push(ctx context.Context, args []string) error {
 	if revisions = slices.DeleteFunc(revisions, isNone); len(revisions) == 0 {
 		return nil
 	}
-	has := "--remotes"
-	if len(args) > 0 && !strings.ContainsAny(args[0], "*?[:/\\") { // else it is an address, whose branches have no names here
-		has += "=" + args[0]
+	remotes, err := j.repo.Remotes(ctx)
+	if err != nil {
+		return err
 	}
-	return j.reachable(ctx, append(revisions, "--not", has))
+	if len(args) > 0 && slices.Contains(remotes, args[0]) { // else it is an address, and nobody here knows what it has
+		revisions = append(revisions, "--not", "--remotes="+args[0])
+	}
+	return j.reachable(ctx, revisions)
 }
 
 // receive is a line of what git tells a pre-receive hook.
@@ -181,11 +184,19 @@ func (j *scanJob) reachable(ctx context.Context, revisions []string) error {
 	if err != nil {
 		return err
 	}
-	for i := range j.result.found {
-		if e := &j.result.found[i]; e.commit == "" {
-			e.cameIn(origins[e.blob])
+	from := j.ignored.from("")
+	kept := j.result.found[:0]
+	for _, e := range j.result.found {
+		origin := origins[e.blob]
+		if e.commit == "" {
+			e.cameIn(origin)
+		}
+		// One content may stand at many paths: it is passed over where each of them is.
+		if from == nil || len(origin.Paths) == 0 || slices.ContainsFunc(origin.Paths, func(path string) bool { return !from(path) }) {
+			kept = append(kept, e)
 		}
 	}
+	j.result.found = kept
 	return nil
 }
 
@@ -206,12 +217,12 @@ func (j *scanJob) objects(ctx context.Context, objects []gitrepo.Object) error {
 		case gitrepo.Tag:
 			name = "tag " + o.Path
 		case gitrepo.Blob:
-			if from != nil && from(name) {
+			if j.flags.staged && from != nil && from(name) { // else what is found is asked for all its paths
 				return nil
 			}
 		}
 		var own scanJob
-		own.flags = j.flags
+		own.flags, own.result.place = j.flags, j.result.place
 		totals, err := j.scanner.Read(ctx, name, r, own.receiver(func(e *exposed) {
 			e.blob = o.ID
 			if o.Kind == gitrepo.Commit {

@@ -127,17 +127,27 @@ func (r *scanResult) add(t scan.Totals) {
 	r.totals.Bytes += t.Bytes
 }
 
-// trouble sorts what the scanner could not do: a file that cannot be read may hold anything.
+// trouble sorts what the scanner could not do: a file that cannot be read may hold anything, and in a hook so may an archive that
+// cannot be opened.
 func (r *scanResult) trouble(path string, err error) {
 	var file *fs.PathError
-	if errors.As(err, &file) || errors.Is(err, gitrepo.ErrMissing) || errors.Is(err, fs.ErrPermission) {
+	if errors.As(err, &file) || errors.Is(err, gitrepo.ErrMissing) || errors.Is(err, fs.ErrPermission) || r.place == placeStaged || r.place == placePush || r.place == placeReceive {
 		r.unread = append(r.unread, unread{path, err})
 		return
 	}
 	r.odd = append(r.odd, unread{path, err})
 }
 
-func (r *scanResult) sort() {
+// tidy puts everything in order, and takes credentials out of the names of files and people: those are shown.
+func (r *scanResult) tidy() {
+	for i := range r.found {
+		r.found[i].path, r.found[i].author = secret.Redact(r.found[i].path), secret.Redact(r.found[i].author)
+	}
+	for _, list := range [][]unread{r.unread, r.odd} {
+		for i := range list {
+			list[i].path = secret.Redact(list[i].path)
+		}
+	}
 	slices.SortStableFunc(r.found, func(a, b exposed) int {
 		return cmp.Or(cmp.Compare(a.path, b.path), cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column), cmp.Compare(a.commit, b.commit), cmp.Compare(a.rule, b.rule))
 	})

@@ -23,6 +23,9 @@ func (j *scanJob) settle(ctx context.Context) error {
 	if len(open) == 0 {
 		return nil
 	}
+	if (j.flags.revoke || j.flags.checkLive) && !j.p.namedServer() {
+		return usage("the server's address stands in the .env here alone, which may be somebody else's: say it with --url or LANYARD_URL")
+	}
 	if j.flags.revoke {
 		if err := j.endAll(ctx, open); err != nil {
 			return err
@@ -32,6 +35,12 @@ func (j *scanJob) settle(ctx context.Context) error {
 		return j.checkLive(ctx, open)
 	}
 	return nil
+}
+
+// namedServer says whether the person, and not the tree that is looked through, says which server is meant.
+func (p *program) namedServer() bool {
+	getenv, err := p.environ()
+	return p.url != "" || p.getenv("LANYARD_URL") != "" || err == nil && getenv("LANYARD_URL") == ""
 }
 
 // checkLive asks by public ids alone.

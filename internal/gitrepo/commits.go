@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,15 +16,15 @@ type Origin struct {
 	Author string // name and address
 	At     time.Time
 	Path   string
+	Paths  []string // all that it ever had, this one first
 }
 
-// Origins returns the first commit of each blob among what the revisions reach, and its path there. It reads the history until
-// all are found.
+// Origins returns the first commit of each blob among what the revisions reach, and its paths. It reads all of that history.
 func (r *Repo) Origins(ctx context.Context, blobs map[string]bool, revisions ...string) (map[string]Origin, error) {
 	found := map[string]Origin{}
 	// What only a merge brought in is rare, and looking at merges expensive.
 	for _, merges := range []string{"--no-merges", "--diff-merges=separate"} {
-		if len(found) < len(blobs) {
+		if merges == "--no-merges" || len(found) < len(blobs) {
 			if err := r.walkOrigins(ctx, blobs, found, append([]string{merges}, revisions...)); err != nil {
 				return nil, err
 			}
@@ -46,7 +47,7 @@ func (r *Repo) walkOrigins(ctx context.Context, blobs map[string]bool, found map
 	}
 	var at Origin
 	lines := bufio.NewReader(git.out)
-	for len(found) < len(blobs) {
+	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return git.wait()
@@ -63,14 +64,16 @@ func (r *Repo) walkOrigins(ctx context.Context, blobs map[string]bool, found map
 		if !ok || len(words) < 5 || !blobs[words[3]] {
 			continue
 		}
-		if _, seen := found[words[3]]; !seen {
-			at.Path = unquoted(path)
-			found[words[3]] = at
+		origin, seen := found[words[3]]
+		if !seen {
+			origin = at
+			origin.Path = unquoted(path)
 		}
+		if !slices.Contains(origin.Paths, unquoted(path)) {
+			origin.Paths = append(origin.Paths, unquoted(path))
+		}
+		found[words[3]] = origin
 	}
-	cancel()
-	_ = git.wait() // all is found; it was ended by us
-	return nil
 }
 
 func parseOrigin(head string) (Origin, error) {

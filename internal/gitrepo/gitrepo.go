@@ -97,6 +97,12 @@ func (r *Repo) File(ctx context.Context, path string) ([]byte, error) {
 	return r.output(ctx, "cat-file", "blob", ":"+path)
 }
 
+// Remotes returns the names of the other repositories that this one knows.
+func (r *Repo) Remotes(ctx context.Context) ([]string, error) {
+	said, err := r.output(ctx, "remote")
+	return strings.Fields(string(said)), err
+}
+
 // Hooks returns the folder that git runs hooks from.
 func (r *Repo) Hooks(ctx context.Context) (string, error) {
 	said, err := r.output(ctx, "rev-parse", "--path-format=absolute", "--git-path", "hooks")

@@ -97,16 +97,26 @@ func (p *place) finding(data []byte, h hit, base int64) Finding {
 }
 
 // assigned is the last name on a line that something is assigned to: `API_KEY = "`, `"apiKey": "`, `export KEY='`.
-var assigned = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?(?:\s*:\s*[A-Za-z&'* ]{1,20})?\s*(?::=|=>|=|:|\s)\s*[rbfuq@#($&{<]{0,3}["'\x60\[({]{0,4}$`)
+var assigned = regexp.MustCompile(`(?:^|[^A-Za-z0-9_.-])([A-Za-z_][A-Za-z0-9_.-]{0,39})["']?(?:\s*:\s*[A-Za-z&'* ]{1,20})?\s*(?::=|=>|=|:)\s*[rbfuq@#($&{<]{0,3}["'\x60\[({]{0,4}$`)
 
-// variable returns what a credential after this text is assigned to.
+// variable returns what a credential after this text is assigned to. What might be a secret itself, by its digits, is no name.
 func variable(before []byte) string {
 	before = before[max(0, len(before)-variableReach):]
 	before = before[bytes.LastIndexByte(before, '\n')+1:]
-	if found := assigned.FindSubmatch(before); found != nil {
-		return string(found[1])
+	found := assigned.FindSubmatch(before)
+	if found == nil {
+		return ""
 	}
-	return ""
+	digits := 0
+	for _, c := range found[1] {
+		if c-'0' < 10 {
+			digits++
+		}
+	}
+	if digits > 2 {
+		return ""
+	}
+	return string(found[1])
 }
 
 const variableReach = 160

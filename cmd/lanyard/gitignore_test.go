@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lanyard-auth/lanyard/internal/fault"
@@ -67,5 +70,30 @@ func TestKeepOutOfGitElsewhere(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("outside of git: %v, %v, want nothing made", left, err)
+	}
+}
+
+// TestKeepOutOfGitAtOnce: many commands at once leave every file ignored, and every line that stood there.
+func TestKeepOutOfGitAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	gitHere(t, "init", "-q")
+	before := strings.Repeat("a line of somebody\n", 2000) + "and the last without an end"
+	put(t, map[string]string{".gitignore": before})
+	var running sync.WaitGroup
+	for i := range 12 {
+		running.Go(func() {
+			if err := keepOutOfGit(filepath.Join(dir, fmt.Sprintf("f%d.env", i))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	text, err := os.ReadFile(".gitignore")
+	if err != nil || !strings.HasPrefix(string(text), before+"\n") || strings.Count(string(text), "\n/f") != 12 {
+		t.Errorf(".gitignore has %d bytes, %v, want what stood there and 12 lines more", len(text), err)
+	}
+	for i := range 12 {
+		gitHere(t, "check-ignore", "--quiet", fmt.Sprintf("f%d.env", i))
 	}
 }

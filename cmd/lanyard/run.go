@@ -118,10 +118,8 @@ func (p *program) runProgram(ctx context.Context, w *runAsk, args []string) (err
 		return err
 	}
 	if w.mask {
-		for _, e := range file.Entries() {
-			if _, passed := env[e.Name]; passed {
-				secrets = append(secrets, secretValues(e.Name, env[e.Name])...)
-			}
+		for name, value := range env { // wherever they come from: in CI there is no file
+			secrets = append(secrets, secretValues(name, value)...)
 		}
 	}
 	c := child{path: path, args: args, env: env, signals: signals}

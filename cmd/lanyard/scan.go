@@ -50,7 +50,8 @@ What is meant to stand somewhere is passed over by ` + scan.AllowMark + ` on its
 --check-live asks the server which of them work, by their public ids alone. --revoke reports them to
 the server, which ends them; nobody has to sign in for that.
 
-Exit status: 0 nothing was found, 1 something was, 2 wrong usage, 3 not everything could be read.`,
+Exit status: 0 nothing was found, 1 something was, 2 wrong usage, 3 something could not be read (in a
+hook, that also means an archive that cannot be opened). In a pre-receive hook marks excuse nothing.`,
 		Example: `  lanyard scan
   lanyard scan --staged
   lanyard scan --history --check-live
@@ -327,7 +328,8 @@ func (j *scanJob) look(ctx context.Context, args []string) error {
 func (j *scanJob) receiver(about func(*exposed)) scan.Receiver {
 	return scan.Receiver{
 		Found: func(f scan.Finding) error {
-			e := exposedBy(f, j.flags.strict || j.flags.preReceive) // a push could bring its own excuse
+			f.Allowed = f.Allowed && !j.flags.preReceive // a push could bring its own excuse
+			e := exposedBy(f, j.flags.strict)
 			if about != nil {
 				about(&e)
 			}

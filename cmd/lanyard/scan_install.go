@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,10 +20,30 @@ import (
 )
 
 // hookKinds are git's hooks that a scan belongs into, and what they run.
-var hookKinds = []struct{ name, runs, stops, about string }{
+var hookKinds = []hookKind{
 	{"pre-commit", "lanyard scan --quiet --staged", "commit", "looks through what is staged before every commit"},
 	{"pre-push", `lanyard scan --quiet --pre-push "$1"`, "push", "looks through what a push brings to the remote"},
 	{"pre-receive", "lanyard scan --quiet --pre-receive", "push", "on a server: looks through what is pushed to it, and refuses it"},
+}
+
+type hookKind struct{ name, runs, stops, about string }
+
+// names are the hooks that it takes: git asks another one before it commits a merge.
+func (k hookKind) names() []string {
+	if k.name == "pre-commit" {
+		return []string{k.name, "pre-merge-commit"}
+	}
+	return []string{k.name}
+}
+
+// hookOf is the kind that a hook of this name belongs to.
+func hookOf(name string) hookKind {
+	for _, kind := range hookKinds {
+		if slices.Contains(kind.names(), name) {
+			return kind
+		}
+	}
+	return hookKind{}
 }
 
 // hookMark is on the second line of our hooks.
@@ -58,8 +79,10 @@ docs/scan/ has what GitHub Actions and GitLab CI need.`,
 					continue
 				}
 				any = true
-				if err := p.setHook(cmd.Context(), kind.name, prefixes, remove, force); err != nil {
-					return err
+				for _, name := range kind.names() {
+					if err := p.setHook(cmd.Context(), name, prefixes, remove, force); err != nil {
+						return err
+					}
 				}
 			}
 			if !any {
@@ -124,7 +147,7 @@ func (p *program) setHook(ctx context.Context, name string, prefixes []string, r
 	if err := file.write(func(w io.Writer) error { _, err := io.WriteString(w, hookText(name, prefixes)); return err }); err != nil {
 		return fmt.Errorf("write the hook: %w", err)
 	}
-	p.out.linef("%s is set up: git refuses what holds a credential. `lanyard scan install --%s --remove` takes it away.", path, name)
+	p.out.linef("%s is set up: git refuses what holds a credential. `lanyard scan install --%s --remove` takes it away.", path, hookOf(name).name)
 	return nil
 }
 
@@ -145,27 +168,17 @@ func (p *program) removeHook(path string, there, ours bool) error {
 
 // hookLine is what a hook runs.
 func hookLine(name string, prefixes []string) string {
-	for _, kind := range hookKinds {
-		if kind.name == name {
-			line := kind.runs
-			for _, prefix := range prefixes {
-				line += " --prefix " + prefix
-			}
-			return line
-		}
+	line := hookOf(name).runs
+	for _, prefix := range prefixes {
+		line += " --prefix " + prefix
 	}
-	return ""
+	return line
 }
 
 // hookText is a whole hook. Where lanyard is missing it refuses: nobody looked.
 func hookText(name string, prefixes []string) string {
-	stops := ""
-	for _, kind := range hookKinds {
-		if kind.name == name {
-			stops = kind.stops
-		}
-	}
-	return strings.NewReplacer("{mark}", hookMark, "{name}", name, "{stops}", stops, "{line}", hookLine(name, prefixes)).Replace(`#!/bin/sh
+	kind := hookOf(name)
+	return strings.NewReplacer("{mark}", hookMark, "{name}", kind.name, "{stops}", kind.stops, "{line}", hookLine(name, prefixes)).Replace(`#!/bin/sh
 {mark}; "lanyard scan install --{name} --remove" takes it away.
 command -v lanyard >/dev/null 2>&1 || {
 	echo "The {stops} is refused: lanyard, which looks it through for credentials, is not on the PATH." >&2

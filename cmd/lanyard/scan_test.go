@@ -494,6 +494,9 @@ func TestScanInstall(t *testing.T) {
 			t.Errorf("scan install --remove = %+v", got)
 		}
 	}
+	if _, err := os.Stat(filepath.Join(".git", "hooks", "pre-merge-commit")); !os.IsNotExist(err) {
+		t.Errorf("the hook of merges is there still: %v", err)
+	}
 	if _, err := os.Stat(hook); !os.IsNotExist(err) {
 		t.Errorf("the hook is there still: %v", err)
 	}

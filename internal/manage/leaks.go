@@ -119,6 +119,9 @@ func (s *Service) reportToken(ctx context.Context, credential string, l *leak.Le
 	var unwritten error
 	report.Mails, unwritten = s.leakMail(ctx, l, report.Rule)
 	_, _, err = s.KeyLeaks.LeakOfToken(ctx, l, report)
+	if fault.Is(err, fault.NotFound) { // deleted meanwhile
+		err = nil
+	}
 	return true, errors.Join(err, unwritten)
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // wholeFile is a file that is there whole or not at all.
@@ -16,7 +17,8 @@ type wholeFile struct {
 
 // write fills the file beside its place and moves it there when it is on the disk.
 func (f wholeFile) write(fill func(io.Writer) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*") // made 0600
+	// Left behind by a crash, `.env.123.tmp` is still a file that patterns such as `.env*` and `lanyard env check` know.
+	file, err := os.CreateTemp(filepath.Dir(f.path), "."+strings.TrimPrefix(filepath.Base(f.path), ".")+".*.tmp") // made 0600
 	if err != nil {
 		return err
 	}

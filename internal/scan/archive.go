@@ -135,7 +135,8 @@ func (v *visit) tar(name, _ string, s source, depth int) bool {
 	for !v.spent {
 		header, err := entries.Next()
 		switch {
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF): // what comes after the end is read by nobody, and may be another tar
+			v.search(name+"!(rest)", v.buffer(depth+1), 0, remainder)
 			return true
 		case err != nil:
 			v.failed(name, fmt.Errorf("is a damaged tar: %w", err))
@@ -143,6 +144,8 @@ func (v *visit) tar(name, _ string, s source, depth int) bool {
 			return true
 		case header.Typeflag == tar.TypeReg || header.Typeflag == tar.TypeGNUSparse || header.Typeflag == tar.TypeCont:
 			v.entry(name+"!"+header.Name, "", entries, depth+1)
+		case header.Linkname != "":
+			v.search(name+"!"+header.Name, v.buffer(depth+1), 0, strings.NewReader(header.Linkname))
 		}
 	}
 	return true
@@ -169,6 +172,9 @@ func (v *visit) zip(name, inner string, s source, depth int) bool {
 		return false
 	}
 	at.listed = true
+	if entries.Comment != "" {
+		v.search(name+"!(comment)", v.buffer(depth+1), 0, strings.NewReader(entries.Comment))
+	}
 	for _, file := range entries.File {
 		if v.spent {
 			break

@@ -86,13 +86,18 @@ func (v *visit) content(path, inner string, r io.Reader, depth int) {
 
 // plain searches what is no archive, or could not be opened as one: buf[:n] and then rest.
 func (v *visit) plain(path string, buf []byte, n int, rest io.Reader) {
+	v.totals.Files++
+	v.search(path, buf, n, rest)
+}
+
+// search is plain for what is no file of its own.
+func (v *visit) search(path string, buf []byte, n int, rest io.Reader) {
 	total, err := v.scanner.Finder.stream(cancelled{v.ctx, rest}, buf, n, v.window, func(f Finding) error {
 		f.Path = path
 		f.Known = v.scanner.Baseline.Has(f)
 		v.events = append(v.events, event{finding: f})
 		return nil
 	})
-	v.totals.Files++
 	v.totals.Bytes += total
 	if err != nil {
 		v.failed(path, err)

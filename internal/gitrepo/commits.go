@@ -3,6 +3,7 @@ package gitrepo
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -55,7 +56,8 @@ func (r *Repo) walkOrigins(ctx context.Context, blobs map[string]bool, found map
 		line = strings.TrimSuffix(line, "\n")
 		if head, ok := strings.CutPrefix(line, originMark); ok {
 			if at, err = parseOrigin(head); err != nil {
-				return err
+				cancel()
+				return errors.Join(err, git.wait())
 			}
 			continue
 		}
